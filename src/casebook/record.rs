@@ -1,0 +1,54 @@
+//! What a record holds.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::analyzer::Acquisition;
+use crate::identify::{Answer, Level};
+
+/// One scan with everything needed to compute its verdict again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScanRecord {
+    /// Wall time at which the verdict was reached (device clock).
+    pub taken_at: Timestamp,
+    /// Who scanned; `unenrolled` while no account exists.
+    pub operator: String,
+    /// What the operator typed or scanned as the parcel's number; empty when none.
+    pub parcel: String,
+    /// Name of the emulated sample, when the probe was emulated.
+    pub emulated_sample: Option<String>,
+    /// Raw counts, settings, device identity, laser states.
+    pub acquisition: Acquisition,
+    /// Verdict and findings, with library and engine versions.
+    pub answer: Answer,
+    /// Version of the program.
+    pub program_version: String,
+}
+
+/// A record as the casebook holds it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredScan {
+    /// Number of the record, from 1, without gaps.
+    pub id: i64,
+    /// The record.
+    pub record: ScanRecord,
+}
+
+/// A line of the list of records.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScanSummary {
+    /// Number of the record.
+    pub id: i64,
+    /// Wall time.
+    pub taken_at: Timestamp,
+    /// Operator.
+    pub operator: String,
+    /// Parcel number; empty when none.
+    pub parcel: String,
+    /// Level of the verdict.
+    pub level: Level,
+    /// Headline of the verdict.
+    pub headline: String,
+    /// True when a device was emulated.
+    pub simulated: bool,
+}

@@ -1,0 +1,1 @@
+//! Spectrum files in and out.

@@ -1,0 +1,6 @@
+//! One scan from the button to the record: the only room where acquisition, identification and casebook meet.
+//! The window and the command line both stand on it.
+
+mod messages;
+
+pub use messages::{Command, Connection, Event, KitStatus, Stage};

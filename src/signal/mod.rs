@@ -1,0 +1,1 @@
+//! Conditioning of one spectrum: despike, baseline, resampling, noise, quality.
