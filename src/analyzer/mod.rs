@@ -6,6 +6,7 @@ mod exposure;
 mod transport;
 
 pub mod emulator;
+pub mod obp;
 
 pub use clock::{Clock, SystemClock, VirtualClock};
 pub use exposure::{Acquisition, DeviceIdentity, Exposure, ExposureKind, LaserState};

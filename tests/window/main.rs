@@ -1,1 +1,1 @@
-//! x
+//! Promises of the window: the real window code, driven by accessible names.

@@ -1,0 +1,1 @@
+//! The Ocean Binary Protocol (OBP): frames, message types and the driver.
