@@ -1,7 +1,26 @@
 //! One scan from the button to the record: the only room where acquisition, identification and casebook meet.
 //! The window and the command line both stand on it.
+//!
+//! Three named threads work for a [`Session`]: `kit` owns the ports, `identify` owns the engine, `casebook` owns the
+//! database. Commands reach them over bounded channels that are never waited for; what happens comes back as
+//! [`Event`]s. Dropping the session cancels a running scan, commands the laser off and ends the threads.
 
+mod casebook_worker;
+mod config;
+mod data_dir;
 mod emulated_sample;
+mod events;
+mod identify_worker;
+mod kit_link;
+mod kit_worker;
 mod messages;
+mod running;
+mod shared;
 
+pub use config::{EngineLoader, Identifier, KitChoice, SessionConfig};
+pub use data_dir::{DataDirError, casebook_path, data_dir};
 pub use messages::{Command, Connection, Event, KitStatus, Stage};
+pub use running::{Refused, Session};
+
+/// The operator in a record that was made while no account is enrolled.
+pub const UNENROLLED: &str = "unenrolled";

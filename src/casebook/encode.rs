@@ -1,0 +1,406 @@
+//! A record as the columns of its row, and back. Everything that a record is made of passes here and nowhere else.
+
+use jiff::Timestamp;
+use rusqlite::{Row, ToSql};
+use serde::{Deserialize, Serialize};
+
+use crate::analyzer::{Acquisition, DeviceIdentity, Exposure, ExposureKind, LaserState};
+use crate::identify::{Answer, Level};
+use crate::spectrum::{Spectrum, Technique};
+
+use super::{ScanRecord, ScanSummary};
+
+/// Names of the columns of `scan` without `id`, in the order of [`Encoded::values`].
+pub(super) const COLUMNS: [&str; 22] = [
+    "taken_at",
+    "operator",
+    "parcel",
+    "level",
+    "rule",
+    "headline",
+    "simulated",
+    "emulated_sample",
+    "spectrometer_model",
+    "spectrometer_serial",
+    "laser_model",
+    "laser_serial",
+    "program_version",
+    "engine",
+    "library_name",
+    "library_version",
+    "library_sha256",
+    "settings",
+    "answer",
+    "dark_counts",
+    "light_counts",
+    "spectrum",
+];
+
+/// One record as it stands in its row.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Encoded {
+    taken_at: String,
+    operator: String,
+    parcel: String,
+    level: String,
+    rule: String,
+    headline: String,
+    simulated: bool,
+    emulated_sample: Option<String>,
+    spectrometer_model: String,
+    spectrometer_serial: String,
+    laser_model: String,
+    laser_serial: String,
+    program_version: String,
+    engine: String,
+    library_name: String,
+    library_version: String,
+    library_sha256: String,
+    settings: String,
+    answer: String,
+    dark_counts: Vec<u8>,
+    light_counts: Vec<u8>,
+    spectrum: Vec<u8>,
+}
+
+/// The JSON of the column `settings`: the acquisition without its long arrays.
+#[derive(Serialize, Deserialize)]
+struct Settings {
+    spectrometer: DeviceIdentity,
+    laser: DeviceIdentity,
+    excitation_nm: f64,
+    wavelength_coefficients_nm: Vec<f64>,
+    simulated: bool,
+    dark: ExposureSettings,
+    light: Vec<ExposureSettings>,
+    spectrum: SpectrumSettings,
+}
+
+/// What an exposure said of itself; `pixels` tells how many counts it has in the blob.
+#[derive(Serialize, Deserialize)]
+struct ExposureSettings {
+    kind: ExposureKind,
+    pixels: usize,
+    integration_us: u32,
+    scans_averaged: u16,
+    saturation_counts: u32,
+    temperatures_c: Vec<f32>,
+    laser_before: LaserState,
+    laser_after: LaserState,
+    started_ms: u64,
+}
+
+/// What a spectrum is beside its arrays.
+#[derive(Serialize, Deserialize)]
+struct SpectrumSettings {
+    technique: Technique,
+    points: usize,
+    has_noise: bool,
+    saturated: Vec<usize>,
+    resolution_cm1: Option<f64>,
+}
+
+/// Name of a level in the column `level`.
+fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::Alarm => "alarm",
+        Level::Alert => "alert",
+        Level::Inconclusive => "inconclusive",
+        Level::NoneDetected => "none-detected",
+    }
+}
+
+fn level_from_name(name: &str) -> Result<Level, String> {
+    [Level::Alarm, Level::Alert, Level::Inconclusive, Level::NoneDetected]
+        .into_iter()
+        .find(|level| level_name(*level) == name)
+        .ok_or_else(|| format!("the level '{name}' does not exist"))
+}
+
+fn time_from_text(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|e| format!("the time '{text}' cannot be read ({e})"))
+}
+
+fn split_exposure(exposure: &Exposure) -> (ExposureSettings, &[u32]) {
+    // Named one by one, so that a new field cannot be forgotten here.
+    let Exposure {
+        kind,
+        counts,
+        integration_us,
+        scans_averaged,
+        saturation_counts,
+        temperatures_c,
+        laser_before,
+        laser_after,
+        started_ms,
+    } = exposure;
+    let settings = ExposureSettings {
+        kind: *kind,
+        pixels: counts.len(),
+        integration_us: *integration_us,
+        scans_averaged: *scans_averaged,
+        saturation_counts: *saturation_counts,
+        temperatures_c: temperatures_c.clone(),
+        laser_before: *laser_before,
+        laser_after: *laser_after,
+        started_ms: *started_ms,
+    };
+    (settings, counts)
+}
+
+impl ExposureSettings {
+    /// The exposure with its counts, which are taken from the front of `blob`.
+    fn join(self, blob: &mut &[u8]) -> Result<Exposure, String> {
+        let bytes = take(blob, self.pixels, 4)?;
+        let counts = bytes.as_chunks::<4>().0.iter().map(|b| u32::from_le_bytes(*b)).collect();
+        Ok(Exposure {
+            kind: self.kind,
+            counts,
+            integration_us: self.integration_us,
+            scans_averaged: self.scans_averaged,
+            saturation_counts: self.saturation_counts,
+            temperatures_c: self.temperatures_c,
+            laser_before: self.laser_before,
+            laser_after: self.laser_after,
+            started_ms: self.started_ms,
+        })
+    }
+}
+
+impl SpectrumSettings {
+    fn join(self, mut blob: &[u8]) -> Result<Spectrum, String> {
+        let mut floats = || -> Result<Vec<f64>, String> {
+            let bytes = take(&mut blob, self.points, 8)?;
+            Ok(bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect())
+        };
+        let axis = floats()?;
+        let intensity = floats()?;
+        let noise = if self.has_noise { Some(floats()?) } else { None };
+        at_end(blob, "spectrum")?;
+        let mut spectrum = Spectrum::new(self.technique, axis, intensity).map_err(|e| e.to_string())?;
+        if let Some(noise) = noise {
+            spectrum = spectrum.with_noise(noise).map_err(|e| e.to_string())?;
+        }
+        spectrum = spectrum.with_saturated(self.saturated);
+        Ok(match self.resolution_cm1 {
+            Some(resolution) => spectrum.with_resolution(resolution),
+            None => spectrum,
+        })
+    }
+}
+
+/// Takes `count` items of `size` bytes from the front of `blob`.
+fn take<'a>(blob: &mut &'a [u8], count: usize, size: usize) -> Result<&'a [u8], String> {
+    let short = || format!("a blob ends {} bytes after it should hold {count} values of {size} bytes", blob.len());
+    let length = count.checked_mul(size).ok_or_else(short)?;
+    let (front, rest) = blob.split_at_checked(length).ok_or_else(short)?;
+    *blob = rest;
+    Ok(front)
+}
+
+fn at_end(blob: &[u8], name: &str) -> Result<(), String> {
+    if blob.is_empty() { Ok(()) } else { Err(format!("the {name} has {} bytes too many", blob.len())) }
+}
+
+fn little_endian(counts: &[u32]) -> impl Iterator<Item = u8> {
+    counts.iter().flat_map(|c| c.to_le_bytes())
+}
+
+impl Encoded {
+    /// The columns of `record`. Fails when the columns would not give back the very same record (a number that is not
+    /// finite, for example): what cannot be read back is no evidence.
+    pub(super) fn new(record: &ScanRecord) -> Result<Self, String> {
+        let ScanRecord { taken_at, operator, parcel, emulated_sample, acquisition, answer, program_version } = record;
+        let Acquisition {
+            spectrometer,
+            laser,
+            excitation_nm,
+            wavelength_coefficients_nm,
+            dark,
+            light,
+            spectrum,
+            simulated,
+        } = acquisition;
+        let (dark_settings, dark_counts) = split_exposure(dark);
+        let (light_settings, light_counts): (Vec<_>, Vec<_>) = light.iter().map(split_exposure).unzip();
+        let settings = Settings {
+            spectrometer: spectrometer.clone(),
+            laser: laser.clone(),
+            excitation_nm: *excitation_nm,
+            wavelength_coefficients_nm: wavelength_coefficients_nm.clone(),
+            simulated: *simulated,
+            dark: dark_settings,
+            light: light_settings,
+            spectrum: SpectrumSettings {
+                technique: spectrum.technique(),
+                points: spectrum.axis_cm1().len(),
+                has_noise: spectrum.noise_sd().is_some(),
+                saturated: spectrum.saturated().to_vec(),
+                resolution_cm1: spectrum.resolution_cm1(),
+            },
+        };
+        let floats = spectrum.axis_cm1().iter().chain(spectrum.intensity()).chain(spectrum.noise_sd().unwrap_or(&[]));
+        let encoded = Self {
+            taken_at: format!("{taken_at:.9}"),
+            operator: operator.clone(),
+            parcel: parcel.clone(),
+            level: level_name(answer.verdict.level()).to_owned(),
+            rule: answer.verdict.rule().to_owned(),
+            headline: answer.verdict.headline().to_owned(),
+            simulated: *simulated,
+            emulated_sample: emulated_sample.clone(),
+            spectrometer_model: spectrometer.model.clone(),
+            spectrometer_serial: spectrometer.serial.clone(),
+            laser_model: laser.model.clone(),
+            laser_serial: laser.serial.clone(),
+            program_version: program_version.clone(),
+            engine: answer.engine.clone(),
+            library_name: answer.library.name.clone(),
+            library_version: answer.library.version.clone(),
+            library_sha256: answer.library.sha256.clone(),
+            settings: serde_json::to_string(&settings).map_err(|e| e.to_string())?,
+            answer: serde_json::to_string(answer).map_err(|e| e.to_string())?,
+            dark_counts: little_endian(dark_counts).collect(),
+            light_counts: light_counts.into_iter().flat_map(little_endian).collect(),
+            spectrum: floats.flat_map(|x| x.to_le_bytes()).collect(),
+        };
+        if encoded.decode()? == *record {
+            Ok(encoded)
+        } else {
+            Err("it would not read back as the same record".to_owned())
+        }
+    }
+
+    /// The values in the order of [`COLUMNS`].
+    pub(super) fn values(&self) -> [&dyn ToSql; COLUMNS.len()] {
+        [
+            &self.taken_at,
+            &self.operator,
+            &self.parcel,
+            &self.level,
+            &self.rule,
+            &self.headline,
+            &self.simulated,
+            &self.emulated_sample,
+            &self.spectrometer_model,
+            &self.spectrometer_serial,
+            &self.laser_model,
+            &self.laser_serial,
+            &self.program_version,
+            &self.engine,
+            &self.library_name,
+            &self.library_version,
+            &self.library_sha256,
+            &self.settings,
+            &self.answer,
+            &self.dark_counts,
+            &self.light_counts,
+            &self.spectrum,
+        ]
+    }
+
+    /// Reads the columns of a row by their names.
+    pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            taken_at: row.get("taken_at")?,
+            operator: row.get("operator")?,
+            parcel: row.get("parcel")?,
+            level: row.get("level")?,
+            rule: row.get("rule")?,
+            headline: row.get("headline")?,
+            simulated: row.get("simulated")?,
+            emulated_sample: row.get("emulated_sample")?,
+            spectrometer_model: row.get("spectrometer_model")?,
+            spectrometer_serial: row.get("spectrometer_serial")?,
+            laser_model: row.get("laser_model")?,
+            laser_serial: row.get("laser_serial")?,
+            program_version: row.get("program_version")?,
+            engine: row.get("engine")?,
+            library_name: row.get("library_name")?,
+            library_version: row.get("library_version")?,
+            library_sha256: row.get("library_sha256")?,
+            settings: row.get("settings")?,
+            answer: row.get("answer")?,
+            dark_counts: row.get("dark_counts")?,
+            light_counts: row.get("light_counts")?,
+            spectrum: row.get("spectrum")?,
+        })
+    }
+
+    /// The record. Fails when the row contradicts itself: a blob of another length than the settings say, or a list
+    /// column that says something else than the JSON.
+    pub(super) fn decode(&self) -> Result<ScanRecord, String> {
+        let settings: Settings =
+            serde_json::from_str(&self.settings).map_err(|e| format!("the settings cannot be read ({e})"))?;
+        let answer: Answer =
+            serde_json::from_str(&self.answer).map_err(|e| format!("the answer cannot be read ({e})"))?;
+        let mut rest = self.dark_counts.as_slice();
+        let dark = settings.dark.join(&mut rest)?;
+        at_end(rest, "dark counts")?;
+        let mut rest = self.light_counts.as_slice();
+        let light = settings.light.into_iter().map(|s| s.join(&mut rest)).collect::<Result<Vec<_>, _>>()?;
+        at_end(rest, "light counts")?;
+        let record = ScanRecord {
+            taken_at: time_from_text(&self.taken_at)?,
+            operator: self.operator.clone(),
+            parcel: self.parcel.clone(),
+            emulated_sample: self.emulated_sample.clone(),
+            acquisition: Acquisition {
+                spectrometer: settings.spectrometer,
+                laser: settings.laser,
+                excitation_nm: settings.excitation_nm,
+                wavelength_coefficients_nm: settings.wavelength_coefficients_nm,
+                dark,
+                light,
+                spectrum: settings.spectrum.join(&self.spectrum)?,
+                simulated: settings.simulated,
+            },
+            answer,
+            program_version: self.program_version.clone(),
+        };
+        self.agree(&record)?;
+        Ok(record)
+    }
+
+    /// Holds the columns of the list against what they were copied from.
+    fn agree(&self, record: &ScanRecord) -> Result<(), String> {
+        let (answer, acquisition) = (&record.answer, &record.acquisition);
+        let pairs = [
+            ("level", self.level.as_str(), level_name(answer.verdict.level())),
+            ("rule", &self.rule, answer.verdict.rule()),
+            ("headline", &self.headline, answer.verdict.headline()),
+            ("spectrometer_model", &self.spectrometer_model, &acquisition.spectrometer.model),
+            ("spectrometer_serial", &self.spectrometer_serial, &acquisition.spectrometer.serial),
+            ("laser_model", &self.laser_model, &acquisition.laser.model),
+            ("laser_serial", &self.laser_serial, &acquisition.laser.serial),
+            ("engine", &self.engine, &answer.engine),
+            ("library_name", &self.library_name, &answer.library.name),
+            ("library_version", &self.library_version, &answer.library.version),
+            ("library_sha256", &self.library_sha256, &answer.library.sha256),
+        ];
+        for (column, stored, original) in pairs {
+            if stored != original {
+                return Err(format!("the column {column} says '{stored}', the record itself '{original}'"));
+            }
+        }
+        if self.simulated != acquisition.simulated {
+            return Err("the column simulated contradicts the record itself".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// A line of the list from a row with the columns of [`ScanSummary`]; the inner error is a value that makes no sense.
+pub(super) fn summary_from_row(row: &Row<'_>) -> rusqlite::Result<Result<ScanSummary, String>> {
+    let id: i64 = row.get("id")?;
+    let taken_at: String = row.get("taken_at")?;
+    let level: String = row.get("level")?;
+    let (operator, parcel) = (row.get("operator")?, row.get("parcel")?);
+    let (headline, simulated) = (row.get("headline")?, row.get("simulated")?);
+    let summary = || {
+        let taken_at = time_from_text(&taken_at)?;
+        let level = level_from_name(&level)?;
+        Ok(ScanSummary { id, taken_at, operator, parcel, level, headline, simulated })
+    };
+    Ok(summary().map_err(|what: String| format!("record {id}: {what}")))
+}

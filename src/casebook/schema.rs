@@ -1,0 +1,60 @@
+//! The numbered forms of the database and how an older one becomes the newest.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+/// Marks our files in the SQLite header: the letters `PSCB`.
+pub(super) const APPLICATION_ID: i64 = 0x5053_4342;
+
+/// The migrations in order; number `n` (from 1) turns a database of version `n - 1` into one of version `n`.
+const MIGRATIONS: [&str; NEWEST as usize] = [include_str!("migrations/0001_scan.sql")];
+
+/// The newest version that this program knows.
+pub(super) const NEWEST: i64 = 1;
+
+/// What the header of a database says about who made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    /// `PRAGMA application_id`.
+    pub application_id: i64,
+    /// `PRAGMA user_version`.
+    pub version: i64,
+}
+
+impl Stamp {
+    /// Reads the stamp through SQLite, so that it is right for a database whose last transactions are in the log.
+    pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        // SQLite shows the unsigned header field as a signed number.
+        Ok(Self { application_id: pragma("application_id")?, version: pragma("user_version")? })
+    }
+
+    /// Reads the stamp from the first bytes of a database file; `None` when they are not SQLite's.
+    /// The offsets are those of the SQLite file format, section 1.3.
+    pub(super) fn from_header(header: &[u8; 100]) -> Option<Self> {
+        let number = |at: usize| {
+            let bytes = header.get(at..at + 4)?;
+            Some(i64::from(i32::from_be_bytes(bytes.try_into().ok()?)))
+        };
+        if !header.starts_with(b"SQLite format 3\0") {
+            return None;
+        }
+        Some(Self { application_id: number(68)?, version: number(60)? })
+    }
+}
+
+/// Brings the database to the newest version in one transaction: either all steps are there afterwards or none.
+/// The caller has made sure that the database is ours or empty, and not newer.
+pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    if Stamp::read(connection)?.version == NEWEST {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Read again under the lock: another process may have been faster.
+    let from = usize::try_from(Stamp::read(&transaction)?.version).unwrap_or(0);
+    for step in MIGRATIONS.iter().skip(from) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", NEWEST)?;
+    transaction.commit()
+}

@@ -1,0 +1,233 @@
+//! The database of records.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::encode::{COLUMNS, Encoded, summary_from_row};
+use super::schema::{self, APPLICATION_ID, NEWEST, Stamp};
+use super::{CasebookError, ScanRecord, ScanSummary, StoredScan};
+
+/// How long to wait for another program that is writing.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Largest row that is read: far above any scan, far below what would exhaust memory.
+const MAX_ROW_BYTES: i64 = 64 << 20;
+
+/// An open casebook. One thread owns it; other processes may hold the same file open.
+#[derive(Debug)]
+pub struct Casebook {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Casebook {
+    /// Opens the casebook at `path`, or makes a new one where there is no file (readable by this user only).
+    ///
+    /// A file of a newer program or of another kind is refused untouched.
+    pub fn open(path: &Path) -> Result<Self, CasebookError> {
+        create_private(path).map_err(|e| cannot_open(path, &e))?;
+        refuse_foreign(path)?;
+        let connection = Self::connect(path).map_err(|e| CasebookError::from_sqlite(path, &e))?;
+        Ok(Self { connection, path: path.to_owned() })
+    }
+
+    fn connect(path: &Path) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        // The file may have been prepared by somebody: nothing in its schema may do more than hold data.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+        connection.pragma_update(None, "cell_size_check", true)?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        // A commit returns only when the log is on the disk; with FULL in the log mode it costs one sync.
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "fullfsync", true)?; // macOS: through the disk's own cache
+        connection.pragma_update(None, "checkpoint_fullfsync", true)?;
+        schema::migrate(&mut connection)?;
+        Ok(connection)
+    }
+
+    /// Where the database lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds a record and returns its number. When this returns, the record is committed and synced to the disk.
+    pub fn append(&mut self, record: &ScanRecord) -> Result<i64, CasebookError> {
+        let encoded = Encoded::new(record).map_err(CasebookError::Unstorable)?;
+        self.insert(&encoded).map_err(|e| CasebookError::from_sqlite(&self.path, &e))
+    }
+
+    fn insert(&mut self, encoded: &Encoded) -> rusqlite::Result<i64> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let id: i64 = transaction.query_row("SELECT coalesce(max(id), 0) + 1 FROM scan", [], |row| row.get(0))?;
+        {
+            let marks = vec!["?"; COLUMNS.len()].join(", ");
+            let sql = format!("INSERT INTO scan ({}, id) VALUES ({marks}, {id})", COLUMNS.join(", "));
+            transaction.prepare(&sql)?.execute(encoded.values().as_slice())?;
+        }
+        transaction.commit()?;
+        Ok(id)
+    }
+
+    /// Number of records. Records are numbered from 1 without gaps, so it is also the number of the newest.
+    pub fn count(&self) -> Result<i64, CasebookError> {
+        self.ask("SELECT coalesce(max(id), 0) FROM scan")
+    }
+
+    fn ask(&self, sql: &str) -> Result<i64, CasebookError> {
+        self.connection.query_row(sql, [], |row| row.get(0)).map_err(|e| self.error(&e))
+    }
+
+    /// A page of records, newest first.
+    pub fn list(&self, offset: usize, limit: usize) -> Result<Vec<ScanSummary>, CasebookError> {
+        let last = self.count()?.saturating_sub(i64::try_from(offset).unwrap_or(i64::MAX));
+        let before_first = last.saturating_sub(i64::try_from(limit).unwrap_or(i64::MAX));
+        let sql = "SELECT id, taken_at, operator, parcel, level, headline, simulated FROM scan \
+                   WHERE id > ?1 AND id <= ?2 ORDER BY id DESC";
+        let mut statement = self.connection.prepare_cached(sql).map_err(|e| self.error(&e))?;
+        let rows = statement.query_map([before_first.max(0), last], summary_from_row).map_err(|e| self.error(&e))?;
+        rows.map(|row| row.map_err(|e| self.error(&e))?.map_err(|what| self.corrupt(what))).collect()
+    }
+
+    /// One whole record.
+    pub fn load(&self, id: i64) -> Result<StoredScan, CasebookError> {
+        let total = self.count()?;
+        if id < 1 || id > total {
+            return Err(CasebookError::NoSuchRecord { id, total });
+        }
+        let missing = |e: &rusqlite::Error| match e {
+            rusqlite::Error::QueryReturnedNoRows => self.corrupt(format!("record {id} of {total} is missing")),
+            e => self.corrupt_if_typed(id, e),
+        };
+        let sizes: Vec<String> = COLUMNS.iter().map(|c| format!("coalesce(octet_length({c}), 0)")).collect();
+        let sql = format!("SELECT {} FROM scan WHERE id = ?1", sizes.join(" + "));
+        let bytes: i64 = self.connection.query_row(&sql, [id], |row| row.get(0)).map_err(|e| missing(&e))?;
+        if bytes > MAX_ROW_BYTES {
+            return Err(self.corrupt(format!("record {id} holds {bytes} bytes, more than any scan has")));
+        }
+        let sql = format!("SELECT {} FROM scan WHERE id = ?1", COLUMNS.join(", "));
+        let encoded = self.connection.query_row(&sql, [id], Encoded::from_row).map_err(|e| missing(&e))?;
+        let record = encoded.decode().map_err(|what| self.corrupt(format!("record {id}: {what}")))?;
+        Ok(StoredScan { id, record })
+    }
+
+    /// Has SQLite check the whole file, checks that the numbers have no gap, and reads every record once.
+    /// Returns the number of records. Takes time in proportion to the size of the casebook.
+    ///
+    /// It finds damage. Records that somebody replaced skilfully are not found by it.
+    pub fn integrity_check(&self) -> Result<i64, CasebookError> {
+        let verdict: String =
+            self.connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(|e| self.error(&e))?;
+        if verdict != "ok" {
+            return Err(self.corrupt(verdict));
+        }
+        let (total, rows) = (self.count()?, self.ask("SELECT count(*) FROM scan WHERE id >= 1")?);
+        if total != rows {
+            return Err(self.corrupt(format!("the newest record is number {total}, but there are {rows} records")));
+        }
+        for id in 1..=total {
+            self.load(id)?;
+        }
+        Ok(total)
+    }
+
+    fn error(&self, error: &rusqlite::Error) -> CasebookError {
+        CasebookError::from_sqlite(&self.path, error)
+    }
+
+    fn corrupt(&self, what: String) -> CasebookError {
+        CasebookError::Corrupt { path: self.path.clone(), what }
+    }
+
+    fn corrupt_if_typed(&self, id: i64, error: &rusqlite::Error) -> CasebookError {
+        match self.error(error) {
+            CasebookError::Corrupt { path, what } => {
+                CasebookError::Corrupt { path, what: format!("record {id}: {what}") }
+            }
+            other => other,
+        }
+    }
+}
+
+fn cannot_open(path: &Path, error: &io::Error) -> CasebookError {
+    match error.kind() {
+        io::ErrorKind::StorageFull => CasebookError::Full { path: path.to_owned() },
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            CasebookError::ReadOnly { path: path.to_owned() }
+        }
+        _ => CasebookError::CannotOpen { path: path.to_owned(), what: error.to_string() },
+    }
+}
+
+/// Makes an empty file that only this user may read, unless there is a file already. SQLite gives its side files the
+/// same permissions.
+fn create_private(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+/// Refuses a database that is newer or not ours, without a write: from its header, and where a log lies beside it
+/// (the header is then not the last word), through a connection that can only read.
+fn refuse_foreign(path: &Path) -> Result<(), CasebookError> {
+    let mut header = [0_u8; 100];
+    let mut file = File::open(path).map_err(|e| cannot_open(path, &e))?;
+    let length = file.metadata().map_err(|e| cannot_open(path, &e))?.len();
+    if length == 0 {
+        return Ok(()); // just made, now or by a process that ended before its first write
+    }
+    let foreign = || CasebookError::NotACasebook { path: path.to_owned() };
+    file.read_exact(&mut header).map_err(|e| match e.kind() {
+        io::ErrorKind::UnexpectedEof => foreign(),
+        _ => cannot_open(path, &e),
+    })?;
+    drop(file);
+    check_stamp(path, Stamp::from_header(&header).ok_or_else(foreign)?)?;
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if std::fs::metadata(log).is_ok_and(|m| m.len() > 0) || !is_ours(&header) {
+        let read = || {
+            let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+            Ok((Stamp::read(&connection)?, tables))
+        };
+        let (stamp, tables) = read().map_err(|e| CasebookError::from_sqlite(path, &e))?;
+        check_stamp(path, stamp)?;
+        if stamp.application_id != APPLICATION_ID && tables > 0 {
+            return Err(foreign());
+        }
+    }
+    Ok(())
+}
+
+fn is_ours(header: &[u8; 100]) -> bool {
+    Stamp::from_header(header).is_some_and(|stamp| stamp.application_id == APPLICATION_ID)
+}
+
+/// Accepts what is ours and known, and what carries no stamp yet (an empty database, to be looked at further).
+fn check_stamp(path: &Path, stamp: Stamp) -> Result<(), CasebookError> {
+    let path = path.to_owned();
+    match stamp {
+        Stamp { application_id: 0, version: 0 } => Ok(()),
+        Stamp { application_id: APPLICATION_ID, version } if version > NEWEST => {
+            Err(CasebookError::Newer { path, found: version, known: NEWEST })
+        }
+        Stamp { application_id: APPLICATION_ID, version } if version >= 1 => Ok(()),
+        Stamp { .. } => Err(CasebookError::NotACasebook { path }),
+    }
+}

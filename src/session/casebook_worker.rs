@@ -1,0 +1,172 @@
+//! The thread that owns the casebook.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use crate::casebook::{Casebook, CasebookError, StoredScan};
+
+use super::Event;
+use super::shared::{Shared, caught};
+
+/// How often scans that could not be written are tried again.
+const RETRY: Duration = Duration::from_secs(5);
+/// Most scans that wait for a casebook that cannot be written; no scan is accepted beyond them.
+const MOST_UNSAVED: usize = 32;
+
+/// What the casebook thread is asked.
+pub(super) enum CasebookRequest {
+    /// Write the scan and report it as saved.
+    Save(Arc<StoredScan>),
+    /// A page of the list.
+    List { offset: usize, limit: usize },
+    /// One record.
+    Load(i64),
+}
+
+pub(super) struct CasebookWorker {
+    path: PathBuf,
+    requests: Receiver<CasebookRequest>,
+    shared: Arc<Shared>,
+    casebook: Option<Casebook>,
+    /// Scans that could not be written yet, oldest first.
+    unsaved: VecDeque<Arc<StoredScan>>,
+    /// The scan whose outcome was not reported yet.
+    current: Option<Arc<StoredScan>>,
+}
+
+impl CasebookWorker {
+    pub(super) fn new(path: PathBuf, requests: Receiver<CasebookRequest>, shared: Arc<Shared>) -> Self {
+        Self { path, requests, shared, casebook: None, unsaved: VecDeque::new(), current: None }
+    }
+
+    /// Works until all who could ask are gone.
+    pub(super) fn run(mut self) {
+        if let Err(words) = caught(|| self.greet()) {
+            self.mend(&words);
+        }
+        loop {
+            match caught(|| self.turn()) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(words) => self.mend(&words),
+            }
+        }
+        // A last try for what could not be written so far.
+        if let Err(words) = caught(|| self.retry()) {
+            self.mend(&words);
+        }
+    }
+
+    /// After a panic: opens the database anew next time, and says what became of the scan that was being written.
+    fn mend(&mut self, words: &str) {
+        self.casebook = None;
+        let why = format!("The casebook's part of the program failed inside ({words}); report this message.");
+        let event = match self.current.take() {
+            Some(scan) => {
+                self.shared.abandon_scan();
+                Event::NotSaved { scan, why: kept(&why) }
+            }
+            None => Event::CasebookTrouble(why),
+        };
+        self.shared.report_after_panic([event]);
+    }
+
+    /// Opens the casebook early, so that trouble with it is on the screen before the first scan.
+    fn greet(&mut self) {
+        if let Err(error) = self.casebook() {
+            self.shared.events.push(Event::CasebookTrouble(error.to_string()));
+        }
+    }
+
+    /// One request, or one round of retries. False when nobody can ask any more.
+    fn turn(&mut self) -> bool {
+        let request = if self.unsaved.is_empty() {
+            self.requests.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        } else {
+            self.requests.recv_timeout(RETRY)
+        };
+        match request {
+            Ok(CasebookRequest::Save(scan)) => self.save(scan),
+            Ok(CasebookRequest::List { offset, limit }) => self.list(offset, limit),
+            Ok(CasebookRequest::Load(id)) => self.load(id),
+            Err(RecvTimeoutError::Timeout) => drop(self.retry()),
+            Err(RecvTimeoutError::Disconnected) => return false,
+        }
+        true
+    }
+
+    fn casebook(&mut self) -> Result<&mut Casebook, CasebookError> {
+        let casebook = match self.casebook.take() {
+            Some(casebook) => casebook,
+            None => Casebook::open(&self.path)?,
+        };
+        Ok(self.casebook.insert(casebook))
+    }
+
+    fn save(&mut self, scan: Arc<StoredScan>) {
+        // It waits behind older scans that could not be written, so that the records keep the order of time; and it is
+        // in the list before anything can go wrong.
+        self.unsaved.push_back(Arc::clone(&scan));
+        self.current = Some(Arc::clone(&scan));
+        let why = self.retry();
+        self.shared.set_unsaved_full(self.unsaved.len() >= MOST_UNSAVED);
+        if self.current.take().is_some() {
+            self.shared.end_scan(Event::NotSaved { scan, why: kept(&why.unwrap_or_default()) });
+        }
+    }
+
+    fn append(&mut self, scan: &StoredScan) -> Result<i64, String> {
+        let result = self.casebook().and_then(|casebook| casebook.append(&scan.record));
+        result.map_err(|e| e.to_string())
+    }
+
+    /// Writes the scans that wait, oldest first, up to the first that still cannot be written; says why it cannot.
+    fn retry(&mut self) -> Option<String> {
+        while let Some(scan) = self.unsaved.front().map(Arc::clone) {
+            let id = match self.append(&scan) {
+                Ok(id) => id,
+                Err(why) => {
+                    tracing::warn!(why, waiting = self.unsaved.len(), "scans still cannot be written");
+                    return Some(why);
+                }
+            };
+            self.unsaved.pop_front();
+            self.shared.set_unsaved_full(false);
+            let saved = Event::Saved(Arc::new(StoredScan { id, record: scan.record.clone() }));
+            if self.current.take_if(|current| Arc::ptr_eq(current, &scan)).is_some() {
+                self.shared.end_scan(saved);
+            } else {
+                self.shared.events.push(saved);
+            }
+        }
+        None
+    }
+
+    fn list(&mut self, offset: usize, limit: usize) {
+        let answer = self.casebook().and_then(|casebook| {
+            let total = usize::try_from(casebook.count()?).unwrap_or(0);
+            Ok(Event::Records { page: casebook.list(offset, limit)?, total })
+        });
+        self.answer(answer);
+    }
+
+    fn load(&mut self, id: i64) {
+        let answer = self.casebook().and_then(|casebook| casebook.load(id));
+        self.answer(answer.map(|scan| Event::Record(Arc::new(scan))));
+    }
+
+    fn answer(&self, answer: Result<Event, CasebookError>) {
+        self.shared.events.push(answer.unwrap_or_else(|error| Event::CasebookTrouble(error.to_string())));
+    }
+}
+
+/// What to tell somebody whose scan is not on the disk.
+fn kept(why: &str) -> String {
+    format!(
+        "The record is not saved: {why}. The scan is kept in memory and tried again every {} seconds; do not close the program.",
+        RETRY.as_secs()
+    )
+}

@@ -1,0 +1,69 @@
+//! What a session is made of.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::identify::Answer;
+use crate::library::Library;
+use crate::spectrum::Spectrum;
+
+/// Which kit to scan with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum KitChoice {
+    /// The emulated kit in memory.
+    Emulator {
+        /// What lies under the probe at first: a key of the library, or `empty`.
+        sample: String,
+        /// Seed of its noise; the same seed gives the same scans.
+        seed: u64,
+        /// Exposures take no real time. For scans by the thousand, not for people.
+        virtual_time: bool,
+    },
+    /// A kit on serial ports.
+    Ports {
+        /// Port of the spectrometer.
+        spectrometer: String,
+        /// Port of the laser.
+        laser: String,
+        /// Laser wavelength, nm.
+        excitation_nm: f64,
+    },
+}
+
+/// What answers a spectrum.
+pub type Identifier = Box<dyn Fn(&Spectrum) -> Answer>;
+
+/// Loads the library and makes what answers with it, on the thread that will use it, so that the window need not wait.
+/// The error is a sentence that says what to do.
+pub type EngineLoader = Box<dyn FnOnce() -> Result<(Arc<Library>, Identifier), String> + Send>;
+
+/// How to start a [`super::Session`].
+pub struct SessionConfig {
+    /// The data folder; see [`super::data_dir`].
+    pub data_dir: PathBuf,
+    /// The kit.
+    pub kit: KitChoice,
+    /// Makes the engine.
+    pub engine: EngineLoader,
+    /// Called after every event, from the thread that reports it; must return at once.
+    pub waker: Box<dyn Fn() + Send + Sync>,
+}
+
+impl SessionConfig {
+    /// A session with the bundled library and nobody to wake.
+    pub fn new(data_dir: PathBuf, kit: KitChoice) -> Self {
+        Self { data_dir, kit, engine: Box::new(bundled_engine), waker: Box::new(|| {}) }
+    }
+
+    /// The same with a waker.
+    #[must_use]
+    pub fn with_waker(mut self, waker: Box<dyn Fn() + Send + Sync>) -> Self {
+        self.waker = waker;
+        self
+    }
+}
+
+/// The engine over the bundled library.
+fn bundled_engine() -> Result<(Arc<Library>, Identifier), String> {
+    Err("no engine is built in yet".to_owned())
+}

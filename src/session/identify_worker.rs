@@ -1,0 +1,89 @@
+//! The thread that owns the engine.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::analyzer::Acquisition;
+use crate::casebook::{ScanRecord, StoredScan};
+
+use super::casebook_worker::CasebookRequest;
+use super::config::Identifier;
+use super::kit_worker::KitRequest;
+use super::shared::{Shared, caught};
+use super::{EngineLoader, Event, Stage, UNENROLLED};
+
+/// A finished acquisition that wants an answer.
+pub(super) struct Job {
+    pub(super) parcel: String,
+    pub(super) emulated_sample: Option<String>,
+    pub(super) acquisition: Acquisition,
+}
+
+pub(super) struct IdentifyWorker {
+    pub(super) jobs: Receiver<Job>,
+    pub(super) casebook: SyncSender<CasebookRequest>,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl IdentifyWorker {
+    /// Makes the engine, hands the library to the kit's thread, then works until that thread is gone.
+    pub(super) fn run(self, loader: EngineLoader, kit: SyncSender<KitRequest>) {
+        let engine = match caught(loader) {
+            Ok(Ok((library, engine))) => {
+                // The kit's thread may be gone already; then there is nothing to tell.
+                let _ = kit.send(KitRequest::Library(Ok(library)));
+                Ok(engine)
+            }
+            Ok(Err(why)) => Err(why),
+            Err(words) => Err(format!("the library cannot be loaded ({words}); install the program again")),
+        };
+        if let Err(why) = &engine {
+            let _ = kit.send(KitRequest::Library(Err(why.clone())));
+        }
+        drop(kit);
+        while let Ok(job) = self.jobs.recv() {
+            if let Err(words) = caught(|| self.answer(&engine, job)) {
+                self.shared.abandon_scan();
+                self.shared.report_after_panic([Event::Failed(format!(
+                    "The search failed inside ({words}), so this scan has no answer. Treat the parcel as dangerous, scan again, and report this message."
+                ))]);
+            }
+        }
+    }
+
+    fn answer(&self, engine: &Result<Identifier, String>, job: Job) {
+        let Job { parcel, emulated_sample, acquisition } = job;
+        let engine = match engine {
+            Ok(engine) => engine,
+            Err(why) => return self.shared.end_scan(Event::Failed(format!("The scan has no answer: {why}"))),
+        };
+        self.shared.progress(Stage::Identifying, 0.96, Duration::from_millis(100));
+        let mut answer = engine(&acquisition.spectrum);
+        answer.simulated = acquisition.simulated;
+        if self.shared.cancelled() {
+            return self.shared.end_scan(Event::Cancelled);
+        }
+        let record = ScanRecord {
+            taken_at: Timestamp::now(),
+            operator: UNENROLLED.to_owned(),
+            parcel,
+            emulated_sample,
+            acquisition,
+            answer,
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let scan = Arc::new(StoredScan { id: 0, record });
+        // A waker that panics here must not cost the record, so its panic ends here.
+        if let Err(words) = caught(|| self.shared.events.push(Event::Answered(Arc::clone(&scan)))) {
+            tracing::error!(words, "the waker panicked; the answer waits to be read");
+        }
+        let handed_over = self.casebook.send(CasebookRequest::Save(Arc::clone(&scan)));
+        if handed_over.is_err() {
+            let why = "the casebook's thread has ended; note the result by hand and start the program again".to_owned();
+            self.shared.end_scan(Event::NotSaved { scan, why });
+        }
+    }
+}

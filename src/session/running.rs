@@ -1,0 +1,147 @@
+//! A running session as its holder sees it.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+use super::casebook_worker::{CasebookRequest, CasebookWorker};
+use super::events::Events;
+use super::identify_worker::IdentifyWorker;
+use super::kit_worker::{KitRequest, KitWorker};
+use super::shared::Shared;
+use super::{Command, Event, SessionConfig, casebook_path};
+
+/// Requests that may wait for a worker.
+const QUEUE: usize = 16;
+/// Longest that dropping a session waits for its threads: a readout that runs cannot be hurried, a sync neither.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why a command was not taken. Nothing happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// One scan at a time.
+    #[error("a scan is running; wait for its result or cancel it")]
+    ScanRunning,
+    /// Too many commands wait, or their outcomes are not read.
+    #[error("the program is busy with earlier requests; try again in a moment")]
+    Busy,
+    /// Too many scans wait for a casebook that cannot be written.
+    #[error(
+        "too many scans wait for a casebook that cannot be written; solve that first (see the message about the record), then scan again"
+    )]
+    TooManyUnsaved,
+    /// A worker has ended.
+    #[error("a part of the program has ended; start the program again")]
+    Ended,
+}
+
+/// Three threads that connect, scan, identify and record. Dropping it ends them, laser off first.
+pub struct Session {
+    kit: SyncSender<KitRequest>,
+    casebook: Option<SyncSender<CasebookRequest>>,
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Session {
+    /// Starts the threads and returns at once; what they find is reported by events. Fails only when the system gives
+    /// no threads.
+    pub fn start(config: SessionConfig) -> io::Result<Self> {
+        let SessionConfig { data_dir, kit: choice, engine, waker } = config;
+        let shared = Arc::new(Shared::new(Events::new(waker)));
+        let (kit, kit_requests) = sync_channel(QUEUE);
+        let (jobs, jobs_waiting) = sync_channel(1);
+        let (casebook, casebook_requests) = sync_channel(QUEUE);
+
+        let writer = CasebookWorker::new(casebook_path(&data_dir), casebook_requests, Arc::clone(&shared));
+        let thinker = IdentifyWorker { jobs: jobs_waiting, casebook: casebook.clone(), shared: Arc::clone(&shared) };
+        let scanner = KitWorker::new(choice, kit_requests, jobs, Arc::clone(&shared));
+        let library_to = kit.clone();
+        let mut session = Self { kit, casebook: Some(casebook), shared, threads: Vec::new() };
+        session.spawn("casebook", move || writer.run())?;
+        session.spawn("identify", move || thinker.run(engine, library_to))?;
+        session.spawn("kit", move || scanner.run())?;
+        Ok(session)
+    }
+
+    fn spawn(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        self.threads.push(thread::Builder::new().name(name.to_owned()).spawn(work)?);
+        Ok(())
+    }
+
+    /// Hands a command to the threads. Never waits. The outcome comes as an [`Event`]; a command that is refused has
+    /// none.
+    pub fn send(&self, command: Command) -> Result<(), Refused> {
+        match command {
+            Command::Cancel => {
+                self.shared.cancel();
+                Ok(())
+            }
+            Command::Scan { parcel } => self.scan(parcel),
+            Command::SetEmulatedSample { sample } => self.ask(&self.kit, KitRequest::SetSample(sample)),
+            Command::ListRecords { offset, limit } => self.ask_casebook(CasebookRequest::List { offset, limit }),
+            Command::OpenRecord { id } => self.ask_casebook(CasebookRequest::Load(id)),
+        }
+    }
+
+    /// The oldest event that was not read yet. Never waits.
+    pub fn try_recv(&self) -> Option<Event> {
+        self.shared.events.try_next()
+    }
+
+    /// The oldest event that was not read yet, waiting for one up to `timeout`. For callers without a window.
+    pub fn recv_timeout(&self, timeout: Duration) -> Option<Event> {
+        self.shared.events.next(timeout)
+    }
+
+    fn scan(&self, parcel: String) -> Result<(), Refused> {
+        if self.shared.unsaved_full() {
+            return Err(Refused::TooManyUnsaved);
+        }
+        if !self.shared.begin_scan() {
+            return Err(Refused::ScanRunning);
+        }
+        self.ask(&self.kit, KitRequest::Scan { parcel }).inspect_err(|_| self.shared.abandon_scan())
+    }
+
+    fn ask_casebook(&self, request: CasebookRequest) -> Result<(), Refused> {
+        self.casebook.as_ref().map_or(Err(Refused::Ended), |casebook| self.ask(casebook, request))
+    }
+
+    fn ask<T>(&self, worker: &SyncSender<T>, request: T) -> Result<(), Refused> {
+        if self.shared.events.crowded() {
+            return Err(Refused::Busy);
+        }
+        worker.try_send(request).map_err(|e| match e {
+            TrySendError::Full(_) => Refused::Busy,
+            TrySendError::Disconnected(_) => Refused::Ended,
+        })
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Cancels a scan; the kit's thread ends, and with it the engine's, and with it the casebook's.
+        self.shared.close();
+        // Wakes an idle kit thread. Where the queue is full it is awake.
+        let _ = self.kit.try_send(KitRequest::Close);
+        self.casebook = None;
+        let end = Instant::now() + PATIENCE;
+        for thread in self.threads.drain(..) {
+            while !thread.is_finished() && Instant::now() < end {
+                thread::sleep(Duration::from_millis(2));
+            }
+            let name = thread.thread().name().unwrap_or_default().to_owned();
+            if !thread.is_finished() {
+                tracing::error!(name, "a thread did not end in time and is left behind");
+            } else if thread.join().is_err() {
+                tracing::error!(name, "a thread ended by a panic");
+            }
+        }
+    }
+}

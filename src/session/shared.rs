@@ -1,0 +1,114 @@
+//! What the threads of a session share, and what holds when one of them panics.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::events::Events;
+use super::{Event, Stage};
+
+/// Shared by all threads of a session.
+pub(super) struct Shared {
+    pub(super) events: Events,
+    /// Set by the user: the running scan must end.
+    pub(super) cancel: AtomicBool,
+    /// True from the acceptance of a scan to the event that ends it.
+    scanning: AtomicBool,
+    /// The session is being dropped.
+    closing: AtomicBool,
+    unsaved_full: AtomicBool,
+}
+
+impl Shared {
+    pub(super) fn new(events: Events) -> Self {
+        Self {
+            events,
+            cancel: AtomicBool::new(false),
+            scanning: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            unsaved_full: AtomicBool::new(false),
+        }
+    }
+
+    /// Claims the one scan that may run. False when one runs already.
+    pub(super) fn begin_scan(&self) -> bool {
+        let won = self.scanning.compare_exchange(false, true, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        if won {
+            // A cancel of an earlier scan that came too late must not end this one.
+            self.cancel.store(self.closing(), Ordering::SeqCst);
+        }
+        won
+    }
+
+    /// Ends the running scan with its last event. Whoever reads the event may start the next one at once.
+    pub(super) fn end_scan(&self, last: Event) {
+        self.scanning.store(false, Ordering::SeqCst);
+        self.events.push(last);
+    }
+
+    /// Gives the claim back without an event, for a scan that never reached a worker.
+    pub(super) fn abandon_scan(&self) {
+        self.scanning.store(false, Ordering::SeqCst);
+    }
+
+    pub(super) fn cancel(&self) {
+        self.cancel.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn cancelled(&self) -> bool {
+        self.cancel.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+        self.cancel.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn progress(&self, stage: Stage, fraction: f32, remaining: Duration) {
+        let remaining_ms = u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX);
+        self.events.push(Event::Progress { stage, fraction: fraction.clamp(0.0, 1.0), remaining_ms });
+    }
+
+    /// Tells whether so many scans wait for the casebook that no further one may be made.
+    pub(super) fn set_unsaved_full(&self, full: bool) {
+        self.unsaved_full.store(full, Ordering::SeqCst);
+    }
+
+    pub(super) fn unsaved_full(&self) -> bool {
+        self.unsaved_full.load(Ordering::SeqCst)
+    }
+
+    /// Reports from a thread that has just caught a panic. What panicked may be the waker itself: an event is in the
+    /// queue before the waker is called, so it arrives all the same.
+    pub(super) fn report_after_panic(&self, events: impl IntoIterator<Item = Event>) {
+        for event in events {
+            if catch_unwind(AssertUnwindSafe(|| self.events.push(event))).is_err() {
+                tracing::error!("the waker panicked while a panic was reported");
+            }
+        }
+    }
+}
+
+/// Runs one turn of a worker. A panic ends the turn and not the thread: it comes back as its words, and the worker puts
+/// itself in order and reports.
+pub(super) fn caught<T>(turn: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(turn)).map_err(|panic| {
+        let words = panic_words(panic.as_ref()).to_owned();
+        tracing::error!(words, "a worker panicked and goes on");
+        words
+    })
+}
+
+/// The message of a panic, where it has one.
+fn panic_words(panic: &(dyn Any + Send)) -> &str {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(words), _) => words,
+        (None, Some(words)) => words,
+        (None, None) => "without a message",
+    }
+}
