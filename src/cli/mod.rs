@@ -1,6 +1,15 @@
 //! The command line. One file per subcommand: its arguments and what it does.
+//!
+//! Exit codes: 0 success, 1 a negative result that the command was asked to find, 2 bad input. Results go to stdout,
+//! everything else (errors, logs) to stderr; with `--json` stdout holds one JSON document, also when a command fails.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+use serde_json::json;
 
 mod casebook;
 mod convert;
@@ -8,10 +17,164 @@ mod emulate;
 mod evaluate;
 mod identify;
 mod library;
+mod output;
 mod ports;
 mod scan;
 
+/// Exit code of bad input: a wrong argument, a file that cannot be read, a device that does not answer.
+const BAD_INPUT: u8 = 2;
+/// Names the levels of the log that goes to stderr, as in `PARCELSCOPE_LOG=debug`.
+const LOG_VARIABLE: &str = "PARCELSCOPE_LOG";
+
+/// What every subcommand is told besides its own arguments.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The folder that holds casebook, packs, kits, keys and settings, where the user named one.
+    pub data_dir: Option<PathBuf>,
+    /// True when stdout must hold one JSON document.
+    pub json: bool,
+}
+
+/// Identify suspect substances from Raman spectra, with the analyzer or from files, and keep a record of every scan.
+///
+/// Without a command the window opens. The program works offline and never says that a substance is safe.
+#[derive(Debug, Parser)]
+#[command(
+    name = "parcelscope",
+    version,
+    after_help = "Exit codes: 0 success, 1 a negative result that the command was asked to find, 2 bad input.\n\
+                  Set PARCELSCOPE_LOG=debug to see on stderr what the program does."
+)]
+struct Cli {
+    /// Folder for casebook, packs and settings; a new folder works at once with the emulated analyzer
+    #[arg(long, value_name = "DIR", global = true)]
+    data_dir: Option<PathBuf>,
+    /// Print one JSON document on stdout instead of text
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say what the substance in spectrum files is
+    Identify(identify::IdentifyArgs),
+    /// Read spectrum files and list or export every spectrum in them
+    Convert(convert::ConvertArgs),
+    /// Scan once without the window, identify and record
+    Scan(scan::ScanArgs),
+    /// Run an emulated device on a new pseudo-terminal
+    Emulate(emulate::EmulateArgs),
+    /// List the serial ports of this machine
+    Ports(ports::PortsArgs),
+    /// List the substances of the reference library or show one
+    Library(library::LibraryArgs),
+    /// Show the records of earlier scans
+    Casebook(casebook::CasebookArgs),
+    /// Print accuracy tables with counts and confidence intervals
+    Evaluate(evaluate::EvaluateArgs),
+    /// Planned: screening of declarations
+    #[command(hide = true)]
+    Triage(Planned),
+}
+
+/// Arguments of a command that this version does not have: any, so that the answer is a sentence about the command.
+#[derive(Args, Debug)]
+#[command(disable_help_flag = true)]
+struct Planned {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    _rest: Vec<OsString>,
+}
+
 /// Runs the program with the arguments of the process.
 pub fn run() -> ExitCode {
-    ExitCode::SUCCESS
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse_arguments(&error),
+    };
+    start_log();
+    let context = Context { data_dir: cli.data_dir, json: cli.json };
+    let Some(command) = cli.command else {
+        return open_window(&context);
+    };
+    match dispatch(command, &context) {
+        Ok(code) => code,
+        Err(error) => report(&error, context.json),
+    }
+}
+
+fn dispatch(command: Command, context: &Context) -> Result<ExitCode, anyhow::Error> {
+    match command {
+        Command::Identify(args) => identify::run(args, context),
+        Command::Convert(args) => convert::run(args, context),
+        Command::Scan(args) => scan::run(args, context),
+        Command::Emulate(args) => emulate::run(args, context),
+        Command::Ports(args) => ports::run(args, context),
+        Command::Library(args) => library::run(args, context),
+        Command::Casebook(args) => casebook::run(args, context),
+        Command::Evaluate(args) => evaluate::run(args, context),
+        Command::Triage(_) => Err(anyhow::anyhow!(
+            "this version cannot screen declarations yet; 'parcelscope --help' lists what it can do"
+        )),
+    }
+}
+
+fn open_window(_context: &Context) -> ExitCode {
+    output::complain("this build has no window; 'parcelscope --help' lists the commands that work without one");
+    ExitCode::from(BAD_INPUT)
+}
+
+/// Prints an error of `clap`, or the help and version texts, which it also treats as errors.
+fn refuse_arguments(error: &clap::Error) -> ExitCode {
+    let informs = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if !informs && std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.render().to_string();
+        let first_line = text.lines().next().unwrap_or_default();
+        let sentence = first_line.strip_prefix("error: ").unwrap_or(first_line);
+        // Stdout may be closed; the exit code still tells.
+        let _ = output::print_json(&json!({ "error": sentence }));
+    }
+    // As above: nobody may be reading.
+    let _ = error.print();
+    if informs { ExitCode::SUCCESS } else { ExitCode::from(BAD_INPUT) }
+}
+
+/// Tells the user why a command failed: one sentence chain on stderr and, with `--json`, an object on stdout.
+fn report(error: &anyhow::Error, json: bool) -> ExitCode {
+    if output::is_broken_pipe(error) {
+        // The reader went away on purpose (`| head`): not a failure.
+        return ExitCode::SUCCESS;
+    }
+    let sentence = output::sentence(error);
+    if json {
+        // Stdout may be closed; stderr and the exit code still tell.
+        let _ = output::print_json(&json!({ "error": sentence }));
+    }
+    output::complain(&sentence);
+    ExitCode::from(BAD_INPUT)
+}
+
+/// Sends the log to stderr at the level that the environment names; warnings and errors without one.
+fn start_log() {
+    use tracing_subscriber::EnvFilter;
+    let wanted = std::env::var(LOG_VARIABLE).unwrap_or_default();
+    let filter = EnvFilter::try_new(if wanted.is_empty() { "warn" } else { &wanted }).unwrap_or_else(|_| {
+        output::complain(&format!("{LOG_VARIABLE}={wanted} is not a log level; use error, warn, info, debug or trace"));
+        EnvFilter::new("warn")
+    });
+    // Fails only where a log was already started, which is then the right one.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_argument_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
 }
