@@ -1,5 +1,26 @@
 //! Substances, their references and where each came from.
+//!
+//! The bundled library lies in `spectra-library/` as text that a scientist can review; `build.rs` puts it into the
+//! binary and [`Library::bundled`] reads it once. Every library, from whatever source, passes
+//! [`Library::from_parts`], which checks each rule of the format.
 
+mod assemble;
+mod bundled;
+mod cas;
+mod error;
+mod file;
+mod formula;
+mod lookup;
 mod model;
+mod pack;
 
-pub use model::{Group, Library, LibraryIdentity, Reference, Substance, Tier};
+pub use assemble::LibraryTexts;
+pub use cas::is_valid_cas;
+pub use error::LibraryError;
+pub use formula::{Formula, FormulaError};
+pub use lookup::Coverage;
+pub use model::{
+    Control, Group, KNOWN_LICENCES, Library, LibraryIdentity, MIN_BANDS_TO_SUPPORT, Reference, RelatedForm, Source,
+    Substance, Tier,
+};
+pub use pack::Pack;

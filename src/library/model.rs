@@ -22,6 +22,7 @@ pub enum Tier {
 
 /// A named set of substances and whether finding one of them alarms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Group {
     /// Stable key, kebab-case: `fentanyl`, `nitazene`, `cutting-agent` ...
     pub key: String,
@@ -31,6 +32,9 @@ pub struct Group {
     pub alarms: bool,
     /// True when the group is on a watch list (listed), alarming or not.
     pub listed: bool,
+    /// Why it alarms or does not.
+    #[serde(default)]
+    pub note: Option<String>,
 }
 
 /// One substance.
@@ -56,7 +60,78 @@ pub struct Substance {
     pub listed: bool,
     /// True when a fact in its file is from memory and unverified.
     pub unverified: bool,
+    /// Which facts are unverified: `cas`, `formula`, `control`, `cas of NAME` ...
+    pub unverified_facts: Vec<String>,
+    /// Hazards in field words, kebab-case: `avoid-aerosol-and-skin-contact`, `not-reversed-by-naloxone` ...
+    pub hazards: Vec<String>,
+    /// Remarks for the reader.
+    pub notes: Vec<String>,
+    /// Where the facts came from.
+    pub facts_from: Vec<String>,
+    /// The forms behind `related_cas`, with their names.
+    pub related: Vec<RelatedForm>,
+    /// What the lists say about it.
+    pub control: Control,
 }
+
+/// A salt, hydrate, enantiomer or ester that counts as the same substance for the user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RelatedForm {
+    /// Name.
+    pub name: String,
+    /// CAS registry number.
+    pub cas: String,
+    /// Formula, where known.
+    #[serde(default)]
+    pub formula: Option<String>,
+}
+
+/// Control facts as their lists state them; a trailing `(M)` marks a part from memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Control {
+    /// United States: schedule or list, reference, threshold.
+    pub us: Option<String>,
+    /// United Nations conventions.
+    pub un: Option<String>,
+    /// European Union and China.
+    pub eu_cn: Option<String>,
+    /// Heading of the Harmonized System 2022.
+    pub hs2022: Option<String>,
+    /// Why it is on a watch list.
+    pub why_watched: Option<String>,
+}
+
+/// A source of references.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Stable key: `S01`, `C01` ...
+    pub key: String,
+    /// Who, what, when.
+    pub citation: String,
+    /// Address or DOI; empty where there is none.
+    #[serde(default)]
+    pub url: String,
+    /// Licence: one of [`KNOWN_LICENCES`].
+    pub licence: String,
+    /// Full width at half maximum that the source's instrument adds and that its bands already hold, cm-1; 0 for
+    /// calculations.
+    pub resolution_cm1: f64,
+    /// False when the terms do not allow it into a library: references of it are refused.
+    pub ship: bool,
+    /// File with the licence text that must travel along, below `spectra-library/`.
+    #[serde(default)]
+    pub notice: Option<String>,
+    /// Remarks.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+/// Terms under which a reference may be in a library: open licences, numbers that nobody owns (`facts`), positions
+/// and relative heights with the source named (`facts-with-attribution`), and work of this project (`project`).
+pub const KNOWN_LICENCES: [&str; 5] = ["MIT", "CC0-1.0", "facts", "facts-with-attribution", "project"];
 
 /// One reference spectrum of one substance in one form, as bands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,9 +154,42 @@ pub struct Reference {
     pub bands: Vec<Band>,
     /// True when the widths were not measured but set to the usual one.
     pub usual_widths: bool,
+    /// True when the source states no heights, so that all are 1: a list of positions, no spectrum.
+    pub usual_heights: bool,
+    /// CAS number of the form, where it is another than the substance's.
+    pub cas: Option<String>,
+    /// Licence of the source. Derived by the loader.
+    pub licence: String,
+    /// Resolution that is already in the widths, cm-1 ([`Source::resolution_cm1`]). Derived by the loader.
+    pub own_resolution_cm1: f64,
+    /// Name of the item inside the source, where it has one.
+    pub source_item: Option<String>,
+}
+
+/// Fewer bands than this cannot support an identification.
+pub const MIN_BANDS_TO_SUPPORT: usize = 3;
+
+impl Substance {
+    /// True when `cas` is the number of the substance or of one of its related forms.
+    pub fn has_cas(&self, cas: &str) -> bool {
+        self.cas.as_deref() == Some(cas) || self.related_cas.iter().any(|c| c == cas)
+    }
 }
 
 impl Reference {
+    /// Number of bands.
+    pub fn band_count(&self) -> usize {
+        self.bands.len()
+    }
+
+    /// True when the reference alone may carry an identification: measured or from the literature, with enough bands
+    /// and with heights. Calculated and simulated references and bare lists of positions never may.
+    pub fn can_support_identification(&self) -> bool {
+        !matches!(self.tier, Tier::Computed | Tier::Simulated)
+            && self.bands.len() >= MIN_BANDS_TO_SUPPORT
+            && !self.usual_heights
+    }
+
     /// Intensity of the reference at each axis point when seen with `resolution_cm1` (full width at half maximum).
     ///
     /// `own_resolution_cm1` is already part of measured band widths; only the excess is added, in quadrature.
@@ -118,6 +226,8 @@ pub struct Library {
     pub groups: Vec<Group>,
     /// Substances, ascending by key. Some have no reference: they are on the watch list and *not searchable*.
     pub substances: Vec<Substance>,
-    /// References; each belongs to one substance.
+    /// References; each belongs to one substance, in the order of the substances.
     pub references: Vec<Reference>,
+    /// Where the references came from, ascending by key.
+    pub sources: Vec<Source>,
 }

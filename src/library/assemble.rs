@@ -1,0 +1,299 @@
+//! Building a library from its parts: rules are checked, derived fields filled in, the digest taken.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest, Sha256};
+
+use super::cas::is_valid_cas;
+use super::error::LibraryError;
+use super::file::{self, GroupsFile, LibraryFile, SourcesFile};
+use super::formula::Formula;
+use super::model::{Group, KNOWN_LICENCES, Library, LibraryIdentity, Reference, Source, Substance};
+
+/// The texts of a library as they lie in `spectra-library/`.
+#[derive(Clone, Copy, Debug)]
+pub struct LibraryTexts<'a> {
+    /// `library.toml`.
+    pub library: &'a str,
+    /// `groups.toml`.
+    pub groups: &'a str,
+    /// `sources.toml`.
+    pub sources: &'a str,
+    /// File name and text of each substance.
+    pub substances: &'a [(&'a str, &'a str)],
+}
+
+impl Library {
+    /// Reads a library from its texts.
+    pub fn from_texts(texts: &LibraryTexts<'_>) -> Result<Self, LibraryError> {
+        let LibraryFile { name, version } = file::read("library.toml", texts.library)?;
+        let GroupsFile { group } = file::read("groups.toml", texts.groups)?;
+        let SourcesFile { source } = file::read("sources.toml", texts.sources)?;
+        let mut substances = Vec::with_capacity(texts.substances.len());
+        let mut references = Vec::new();
+        for (index, (file, text)) in texts.substances.iter().enumerate() {
+            let (substance, own) = file::read_substance(file, text)?;
+            substances.push(substance);
+            references.extend(own.into_iter().map(|r| Reference { substance: index, ..r }));
+        }
+        Self::from_parts(&name, &version, group, source, substances, references)
+    }
+
+    /// Builds a library from parts, checks every rule of the format, fills in the derived fields (`alarms`, `listed`,
+    /// `licence`, `own_resolution_cm1`) and takes the digest. Substances may come in any order.
+    pub fn from_parts(
+        name: &str,
+        version: &str,
+        groups: Vec<Group>,
+        mut sources: Vec<Source>,
+        mut substances: Vec<Substance>,
+        mut references: Vec<Reference>,
+    ) -> Result<Self, LibraryError> {
+        check_groups(&groups)?;
+        sources.sort_by(|a, b| a.key.cmp(&b.key));
+        check_sources(&sources)?;
+        for substance in &mut substances {
+            check_substance(substance)?;
+            derive_groups(substance, &groups)?;
+        }
+        check_numbers_unique(&substances)?;
+        for reference in &mut references {
+            let substance = substances.get(reference.substance).ok_or_else(|| {
+                LibraryError::rule(
+                    "(parts)",
+                    format!("a reference names substance {}, which is not there", reference.substance),
+                )
+            })?;
+            let file = format!("{}.toml", substance.key);
+            let source = sources.iter().find(|s| s.key == reference.source).ok_or_else(|| {
+                LibraryError::rule(&file, format!("the source `{}` is not in sources.toml", reference.source))
+            })?;
+            if !source.ship {
+                return Err(LibraryError::rule(&file, format!("the terms of source `{}` do not allow it", source.key)));
+            }
+            check_reference(reference, substance, &file)?;
+            reference.licence.clone_from(&source.licence);
+            reference.own_resolution_cm1 = source.resolution_cm1;
+        }
+        sort(&mut substances, &mut references);
+        let identity = LibraryIdentity { name: name.to_owned(), version: version.to_owned(), sha256: String::new() };
+        let mut library = Self { identity, groups, substances, references, sources };
+        library.identity.sha256 = library.digest();
+        Ok(library)
+    }
+
+    /// SHA-256, lower-case hex, over the canonical content: one JSON line for each of name and version, groups,
+    /// sources, substances and references, in the library's order, floats in their shortest exact form. Comments and
+    /// blanks in the files do not count.
+    fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        let parts = [
+            serde_json::to_vec(&(&self.identity.name, &self.identity.version)),
+            serde_json::to_vec(&self.groups),
+            serde_json::to_vec(&self.sources),
+            serde_json::to_vec(&self.substances),
+            serde_json::to_vec(&self.references),
+        ];
+        // Plain structs with text keys always serialise; a part that did not would have no content to vouch for.
+        for part in parts.into_iter().flatten() {
+            hash.update(&part);
+            hash.update(b"\n");
+        }
+        hash.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
+            for nibble in [byte >> 4, byte & 15] {
+                hex.extend(char::from_digit(u32::from(nibble), 16));
+            }
+            hex
+        })
+    }
+}
+
+/// Ascending keys; references follow their substances, in their own order.
+fn sort(substances: &mut [Substance], references: &mut [Reference]) {
+    let mut order: Vec<usize> = (0..substances.len()).collect();
+    order.sort_by(|a, b| substances[*a].key.cmp(&substances[*b].key));
+    let mut place = vec![0; order.len()];
+    for (new, old) in order.iter().enumerate() {
+        place[*old] = new;
+    }
+    for reference in references.iter_mut() {
+        reference.substance = place[reference.substance];
+    }
+    substances.sort_by(|a, b| a.key.cmp(&b.key));
+    references.sort_by_key(|r| r.substance);
+}
+
+fn is_key(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 100
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+fn check_groups(groups: &[Group]) -> Result<(), LibraryError> {
+    let mut seen = BTreeSet::new();
+    for group in groups {
+        if !is_key(&group.key) || !seen.insert(&group.key) {
+            let rule = format!("the group key `{}` is there twice or is not lower-case words with hyphens", group.key);
+            return Err(LibraryError::rule("groups.toml", rule));
+        }
+        if group.title.trim().is_empty() {
+            return Err(LibraryError::rule("groups.toml", format!("group `{}` has no title", group.key)));
+        }
+        if group.alarms && !group.listed {
+            let rule = format!("group `{}` alarms without being listed", group.key);
+            return Err(LibraryError::rule("groups.toml", rule));
+        }
+    }
+    Ok(())
+}
+
+fn check_sources(sources: &[Source]) -> Result<(), LibraryError> {
+    let refuse = |rule: String| Err(LibraryError::rule("sources.toml", rule));
+    for pair in sources.windows(2) {
+        if let [a, b] = pair
+            && a.key == b.key
+        {
+            return refuse(format!("the source `{}` is there twice", a.key));
+        }
+    }
+    for source in sources {
+        if !KNOWN_LICENCES.contains(&source.licence.as_str()) {
+            return refuse(format!(
+                "the licence `{}` of source `{}` is none of {}",
+                source.licence,
+                source.key,
+                KNOWN_LICENCES.join(", ")
+            ));
+        }
+        if source.licence == "MIT" && source.notice.is_none() {
+            return refuse(format!("source `{}` is under MIT but names no notice file", source.key));
+        }
+        if source.citation.trim().is_empty() {
+            return refuse(format!("source `{}` has no citation", source.key));
+        }
+        if !(0.0..=100.0).contains(&source.resolution_cm1) {
+            return refuse(format!("source `{}` has a resolution outside 0 to 100 cm-1", source.key));
+        }
+    }
+    Ok(())
+}
+
+fn check_substance(substance: &mut Substance) -> Result<(), LibraryError> {
+    let file = format!("{}.toml", substance.key);
+    if !is_key(&substance.key) {
+        return Err(LibraryError::rule(&file, "the file name is not lower-case words with hyphens"));
+    }
+    if substance.name.trim().is_empty() {
+        return Err(LibraryError::rule(&file, "it has no name"));
+    }
+    if substance.groups.is_empty() {
+        return Err(LibraryError::rule(&file, "it belongs to no group"));
+    }
+    for cas in substance.cas.iter().chain(&substance.related_cas) {
+        if !is_valid_cas(cas) {
+            return Err(LibraryError::rule(
+                &file,
+                format!("`{cas}` is not a CAS number: the check digit does not fit"),
+            ));
+        }
+    }
+    for formula in substance.formula.iter().chain(substance.related.iter().filter_map(|r| r.formula.as_ref())) {
+        Formula::parse(formula).map_err(|source| LibraryError::Formula {
+            file: file.clone(),
+            formula: formula.clone(),
+            source,
+        })?;
+    }
+    substance.unverified = !substance.unverified_facts.is_empty();
+    Ok(())
+}
+
+fn derive_groups(substance: &mut Substance, groups: &[Group]) -> Result<(), LibraryError> {
+    let file = format!("{}.toml", substance.key);
+    (substance.alarms, substance.listed) = (false, false);
+    for key in &substance.groups {
+        let group = groups
+            .iter()
+            .find(|g| g.key == *key)
+            .ok_or_else(|| LibraryError::rule(&file, format!("the group `{key}` is not in groups.toml")))?;
+        substance.alarms |= group.alarms;
+        substance.listed |= group.listed;
+    }
+    Ok(())
+}
+
+fn check_numbers_unique(substances: &[Substance]) -> Result<(), LibraryError> {
+    let mut keys = BTreeSet::new();
+    let mut numbers: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut names: BTreeMap<String, &str> = BTreeMap::new();
+    for substance in substances {
+        let file = format!("{}.toml", substance.key);
+        if !keys.insert(substance.key.as_str()) {
+            return Err(LibraryError::rule(&file, "there are two substances with this key"));
+        }
+        for cas in substance.cas.iter().chain(&substance.related_cas) {
+            if let Some(other) = numbers.insert(cas, &substance.key) {
+                return Err(LibraryError::rule(&file, format!("its CAS number {cas} is also in {other}.toml")));
+            }
+        }
+        for name in [&substance.name].into_iter().chain(&substance.synonyms) {
+            match names.insert(name.to_lowercase(), &substance.key) {
+                Some(other) if other != substance.key => {
+                    return Err(LibraryError::rule(&file, format!("its name `{name}` is also in {other}.toml")));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_reference(reference: &Reference, substance: &Substance, file: &str) -> Result<(), LibraryError> {
+    let refuse = |rule: String| Err(LibraryError::rule(file, rule));
+    if let Some(cas) = &reference.cas
+        && !substance.has_cas(cas)
+    {
+        return refuse(format!("a reference has the CAS number {cas}, which is none of the substance's"));
+    }
+    if let Some(laser) = reference.laser_nm
+        && !(180.0..=2500.0).contains(&laser)
+    {
+        return refuse(format!("a laser of {laser} nm is not possible"));
+    }
+    let (from, to) = reference.range_cm1;
+    if !(from.is_finite() && to.is_finite() && 0.0 <= from && from < to && to <= 12_500.0) {
+        return refuse(format!("the range {from} to {to} cm-1 is not ascending within 0 to 12500"));
+    }
+    if reference.bands.is_empty() {
+        return refuse("a reference has no bands".to_owned());
+    }
+    let mut last = f64::NEG_INFINITY;
+    let mut highest = 0.0_f64;
+    for band in &reference.bands {
+        let at = band.position_cm1;
+        if !(0.5..=500.0).contains(&band.fwhm_cm1) {
+            return refuse(format!("the band at {at} cm-1 has a width outside 0.5 to 500 cm-1"));
+        }
+        // A band centred just outside still reaches into the range with its flank.
+        if !(from - band.fwhm_cm1..=to + band.fwhm_cm1).contains(&at) {
+            return refuse(format!("the band at {at} cm-1 lies outside the range of its reference"));
+        }
+        if at < last {
+            return refuse(format!("the band at {at} cm-1 is not in ascending order"));
+        }
+        if !(band.height > 0.0 && band.height <= 1.0) {
+            return refuse(format!("the band at {at} cm-1 has a height outside 0 to 1"));
+        }
+        if !(0.0..=1.0).contains(&band.lorentz_fraction) {
+            return refuse(format!("the band at {at} cm-1 has a Lorentzian share outside 0 to 1"));
+        }
+        last = at;
+        highest = highest.max(band.height);
+    }
+    if highest != 1.0 {
+        return refuse(format!("the strongest band of a reference has height {highest} instead of 1"));
+    }
+    Ok(())
+}
