@@ -1,16 +1,288 @@
-//! `parcelscope library`.
+//! `parcelscope library`: what the program can search for, and where each reference came from.
 
+use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
-use super::Context;
+use super::{Context, output};
+use crate::library::{Library, Pack, Reference, Substance};
+use crate::spectrum::Technique;
 
 /// Arguments of `library`.
 #[derive(Args, Debug)]
-pub struct LibraryArgs {}
+pub struct LibraryArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand, Debug)]
+enum Action {
+    /// List every substance with its groups and how many references it has
+    List {
+        /// Only substances on a watch list
+        #[arg(long)]
+        listed: bool,
+        /// Print instead the licence texts that travel along with the bundled references
+        #[arg(long)]
+        notices: bool,
+        /// A signed pack instead of the bundled library
+        #[arg(long, value_name = "PACK")]
+        library: Option<PathBuf>,
+    },
+    /// Show one substance, found by key, name, synonym or CAS number
+    Show {
+        /// Key, name, synonym or CAS number
+        name: String,
+        /// Also print every band
+        #[arg(long)]
+        bands: bool,
+        /// A signed pack instead of the bundled library
+        #[arg(long, value_name = "PACK")]
+        library: Option<PathBuf>,
+    },
+    /// Planned: add a reference that was measured here
+    #[command(hide = true)]
+    Add(super::Planned),
+    /// Planned: import references from spectrum files
+    #[command(hide = true)]
+    Import(super::Planned),
+    /// Planned: check a library
+    #[command(hide = true)]
+    Check(super::Planned),
+    /// Planned: compare two libraries on real spectra
+    #[command(hide = true)]
+    Evaluate(super::Planned),
+    /// Planned: sign a pack
+    #[command(hide = true)]
+    Sign(super::Planned),
+    /// Planned: install a signed pack
+    #[command(hide = true)]
+    Install(super::Planned),
+    /// Planned: go back to the pack before
+    #[command(hide = true)]
+    Rollback(super::Planned),
+}
 
 /// Runs `library`.
-pub fn run(_args: LibraryArgs, _context: &Context) -> Result<ExitCode, anyhow::Error> {
-    anyhow::bail!("'library' is not in this build yet")
+pub fn run(args: LibraryArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
+    let planned = |what: &str| {
+        Err(anyhow::anyhow!("this version cannot {what} yet; 'parcelscope library list' and 'library show NAME' work"))
+    };
+    match args.action {
+        Action::List { notices: true, .. } => print_notices(context),
+        Action::List { listed, library, .. } => with_library(library, |l| list(l, listed, context)),
+        Action::Show { name, bands, library } => with_library(library, |l| show(l, &name, bands, context)),
+        Action::Add(_) => planned("add references"),
+        Action::Import(_) => planned("import references"),
+        Action::Check(_) => planned("check libraries"),
+        Action::Evaluate(_) => planned("compare libraries"),
+        Action::Sign(_) => planned("sign packs"),
+        Action::Install(_) => planned("install packs"),
+        Action::Rollback(_) => planned("roll packs back"),
+    }
+}
+
+fn with_library(
+    pack: Option<PathBuf>,
+    act: impl FnOnce(&Library) -> Result<(), anyhow::Error>,
+) -> Result<ExitCode, anyhow::Error> {
+    match pack {
+        Some(path) => act(Pack::open(&path)?.library())?,
+        None => act(Library::bundled()?.as_ref())?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_notices(context: &Context) -> Result<ExitCode, anyhow::Error> {
+    let notices = Library::bundled_notices();
+    if context.json {
+        let all: Vec<Value> = notices.iter().map(|(file, text)| json!({ "file": file, "text": text })).collect();
+        output::print_json(&all)?;
+    } else {
+        let all: Vec<String> = notices.iter().map(|(file, text)| format!("{file}\n\n{text}")).collect();
+        output::print_text(&all.join("\n"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `ALARM`, `watched` or nothing, as on the screen.
+fn standing(substance: &Substance) -> &'static str {
+    match (substance.alarms, substance.listed) {
+        (true, _) => "ALARM",
+        (false, true) => "watched",
+        (false, false) => "",
+    }
+}
+
+fn list(library: &Library, only_listed: bool, context: &Context) -> Result<(), anyhow::Error> {
+    let wanted = || library.substances.iter().enumerate().filter(|(_, s)| s.listed || !only_listed);
+    let coverage = library.coverage(Technique::Raman);
+    if context.json {
+        let substances: Vec<Value> = wanted()
+            .map(|(i, s)| {
+                let mut row = json!({
+                    "key": s.key, "name": s.name, "cas": s.cas, "related_cas": s.related_cas, "groups": s.groups,
+                    "alarms": s.alarms, "listed": s.listed, "unverified": s.unverified_facts,
+                });
+                row["references"] = library
+                    .references_of(i)
+                    .map(|r| json!({ "tier": r.tier, "technique": r.technique, "form": r.form }))
+                    .collect();
+                row
+            })
+            .collect();
+        let names = |indices: &[usize]| -> Vec<&str> {
+            indices.iter().filter_map(|i| library.substances.get(*i)).map(|s| s.name.as_str()).collect()
+        };
+        output::print_json(&json!({
+            "library": library.identity,
+            "groups": library.groups,
+            "substances": substances,
+            "coverage": {
+                "technique": Technique::Raman,
+                "listed_measured": names(&coverage.measured),
+                "listed_literature": names(&coverage.literature),
+                "listed_computed_only": names(&coverage.computed_only),
+                "not_searchable": names(&coverage.not_searchable),
+            },
+        }))?;
+        return Ok(());
+    }
+    let mut text = format!(
+        "{} {}  sha256 {}\n\n{:<34} {:<13} {:<8} {:>4}  groups\n",
+        library.identity.name, library.identity.version, library.identity.sha256, "substance", "CAS", "", "refs"
+    );
+    for (i, s) in wanted() {
+        writeln!(
+            text,
+            "{:<34} {:<13} {:<8} {:>4}  {}",
+            s.name,
+            s.cas.as_deref().unwrap_or("-"),
+            standing(s),
+            library.references_of(i).count(),
+            s.groups.join(", ")
+        )?;
+    }
+    writeln!(
+        text,
+        "\nListed substances, Raman: {} with a measured reference, {} from the literature, {} calculated only \
+         (at most a possible), {} not searchable.",
+        coverage.measured.len(),
+        coverage.literature.len(),
+        coverage.computed_only.len(),
+        coverage.not_searchable.len()
+    )?;
+    output::print_text(&output::printable(&text))?;
+    Ok(())
+}
+
+fn show(library: &Library, name: &str, bands: bool, context: &Context) -> Result<(), anyhow::Error> {
+    let Some(index) = library.find_index(name) else {
+        anyhow::bail!(
+            "no substance of the library has the key, name, synonym or CAS number '{name}'; 'parcelscope library list' shows all"
+        );
+    };
+    let Some(substance) = library.substances.get(index) else {
+        anyhow::bail!("the library has no substance {index}");
+    };
+    let references: Vec<&Reference> = library.references_of(index).collect();
+    if context.json {
+        let references: Vec<Value> = references
+            .iter()
+            .map(|r| {
+                let mut row = json!({
+                    "form": r.form, "cas": r.cas, "tier": r.tier, "technique": r.technique, "laser_nm": r.laser_nm,
+                    "range_cm1": [r.range_cm1.0, r.range_cm1.1], "source": library.source(&r.source),
+                    "source_item": r.source_item, "licence": r.licence, "own_resolution_cm1": r.own_resolution_cm1,
+                    "usual_widths": r.usual_widths, "usual_heights": r.usual_heights, "band_count": r.band_count(),
+                    "can_support_identification": r.can_support_identification(),
+                });
+                if bands {
+                    row["bands"] = json!(r.bands);
+                }
+                row
+            })
+            .collect();
+        output::print_json(&json!({ "library": library.identity, "substance": substance, "references": references }))?;
+        return Ok(());
+    }
+    output::print_text(&output::printable(&describe(library, substance, &references, bands)?))?;
+    Ok(())
+}
+
+fn describe(
+    library: &Library,
+    substance: &Substance,
+    references: &[&Reference],
+    bands: bool,
+) -> Result<String, anyhow::Error> {
+    let mut text = format!("{}  {}\n", substance.name, standing(substance));
+    let mut line = |label: &str, value: &str| -> std::fmt::Result {
+        if value.is_empty() { Ok(()) } else { writeln!(text, "  {label:<16} {value}") }
+    };
+    let titles: Vec<&str> =
+        substance.groups.iter().map(|k| library.group(k).map_or(k.as_str(), |g| g.title.as_str())).collect();
+    line("key", &substance.key)?;
+    line("other names", &substance.synonyms.join(", "))?;
+    line("CAS", substance.cas.as_deref().unwrap_or("none known"))?;
+    for form in &substance.related {
+        line("also", &format!("{} ({})", form.name, form.cas))?;
+    }
+    line("formula", substance.formula.as_deref().unwrap_or_default())?;
+    line("groups", &titles.join(", "))?;
+    let control = &substance.control;
+    for (label, fact) in
+        [("US", &control.us), ("UN", &control.un), ("EU, China", &control.eu_cn), ("HS 2022", &control.hs2022)]
+    {
+        line(label, fact.as_deref().unwrap_or_default())?;
+    }
+    line("why watched", control.why_watched.as_deref().unwrap_or_default())?;
+    line("hazards", &substance.hazards.join(", "))?;
+    line("NOT VERIFIED", &substance.unverified_facts.join(", "))?;
+    for note in &substance.notes {
+        line("note", note)?;
+    }
+    for fact in &substance.facts_from {
+        line("facts from", fact)?;
+    }
+    if references.is_empty() {
+        writeln!(text, "\nNo reference: not searchable.")?;
+    }
+    for r in references {
+        let tier = json!(r.tier);
+        write!(text, "\n{} {}", tier.as_str().unwrap_or_default(), r.technique)?;
+        if !r.form.is_empty() {
+            write!(text, ", {}", r.form)?;
+        }
+        if let Some(laser) = r.laser_nm {
+            write!(text, ", {laser} nm")?;
+        }
+        let (from, to) = r.range_cm1;
+        writeln!(text, ", {from} to {to} cm-1, {} bands", r.band_count())?;
+        let citation = library.source(&r.source).map_or("", |s| s.citation.as_str());
+        writeln!(text, "  source {} ({}): {citation}", r.source, r.licence)?;
+        if r.usual_widths {
+            writeln!(text, "  widths are the usual ones, not measured")?;
+        }
+        if r.usual_heights {
+            writeln!(text, "  heights are not known: a list of positions")?;
+        }
+        if !r.can_support_identification() {
+            writeln!(text, "  cannot support an identification alone")?;
+        }
+        if bands {
+            writeln!(text, "  position/cm-1  height   fwhm/cm-1  lorentz")?;
+            for b in &r.bands {
+                writeln!(
+                    text,
+                    "  {:>13.2} {:>7.4} {:>11.1} {:>8.2}",
+                    b.position_cm1, b.height, b.fwhm_cm1, b.lorentz_fraction
+                )?;
+            }
+        }
+    }
+    Ok(text)
 }

@@ -11,6 +11,7 @@ mod files {
 
     pub(super) const TEXTS: super::LibraryTexts<'static> =
         super::LibraryTexts { library: LIBRARY, groups: GROUPS, sources: SOURCES, substances: SUBSTANCES };
+    pub(super) const ALL_NOTICES: &[(&str, &str)] = NOTICES;
 }
 
 static BUNDLED: OnceLock<Result<Arc<Library>, LibraryError>> = OnceLock::new();
@@ -25,5 +26,11 @@ impl Library {
     /// The texts that [`Library::bundled`] is read from.
     pub fn bundled_texts() -> &'static LibraryTexts<'static> {
         &files::TEXTS
+    }
+
+    /// The licence texts that travel along with the bundled references: file as named in
+    /// [`super::Source::notice`], and text.
+    pub fn bundled_notices() -> &'static [(&'static str, &'static str)] {
+        files::ALL_NOTICES
     }
 }
