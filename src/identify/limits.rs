@@ -1,0 +1,109 @@
+//! What this scan could have seen: detection limits and coverage.
+
+use std::collections::BTreeSet;
+
+use crate::library::{Library, Tier};
+use crate::spectrum::Technique;
+
+use super::answer::{Coverage, DetectionLimit};
+use super::search::Match;
+
+/// Quantiles of the normal distribution: 1 % false alarms and 95 % power (Currie, Anal. Chem. 40 (1968) 586).
+const DECISION_AND_POWER: f64 = 2.326 + 1.645;
+
+/// For each alarming substance the smallest share of the signal that would have stood out of what the mixture left
+/// unexplained with 95 % power (net analyte signal, Lorber 1986); null where its only reference is computed.
+pub(super) fn detection_limits(
+    library: &Library,
+    technique: Technique,
+    matches: &[Match],
+    components: &[&[f64]],
+    residual: &[f64],
+    signal_area: f64,
+) -> Vec<DetectionLimit> {
+    let scatter = (residual.iter().map(|v| v * v).sum::<f64>() / residual.len().max(1) as f64).sqrt()
+        * autocorrelation_inflation(residual).sqrt();
+    let mut limits = Vec::new();
+    for (index, substance) in library.substances.iter().enumerate().filter(|(_, s)| s.alarms) {
+        let searchable = matches.iter().find(|m| {
+            library.references.get(m.reference).is_some_and(|r| {
+                r.substance == index && matches!(r.tier, Tier::MeasuredHere | Tier::MeasuredElsewhere | Tier::Simulated)
+            })
+        });
+        let known = library.references.iter().any(|r| r.substance == index && r.technique == technique);
+        let spectral_share = searchable.map(|m| {
+            let net = net_signal_norm(&m.curve, components);
+            let amplitude = if net > 0.0 { DECISION_AND_POWER * scatter / net } else { f64::INFINITY };
+            let area = amplitude * m.curve.iter().sum::<f64>();
+            if signal_area > 0.0 { (area / (signal_area + area)).clamp(0.0, 1.0) } else { 1.0 }
+        });
+        if known {
+            limits.push(DetectionLimit {
+                substance: substance.name.clone(),
+                spectral_share: spectral_share.filter(|s| s.is_finite()),
+            });
+        }
+    }
+    limits
+}
+
+/// Norm of the part of `curve` that the `components` cannot imitate.
+fn net_signal_norm(curve: &[f64], components: &[&[f64]]) -> f64 {
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
+    let mut basis: Vec<Vec<f64>> = Vec::new();
+    let project = |v: &mut Vec<f64>, basis: &[Vec<f64>]| {
+        for b in basis {
+            let along = dot(v, b);
+            v.iter_mut().zip(b).for_each(|(x, y)| *x -= along * y);
+        }
+    };
+    for component in components {
+        let mut v = component.to_vec();
+        project(&mut v, &basis);
+        let norm = dot(&v, &v).sqrt();
+        if norm > 1e-12 {
+            basis.push(v.iter().map(|x| x / norm).collect());
+        }
+    }
+    let mut net = curve.to_vec();
+    project(&mut net, &basis);
+    dot(&net, &net).sqrt()
+}
+
+/// `1 + 2 sum rho` over the residual's autocorrelation up to its first drop below 0.05: neighbouring points of a residual
+/// that the references' faults made are not independent.
+fn autocorrelation_inflation(residual: &[f64]) -> f64 {
+    let zero: f64 = residual.iter().map(|v| v * v).sum();
+    if zero <= 0.0 {
+        return 1.0;
+    }
+    let mut inflation = 1.0;
+    for lag in 1..residual.len().min(50) {
+        let rho = residual.iter().zip(residual.iter().skip(lag)).map(|(a, b)| a * b).sum::<f64>() / zero;
+        if rho < 0.05 {
+            break;
+        }
+        inflation += 2.0 * rho;
+    }
+    inflation
+}
+
+/// Which listed substances the library can search for with `technique`.
+pub(super) fn coverage(library: &Library, technique: Technique) -> Coverage {
+    let with = |computed: bool| -> BTreeSet<usize> {
+        let wanted = library.references.iter().filter(|r| r.technique == technique && r.bands.len() >= 3);
+        wanted.filter(|r| (r.tier == Tier::Computed) == computed).map(|r| r.substance).collect()
+    };
+    let (measured, computed) = (with(false), with(true));
+    let mut coverage = Coverage::default();
+    for (index, substance) in library.substances.iter().enumerate().filter(|(_, s)| s.listed) {
+        if measured.contains(&index) {
+            coverage.listed_measured += 1;
+        } else if computed.contains(&index) {
+            coverage.listed_computed_only += 1;
+        } else {
+            coverage.not_searchable.push(substance.name.clone());
+        }
+    }
+    coverage
+}
