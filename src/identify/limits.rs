@@ -1,7 +1,5 @@
 //! What this scan could have seen: detection limits and coverage.
 
-use std::collections::BTreeSet;
-
 use crate::library::{Library, Tier};
 use crate::spectrum::Technique;
 
@@ -90,20 +88,11 @@ fn autocorrelation_inflation(residual: &[f64]) -> f64 {
 
 /// Which listed substances the library can search for with `technique`.
 pub(super) fn coverage(library: &Library, technique: Technique) -> Coverage {
-    let with = |computed: bool| -> BTreeSet<usize> {
-        let wanted = library.references.iter().filter(|r| r.technique == technique && r.bands.len() >= 3);
-        wanted.filter(|r| (r.tier == Tier::Computed) == computed).map(|r| r.substance).collect()
-    };
-    let (measured, computed) = (with(false), with(true));
-    let mut coverage = Coverage::default();
-    for (index, substance) in library.substances.iter().enumerate().filter(|(_, s)| s.listed) {
-        if measured.contains(&index) {
-            coverage.listed_measured += 1;
-        } else if computed.contains(&index) {
-            coverage.listed_computed_only += 1;
-        } else {
-            coverage.not_searchable.push(substance.name.clone());
-        }
+    let found = library.coverage(technique);
+    let name = |index: &usize| library.substances.get(*index).map(|s| s.name.clone());
+    Coverage {
+        listed_measured: found.measured.len() + found.literature.len(),
+        listed_computed_only: found.computed_only.len(),
+        not_searchable: found.not_searchable.iter().filter_map(name).collect(),
     }
-    coverage
 }

@@ -63,7 +63,9 @@ pub(super) fn fit(signal: &[f64], matches: &[Match], eligible: &[usize]) -> Mixt
         .collect();
     parts.sort_by(|a, b| b.share.total_cmp(&a.share).then(a.rank.cmp(&b.rank)));
     let residual = (0..signal.len())
-        .map(|i| signal[i] - curves.iter().zip(&amplitudes).map(|(c, a)| a * c.get(i).copied().unwrap_or(0.0)).sum::<f64>())
+        .map(|i| {
+            signal[i] - curves.iter().zip(&amplitudes).map(|(c, a)| a * c.get(i).copied().unwrap_or(0.0)).sum::<f64>()
+        })
         .collect();
     Mixture { parts, residual, unexplained: if total > 0.0 { (rest / total).clamp(0.0, 1.0) } else { 1.0 } }
 }

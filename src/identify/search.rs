@@ -5,8 +5,6 @@ use crate::signal::{GRID_STEP_CM1, Prepared};
 
 use super::features::{Metric, correlation, features};
 
-/// Resolution of the instruments whose spectra became band tables, cm-1, where the reference does not say.
-pub(super) const REFERENCE_RESOLUTION_CM1: f64 = 7.0;
 /// Scores of computed references are multiplied by this before they stand beside others: in the published validation the
 /// right computed reference reached 0.74 on average, so that only the product of both says how surprising a score is.
 const COMPUTED_WEIGHT: f64 = 0.9;
@@ -60,7 +58,7 @@ fn compare(
     axis: &[f64],
     resolution_cm1: f64,
 ) -> Option<Match> {
-    let curve = reference.synthesize(axis, resolution_cm1, REFERENCE_RESOLUTION_CM1.min(resolution_cm1));
+    let curve = reference.synthesize(axis, resolution_cm1, reference.own_resolution_cm1);
     let reference_features = features(&curve, 0.0, metric);
     let range = common_range(axis, reference.range_cm1)?;
     let reach = metric.reach() as isize;

@@ -18,7 +18,7 @@ pub fn despike(y: &[f64]) -> (Vec<f64>, Vec<usize>) {
     let differences: Vec<f64> = y.windows(2).map(|w| w[1] - w[0]).collect();
     let centre = median(differences.clone());
     let spread = median(differences.iter().map(|d| (d - centre).abs()).collect()) / 0.6745;
-    if !(spread > 0.0) {
+    if spread <= 0.0 {
         return (clean, replaced);
     }
     let mut i = 1;
@@ -32,10 +32,10 @@ pub fn despike(y: &[f64]) -> (Vec<f64>, Vec<usize>) {
             // instrument's resolution spreads over several points can do.
             let height = top - foot;
             let cliff = (y[i] - y[i - 1]).max(y[i + w - 1] - after);
-            height > Z_LIMIT * spread && cliff > 0.6 * height
+            height > Z_LIMIT * spread && cliff > 0.6 * height && is_alone(y, i, *w)
         });
         match width {
-            Some(width) if rise > Z_LIMIT && is_alone(y, i, width) => {
+            Some(width) if rise > Z_LIMIT => {
                 let (left, right) = (clean[i - 1], y[i + width]);
                 for k in 0..width {
                     clean[i + k] = left + (right - left) * (k + 1) as f64 / (width + 1) as f64;

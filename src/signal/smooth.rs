@@ -2,7 +2,7 @@
 
 /// `y` smoothed by a Gaussian of standard deviation `sigma_points`, renormalised at the ends. A sigma of zero copies.
 pub fn gaussian(y: &[f64], sigma_points: f64) -> Vec<f64> {
-    if !(sigma_points > 0.0) {
+    if sigma_points.is_nan() || sigma_points <= 0.0 {
         return y.to_vec();
     }
     let reach = (4.0 * sigma_points).ceil() as usize;
