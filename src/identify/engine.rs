@@ -6,9 +6,10 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::library::{Library, Reference, Substance, Tier};
-use crate::signal::{GRID_STEP_CM1, Prepared, SignalError, prepare};
-use crate::spectrum::Spectrum;
+use crate::signal::{GRID_STEP_CM1, Prepared, prepare};
+use crate::spectrum::{Spectrum, Technique};
 
+use super::Verdict;
 use super::answer::{Answer, Candidate, Component, Identified, QualityReport, ReferenceNote, Residual, Strength};
 use super::decide::{Found, IDENTIFIED, INDISTINGUISHABLE, POSSIBLE, quality_verdict, verdict};
 use super::evidence::{Evidence, QueryBands};
@@ -26,25 +27,6 @@ const MIXTURE_POOL: usize = 30;
 const TOLERANCE_CM1: f64 = 6.0;
 /// The same for computed references, whose positions are off by 7 cm-1 on average.
 const TOLERANCE_COMPUTED_CM1: f64 = 12.0;
-
-/// Why there is no answer.
-#[derive(Clone, Debug, PartialEq, Error)]
-#[non_exhaustive]
-pub enum IdentifyError {
-    /// The spectrum cannot be conditioned.
-    #[error(transparent)]
-    Signal(#[from] SignalError),
-    /// The library has nothing for this technique.
-    #[error(
-        "the library {library} has no references for the technique {technique}; use a library that has, or measure with another technique"
-    )]
-    NoReferences {
-        /// Name of the library.
-        library: String,
-        /// Name of the technique.
-        technique: String,
-    },
-}
 
 /// Identifies spectra against one library.
 #[derive(Clone, Debug)]
@@ -72,20 +54,23 @@ impl Engine {
         &self.library
     }
 
-    /// Conditions a spectrum and says what it is. [`Answer::simulated`] is false: whoever knows better sets it.
-    pub fn identify(&self, spectrum: &Spectrum) -> Result<Answer, IdentifyError> {
-        self.identify_prepared(&prepare(spectrum)?)
+    /// Conditions a spectrum and says what it is. There is always an answer: a spectrum that cannot be compared is
+    /// *inconclusive*, with the reason. [`Answer::simulated`] is false: whoever knows better sets it.
+    pub fn identify(&self, spectrum: &Spectrum) -> Answer {
+        match prepare(spectrum) {
+            Ok(query) => self.identify_prepared(&query),
+            Err(why) => self.refusal(spectrum.technique(), spectrum.range_cm1(), "wrong-range", &why),
+        }
     }
 
     /// The same for a spectrum that was conditioned before.
-    pub fn identify_prepared(&self, query: &Prepared) -> Result<Answer, IdentifyError> {
+    pub fn identify_prepared(&self, query: &Prepared) -> Answer {
         let library = self.library.as_ref();
         let matches = rank(library, query);
+        let last_cm1 = query.first_cm1() + query.signal().len().saturating_sub(1) as f64 * GRID_STEP_CM1;
         if matches.is_empty() {
-            return Err(IdentifyError::NoReferences {
-                library: library.identity.name.clone(),
-                technique: query.technique().name().to_owned(),
-            });
+            let why = NoReferences { library: &library.identity.name, technique: query.technique() };
+            return self.refusal(query.technique(), (query.first_cm1(), last_cm1), "no-references", &why);
         }
         let bands = QueryBands::new(query);
         let best = best_of_each_substance(library, query, &bands, &matches);
@@ -112,7 +97,7 @@ impl Engine {
             None => (verdict(&found, &limits, &coverage), Vec::new()),
         };
         let quality = query.quality();
-        Ok(Answer {
+        Answer {
             technique: query.technique(),
             simulated: false,
             verdict,
@@ -120,7 +105,7 @@ impl Engine {
                 snr: quality.snr,
                 saturated: quality.saturated,
                 fluorescence: quality.fluorescence,
-                range_cm1: (query.first_cm1(), query.first_cm1() + (query.signal().len() - 1) as f64 * GRID_STEP_CM1),
+                range_cm1: (query.first_cm1(), last_cm1),
                 problems,
             },
             identified: named.iter().map(Named::report).chain(possible.map(report_possible)).collect(),
@@ -132,8 +117,52 @@ impl Engine {
             residual: residual(query, &mixture),
             library: library.identity.clone(),
             engine: ENGINE.to_owned(),
-        })
+        }
     }
+
+    /// The answer to a spectrum that cannot be compared with anything.
+    fn refusal(&self, technique: Technique, range_cm1: (f64, f64), rule: &str, why: &dyn std::fmt::Display) -> Answer {
+        let headline = "Not compared with the library".to_owned();
+        let why = why.to_string();
+        Answer {
+            technique,
+            simulated: false,
+            verdict: Verdict::inconclusive(rule, headline, sentence(&why)),
+            quality: QualityReport {
+                snr: 0.0,
+                saturated: false,
+                fluorescence: 0.0,
+                range_cm1,
+                problems: vec![sentence(&why)],
+            },
+            identified: Vec::new(),
+            coverage: coverage(&self.library, technique),
+            candidates: Vec::new(),
+            mixture: Vec::new(),
+            class_evidence: Vec::new(),
+            detection_limits: Vec::new(),
+            residual: Residual { unexplained: 1.0, strongest_unexplained_cm1: Vec::new() },
+            library: self.library.identity.clone(),
+            engine: ENGINE.to_owned(),
+        }
+    }
+}
+
+/// The library has nothing for this technique.
+#[derive(Debug, Error)]
+#[error(
+    "the library {library} has no references for the technique {technique}; use a library that has, or measure with another technique"
+)]
+struct NoReferences<'a> {
+    library: &'a str,
+    technique: Technique,
+}
+
+/// The same words as a sentence: capital first, full stop last.
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
 }
 
 /// The substance that the program stands by.

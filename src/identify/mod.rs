@@ -15,6 +15,6 @@ pub use answer::{
     Answer, Candidate, ClassEvidence, Component, Coverage, DetectionLimit, Identified, QualityReport, ReferenceNote,
     Residual, Strength,
 };
-pub use engine::{ENGINE, Engine, IdentifyError};
+pub use engine::{ENGINE, Engine};
 pub use evaluation::{Outcome, Rate, Table, wilson};
 pub use verdict::{Level, Verdict};
