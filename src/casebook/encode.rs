@@ -117,6 +117,15 @@ fn level_from_name(name: &str) -> Result<Level, String> {
         .ok_or_else(|| format!("the level '{name}' does not exist"))
 }
 
+/// A column that holds 0 or 1 and nothing else.
+fn flag(row: &Row<'_>, column: &str) -> rusqlite::Result<bool> {
+    match row.get(column)? {
+        0_i64 => Ok(false),
+        1 => Ok(true),
+        other => Err(rusqlite::Error::IntegralValueOutOfRange(row.as_ref().column_index(column)?, other)),
+    }
+}
+
 fn time_from_text(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|e| format!("the time '{text}' cannot be read ({e})"))
 }
@@ -308,7 +317,7 @@ impl Encoded {
             level: row.get("level")?,
             rule: row.get("rule")?,
             headline: row.get("headline")?,
-            simulated: row.get("simulated")?,
+            simulated: flag(row, "simulated")?,
             emulated_sample: row.get("emulated_sample")?,
             spectrometer_model: row.get("spectrometer_model")?,
             spectrometer_serial: row.get("spectrometer_serial")?,
@@ -396,11 +405,43 @@ pub(super) fn summary_from_row(row: &Row<'_>) -> rusqlite::Result<Result<ScanSum
     let taken_at: String = row.get("taken_at")?;
     let level: String = row.get("level")?;
     let (operator, parcel) = (row.get("operator")?, row.get("parcel")?);
-    let (headline, simulated) = (row.get("headline")?, row.get("simulated")?);
+    let (headline, simulated) = (row.get("headline")?, flag(row, "simulated")?);
     let summary = || {
         let taken_at = time_from_text(&taken_at)?;
         let level = level_from_name(&level)?;
         Ok(ScanSummary { id, taken_at, operator, parcel, level, headline, simulated })
     };
     Ok(summary().map_err(|what: String| format!("record {id}: {what}")))
+}
+
+#[cfg(test)]
+impl Encoded {
+    /// A row that the table accepts, with `bytes` of dark counts.
+    pub(super) fn example(bytes: usize) -> Self {
+        let text = || "x".to_owned();
+        Self {
+            taken_at: text(),
+            operator: text(),
+            parcel: text(),
+            level: "alarm".to_owned(),
+            rule: text(),
+            headline: text(),
+            simulated: true,
+            emulated_sample: None,
+            spectrometer_model: text(),
+            spectrometer_serial: text(),
+            laser_model: text(),
+            laser_serial: text(),
+            program_version: text(),
+            engine: text(),
+            library_name: text(),
+            library_version: text(),
+            library_sha256: text(),
+            settings: text(),
+            answer: text(),
+            dark_counts: vec![1; bytes],
+            light_counts: Vec::new(),
+            spectrum: Vec::new(),
+        }
+    }
 }

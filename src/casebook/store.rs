@@ -231,3 +231,57 @@ fn check_stamp(path: &Path, stamp: Stamp) -> Result<(), CasebookError> {
         Stamp { .. } => Err(CasebookError::NotACasebook { path }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new() -> (tempfile::TempDir, Casebook) {
+        let dir = tempfile::tempdir().unwrap();
+        let casebook = Casebook::open(&dir.path().join("casebook.sqlite3")).unwrap();
+        (dir, casebook)
+    }
+
+    #[test]
+    fn a_commit_waits_for_the_disk() {
+        let (_dir, casebook) = new();
+        let number = |name| casebook.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(number("synchronous"), 2, "FULL");
+        assert_eq!(number("foreign_keys"), 1);
+        assert_eq!(number("trusted_schema"), 0);
+        assert_eq!(number("busy_timeout"), 5000);
+        assert_eq!(number("application_id"), APPLICATION_ID);
+        assert_eq!(number("user_version"), NEWEST);
+        let mode: String = casebook.connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        assert_eq!(mode, "wal");
+    }
+
+    /// SQLite gives the same code when the page limit is reached and when the disk has no room.
+    #[test]
+    fn a_full_disk_is_named_and_the_casebook_goes_on_when_there_is_room() {
+        let (_dir, mut casebook) = new();
+        let pages: i64 = casebook.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        let limit = |casebook: &Casebook, pages: i64| {
+            casebook
+                .connection
+                .pragma_update_and_check(None, "max_page_count", pages, |row| row.get::<_, i64>(0))
+                .unwrap();
+        };
+        limit(&casebook, pages);
+        let encoded = Encoded::example(100_000);
+        let error = CasebookError::from_sqlite(casebook.path(), &casebook.insert(&encoded).unwrap_err());
+        assert_eq!(error, CasebookError::Full { path: casebook.path().to_owned() });
+        assert!(error.to_string().contains("free some space"), "{error}");
+        limit(&casebook, 1 << 30);
+        assert_eq!(casebook.insert(&encoded).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_casebook_that_may_not_be_written_is_named() {
+        let (_dir, mut casebook) = new();
+        casebook.connection.pragma_update(None, "query_only", true).unwrap();
+        let error = casebook.insert(&Encoded::example(10)).unwrap_err();
+        let error = CasebookError::from_sqlite(casebook.path(), &error);
+        assert_eq!(error, CasebookError::ReadOnly { path: casebook.path().to_owned() });
+    }
+}

@@ -1,1 +1,603 @@
-//! Promises of this part of the program.
+//! The casebook keeps what it was told to keep, exactly, and refuses the rest with a sentence.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use parcelscope::analyzer::{Acquisition, DeviceIdentity, Exposure, ExposureKind, LaserState};
+use parcelscope::casebook::{Casebook, CasebookError, ScanRecord};
+use parcelscope::identify::{
+    Answer, Candidate, Component, Coverage, DetectionLimit, Identified, QualityReport, ReferenceNote, Residual,
+    Strength, Verdict,
+};
+use parcelscope::library::{LibraryIdentity, Tier};
+use parcelscope::spectrum::{Spectrum, Technique};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use rusqlite::Connection;
+
+/// A folder with a casebook of `n` records.
+fn casebook_of(n: u32) -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("casebook.sqlite3");
+    let mut casebook = Casebook::open(&path).unwrap();
+    for i in 0..n {
+        casebook.append(&plain_record(i)).unwrap();
+    }
+    (dir, path)
+}
+
+/// A small record that differs by `i`.
+fn plain_record(i: u32) -> ScanRecord {
+    let device = |model: &str| DeviceIdentity {
+        model: model.to_owned(),
+        serial: format!("S{i}"),
+        firmware: None,
+        driver: "test".to_owned(),
+        port: "emulator".to_owned(),
+        simulated: true,
+    };
+    let exposure = |kind| Exposure {
+        kind,
+        counts: (0..64).map(|p| p * 7 + i).collect(),
+        integration_us: 100_000,
+        scans_averaged: 1,
+        saturation_counts: 16_383,
+        temperatures_c: vec![21.5],
+        laser_before: LaserState::Off,
+        laser_after: LaserState::Off,
+        started_ms: 5,
+    };
+    let axis: Vec<f64> = (0..64).map(|p| 200.0 + f64::from(p) * 1.1).collect();
+    let intensity = axis.iter().map(|x| x.sin() + f64::from(i)).collect();
+    ScanRecord {
+        taken_at: Timestamp::from_second(1_790_000_000 + i64::from(i)).unwrap(),
+        operator: "unenrolled".to_owned(),
+        parcel: format!("RR{i}"),
+        emulated_sample: Some("talc".to_owned()),
+        acquisition: Acquisition {
+            spectrometer: device("spectrometer"),
+            laser: device("laser"),
+            excitation_nm: 785.0,
+            wavelength_coefficients_nm: vec![780.0, 0.3],
+            dark: exposure(ExposureKind::Dark),
+            light: vec![exposure(ExposureKind::Light)],
+            spectrum: Spectrum::new(Technique::Raman, axis, intensity).unwrap(),
+            simulated: true,
+        },
+        answer: answer(Verdict::inconclusive("no-signal", format!("No signal {i}"), "Scan again.".to_owned())),
+        program_version: "0.1.0".to_owned(),
+    }
+}
+
+fn answer(verdict: Verdict) -> Answer {
+    Answer {
+        technique: Technique::Raman,
+        simulated: true,
+        verdict,
+        quality: QualityReport {
+            snr: 12.25,
+            saturated: false,
+            fluorescence: 0.1,
+            range_cm1: (200.0, 1800.0),
+            problems: vec![],
+        },
+        identified: vec![],
+        coverage: Coverage::default(),
+        candidates: vec![],
+        mixture: vec![],
+        class_evidence: vec![],
+        detection_limits: vec![],
+        residual: Residual::default(),
+        library: LibraryIdentity { name: "bundled".to_owned(), version: "1".to_owned(), sha256: "ab".repeat(32) },
+        engine: "engine 1".to_owned(),
+    }
+}
+
+fn number() -> impl Strategy<Value = f64> {
+    prop::num::f64::NORMAL | prop::num::f64::ZERO | prop::num::f64::SUBNORMAL
+}
+
+fn laser() -> impl Strategy<Value = LaserState> {
+    prop::sample::select(vec![
+        LaserState::Off,
+        LaserState::WarmingUp,
+        LaserState::On,
+        LaserState::Fault,
+        LaserState::Blocked,
+        LaserState::Unknown,
+    ])
+}
+
+fn device() -> impl Strategy<Value = DeviceIdentity> {
+    (any::<[String; 4]>(), any::<Option<String>>(), any::<bool>()).prop_map(
+        |([model, serial, driver, port], firmware, simulated)| DeviceIdentity {
+            model,
+            serial,
+            firmware,
+            driver,
+            port,
+            simulated,
+        },
+    )
+}
+
+fn exposure(kind: ExposureKind) -> impl Strategy<Value = Exposure> {
+    let numbers = (any::<u32>(), any::<u16>(), any::<u32>(), any::<u64>());
+    (vec(any::<u32>(), 0..200), numbers, vec(prop::num::f32::NORMAL, 0..4), laser(), laser()).prop_map(
+        move |(
+            counts,
+            (integration_us, scans_averaged, saturation_counts, started_ms),
+            temperatures_c,
+            before,
+            after,
+        )| {
+            Exposure {
+                kind,
+                counts,
+                integration_us,
+                scans_averaged,
+                saturation_counts,
+                temperatures_c,
+                laser_before: before,
+                laser_after: after,
+                started_ms,
+            }
+        },
+    )
+}
+
+fn spectrum() -> impl Strategy<Value = Spectrum> {
+    let points = vec((0.001_f64..10.0, number(), 0.0_f64..1e9), 32..100);
+    (points, any::<bool>(), vec(0_usize..32, 0..5), prop::option::of(0.1_f64..50.0)).prop_map(
+        |(points, noisy, saturated, resolution)| {
+            let mut at = -500.0;
+            let axis = points.iter().map(|(step, _, _)| {
+                at += step;
+                at
+            });
+            let spectrum =
+                Spectrum::new(Technique::Raman, axis.collect(), points.iter().map(|p| p.1).collect()).unwrap();
+            let spectrum =
+                if noisy { spectrum.with_noise(points.iter().map(|p| p.2).collect()).unwrap() } else { spectrum };
+            let spectrum = spectrum.with_saturated(saturated);
+            if let Some(r) = resolution { spectrum.with_resolution(r) } else { spectrum }
+        },
+    )
+}
+
+fn verdict() -> impl Strategy<Value = Verdict> {
+    (0..4, any::<[String; 3]>(), vec((any::<String>(), prop::option::of(0.0_f64..1.0)), 0..4)).prop_map(
+        |(level, [rule, headline, next], limits)| match level {
+            0 => Verdict::alarm(&rule, headline, next),
+            1 => Verdict::alert(&rule, headline, next),
+            2 => Verdict::inconclusive(&rule, headline, next),
+            _ => {
+                let limits: Vec<_> = limits
+                    .into_iter()
+                    .map(|(substance, spectral_share)| DetectionLimit { substance, spectral_share })
+                    .collect();
+                Verdict::none_detected(&rule, &headline, &limits, &Coverage::default())
+            }
+        },
+    )
+}
+
+fn any_answer() -> impl Strategy<Value = Answer> {
+    let named = vec((any::<[String; 3]>(), any::<Option<String>>(), vec(any::<String>(), 0..3)), 0..3);
+    let measured = vec((any::<String>(), number(), number(), vec(number(), 0..4), prop::option::of(number())), 0..4);
+    (verdict(), any::<bool>(), named, measured, (number(), number(), number()), any::<[String; 4]>()).prop_map(
+        |(verdict, flag, named, measured, (snr, a, b), [name, version, sha256, engine])| {
+            let reference = |source: &str| ReferenceNote { tier: Tier::Literature, source: source.to_owned() };
+            let identified = named
+                .into_iter()
+                .map(|([substance, form, group], cas, alternatives)| Identified {
+                    substance,
+                    cas,
+                    form,
+                    strength: if flag { Strength::Identified } else { Strength::Class },
+                    groups: vec![group],
+                    alternatives,
+                })
+                .collect();
+            let candidates = measured
+                .iter()
+                .map(|(substance, score, shift_cm1, missing_bands, probability)| Candidate {
+                    substance: substance.clone(),
+                    cas: None,
+                    groups: vec![],
+                    probability: *probability,
+                    score: *score,
+                    explained: *score,
+                    missing_bands: missing_bands.clone(),
+                    shift_cm1: *shift_cm1,
+                    reference: reference(substance),
+                })
+                .collect();
+            let mixture = measured
+                .into_iter()
+                .map(|(substance, share, upper, _, p_value)| Component {
+                    reference: reference(&substance),
+                    substance,
+                    cas: None,
+                    groups: vec![],
+                    spectral_share: share,
+                    share_interval: flag.then_some((share, upper)),
+                    p_value,
+                })
+                .collect();
+            Answer {
+                simulated: flag,
+                quality: QualityReport {
+                    snr,
+                    saturated: flag,
+                    fluorescence: a,
+                    range_cm1: (a, b),
+                    problems: vec![name.clone()],
+                },
+                identified,
+                candidates,
+                mixture,
+                residual: Residual { unexplained: a, strongest_unexplained_cm1: vec![b] },
+                library: LibraryIdentity { name, version, sha256 },
+                engine,
+                ..answer(verdict)
+            }
+        },
+    )
+}
+
+prop_compose! {
+    fn record()(
+        seconds in -60_000_000_000_i64..250_000_000_000,
+        nanos in 0..1_000_000_000_i32,
+        [operator, parcel, program_version] in any::<[String; 3]>(),
+        emulated_sample in any::<Option<String>>(),
+        spectrometer in device(),
+        laser in device(),
+        excitation_nm in number(),
+        wavelength_coefficients_nm in vec(number(), 0..6),
+        dark in exposure(ExposureKind::Dark),
+        light in vec(exposure(ExposureKind::Light), 0..4),
+        spectrum in spectrum(),
+        simulated in any::<bool>(),
+        answer in any_answer(),
+    ) -> ScanRecord {
+        let acquisition = Acquisition {
+            spectrometer, laser, excitation_nm, wavelength_coefficients_nm, dark, light, spectrum, simulated,
+        };
+        let taken_at = Timestamp::new(seconds, nanos).unwrap();
+        ScanRecord { taken_at, operator, parcel, emulated_sample, acquisition, answer, program_version }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn every_record_comes_back_exactly_as_it_went_in(records in vec(record(), 1..4)) {
+        let (_dir, path) = casebook_of(0);
+        let mut casebook = Casebook::open(&path).unwrap();
+        for (i, record) in records.iter().enumerate() {
+            prop_assert_eq!(casebook.append(record).unwrap(), i64::try_from(i).unwrap() + 1);
+        }
+        drop(casebook);
+        let casebook = Casebook::open(&path).unwrap();
+        prop_assert_eq!(casebook.integrity_check().unwrap(), i64::try_from(records.len()).unwrap());
+        for (id, record) in (1..).zip(&records) {
+            prop_assert_eq!(&casebook.load(id).unwrap().record, record);
+        }
+        for (line, (id, record)) in casebook.list(0, 10).unwrap().iter().rev().zip((1..).zip(&records)) {
+            prop_assert_eq!((line.id, line.taken_at, line.level), (id, record.taken_at, record.answer.verdict.level()));
+            prop_assert_eq!((&line.operator, &line.parcel), (&record.operator, &record.parcel));
+            prop_assert_eq!(line.headline.as_str(), record.answer.verdict.headline());
+            prop_assert_eq!(line.simulated, record.acquisition.simulated);
+        }
+    }
+}
+
+#[test]
+fn what_could_not_be_read_back_is_not_written() {
+    let (_dir, path) = casebook_of(1);
+    let mut casebook = Casebook::open(&path).unwrap();
+    let mut record = plain_record(7);
+    record.answer.quality.snr = f64::NAN; // JSON has no such number
+    let error = casebook.append(&record).unwrap_err();
+    assert!(matches!(error, CasebookError::Unstorable(_)), "{error}");
+    assert_eq!(casebook.count().unwrap(), 1);
+    assert_eq!(casebook.append(&plain_record(8)).unwrap(), 2, "a refused record leaves no gap");
+}
+
+#[test]
+fn pages_list_every_record_once_newest_first() {
+    let (_dir, path) = casebook_of(23);
+    let casebook = Casebook::open(&path).unwrap();
+    let mut ids = Vec::new();
+    for page in 0..4 {
+        ids.extend(casebook.list(page * 7, 7).unwrap().iter().map(|line| line.id));
+    }
+    assert_eq!(ids, (1..=23).rev().collect::<Vec<_>>());
+    assert!(casebook.list(23, 7).unwrap().is_empty());
+    assert!(casebook.list(usize::MAX, usize::MAX).unwrap().is_empty());
+    assert_eq!(casebook.list(0, usize::MAX).unwrap().len(), 23);
+    for id in [i64::MIN, -1, 0, 24, i64::MAX] {
+        assert_eq!(casebook.load(id).unwrap_err(), CasebookError::NoSuchRecord { id, total: 23 });
+    }
+}
+
+#[test]
+fn rows_cannot_be_changed_deleted_replaced_or_numbered_at_will_not_even_by_another_program() {
+    let (_dir, path) = casebook_of(3);
+    let insert = |verb: &str, id: &str| {
+        format!("{verb} INTO scan (id, {COLUMNS}) SELECT {id}, {COLUMNS} FROM scan WHERE id = 1")
+    };
+    let foreign = Connection::open(&path).unwrap();
+    for sql in [
+        "UPDATE scan SET parcel = 'other' WHERE id = 2".to_owned(),
+        "UPDATE scan SET id = 9 WHERE id = 3".to_owned(),
+        "DELETE FROM scan WHERE id = 3".to_owned(),
+        "DELETE FROM scan".to_owned(),
+        insert("INSERT", "5"),
+        insert("INSERT", "2"),
+        insert("INSERT", "-1"),
+        insert("INSERT", "NULL"),
+        insert("INSERT OR REPLACE", "2"),
+        insert("INSERT OR IGNORE", "7"),
+    ] {
+        assert!(foreign.execute_batch(&sql).is_err(), "accepted: {sql}");
+    }
+    foreign.execute_batch(&insert("INSERT", "4")).unwrap();
+    let casebook = Casebook::open(&path).unwrap();
+    assert_eq!(casebook.integrity_check().unwrap(), 4);
+    assert_eq!(casebook.load(2).unwrap().record, plain_record(1));
+}
+
+#[test]
+fn two_programs_may_write_and_the_numbers_stay_without_gaps() {
+    let (_dir, path) = casebook_of(0);
+    let writers: Vec<_> = (0..4_u32)
+        .map(|writer| {
+            let path = path.clone();
+            std::thread::spawn(move || {
+                let mut casebook = Casebook::open(&path).unwrap();
+                (0..10).map(|i| casebook.append(&plain_record(writer * 100 + i)).unwrap()).collect::<Vec<_>>()
+            })
+        })
+        .collect();
+    let mut ids: Vec<i64> = writers.into_iter().flat_map(|w| w.join().unwrap()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (1..=40).collect::<Vec<_>>());
+    assert_eq!(Casebook::open(&path).unwrap().integrity_check().unwrap(), 40);
+}
+
+/// Every file of the folder with its content.
+fn snapshot(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_casebook_of_a_newer_program_is_refused_untouched() {
+    let (dir, path) = casebook_of(2);
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let before = snapshot(dir.path());
+    let error = Casebook::open(&path).unwrap_err();
+    assert_eq!(error, CasebookError::Newer { path: path.clone(), found: 99, known: 1 });
+    assert!(error.to_string().contains("install the newer program"), "{error}");
+    assert_eq!(snapshot(dir.path()), before);
+}
+
+#[test]
+fn a_newer_stamp_that_is_still_in_the_log_is_seen_and_the_file_stays_untouched() {
+    let (dir, path) = casebook_of(2);
+    let newer = Connection::open(&path).unwrap();
+    newer.pragma_update(None, "user_version", 99).unwrap(); // in the log while this connection lives
+    let crashed = tempfile::tempdir().unwrap(); // a copy taken now is what a crash would leave
+    for (file, content) in snapshot(dir.path()) {
+        if !file.to_string_lossy().ends_with("-shm") {
+            fs::write(crashed.path().join(file.file_name().unwrap()), content).unwrap();
+        }
+    }
+    let path = crashed.path().join("casebook.sqlite3");
+    let log = crashed.path().join("casebook.sqlite3-wal");
+    let before = (fs::read(&path).unwrap(), fs::read(&log).unwrap());
+    assert!(matches!(Casebook::open(&path).unwrap_err(), CasebookError::Newer { found: 99, .. }));
+    assert_eq!((fs::read(&path).unwrap(), fs::read(&log).unwrap()), before);
+}
+
+#[test]
+fn other_files_are_refused_untouched() {
+    let dir = tempfile::tempdir().unwrap();
+    let other_database = dir.path().join("other.sqlite3");
+    Connection::open(&other_database).unwrap().execute_batch("CREATE TABLE t (x); INSERT INTO t VALUES (1);").unwrap();
+    let stamped = dir.path().join("stamped.sqlite3");
+    let other_program = Connection::open(&stamped).unwrap();
+    other_program.execute_batch("PRAGMA application_id = 77; PRAGMA user_version = 1;").unwrap();
+    drop(other_program);
+    let versioned = dir.path().join("versioned.sqlite3");
+    Connection::open(&versioned).unwrap().execute_batch("PRAGMA user_version = 1; CREATE TABLE scan (id);").unwrap();
+    let text = dir.path().join("notes.txt");
+    fs::write(&text, "a short note").unwrap();
+    let long = dir.path().join("long.bin");
+    fs::write(&long, vec![7_u8; 20_000]).unwrap();
+    let before = snapshot(dir.path());
+    for path in [&other_database, &stamped, &versioned, &text, &long] {
+        let error = Casebook::open(path).unwrap_err();
+        assert_eq!(error, CasebookError::NotACasebook { path: path.clone() }, "{}", path.display());
+    }
+    assert_eq!(snapshot(dir.path()), before);
+}
+
+#[test]
+fn a_start_that_was_cut_off_before_its_first_transaction_is_finished() {
+    let dir = tempfile::tempdir().unwrap();
+    let empty = dir.path().join("empty.sqlite3");
+    fs::write(&empty, "").unwrap();
+    let log_mode = dir.path().join("log_mode.sqlite3"); // the log mode is set before the schema is made
+    Connection::open(&log_mode).unwrap().query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).unwrap();
+    for path in [&empty, &log_mode] {
+        let mut casebook = Casebook::open(path).unwrap();
+        assert_eq!(casebook.append(&plain_record(1)).unwrap(), 1);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_database_and_its_side_files_can_be_read_by_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let (dir, path) = casebook_of(1);
+    let _open = Casebook::open(&path).unwrap();
+    let files = snapshot(dir.path());
+    assert!(files.len() >= 2, "{files:?}");
+    for (file, _) in files {
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
+    }
+}
+
+#[test]
+fn a_locked_casebook_says_so_and_loses_nothing() {
+    let (_dir, path) = casebook_of(1);
+    let mut casebook = Casebook::open(&path).unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = casebook.append(&plain_record(1)).unwrap_err();
+    assert_eq!(error, CasebookError::Locked { path: path.clone() });
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(casebook.append(&plain_record(1)).unwrap(), 2);
+}
+
+const COLUMNS: &str = "taken_at, operator, parcel, level, rule, headline, simulated, emulated_sample, \
+     spectrometer_model, spectrometer_serial, laser_model, laser_serial, program_version, engine, library_name, \
+     library_version, library_sha256, settings, answer, dark_counts, light_counts, spectrum";
+
+/// A database with our stamp and a table without types, whose rows its maker could shape freely.
+fn hostile(change: &str) -> (tempfile::TempDir, Result<Casebook, CasebookError>) {
+    let (dir, path) = casebook_of(2);
+    let attacker = Connection::open(&path).unwrap();
+    attacker
+        .execute_batch(&format!(
+            "DROP TRIGGER scan_keeps_values; DROP TRIGGER scan_keeps_rows; DROP TRIGGER scan_keeps_numbers;
+             ALTER TABLE scan RENAME TO old; CREATE TABLE scan (id, {COLUMNS});
+             INSERT INTO scan (id, {COLUMNS}) SELECT id, {COLUMNS} FROM old; DROP TABLE old; {change}"
+        ))
+        .unwrap();
+    drop(attacker);
+    let casebook = Casebook::open(&path);
+    (dir, casebook)
+}
+
+#[test]
+fn hostile_rows_give_a_sentence_and_never_a_panic() {
+    let columns = [
+        "taken_at",
+        "operator",
+        "level",
+        "rule",
+        "simulated",
+        "spectrometer_serial",
+        "library_sha256",
+        "settings",
+        "answer",
+        "dark_counts",
+        "light_counts",
+        "spectrum",
+        "emulated_sample",
+        "headline",
+    ];
+    let values = ["NULL", "5", "-1.5", "'text'", "x'00'", "x'ff00ff'", "''", "zeroblob(70000000)", "'{}'", "'[]'"];
+    let mut refused = 0;
+    for column in columns {
+        for value in values {
+            let (_dir, casebook) = hostile(&format!("UPDATE scan SET {column} = {value} WHERE id = 2"));
+            let casebook = casebook.unwrap();
+            // Text columns that nothing is derived from may hold any text, and the sample may be absent.
+            let plain_text = matches!(column, "operator" | "emulated_sample") && value.starts_with('\'');
+            if plain_text || (column, value) == ("emulated_sample", "NULL") {
+                casebook.load(2).unwrap();
+                continue;
+            }
+            let error = casebook.load(2).expect_err(&format!("{column} = {value}"));
+            assert!(matches!(error, CasebookError::Corrupt { .. }), "{column} = {value}: {error}");
+            assert!(error.to_string().contains("record 2"), "{column} = {value}: {error}");
+            assert!(casebook.integrity_check().is_err(), "{column} = {value}");
+            let _ = casebook.list(0, 10);
+            assert_eq!(casebook.load(1).unwrap().record, plain_record(0), "other records stay readable");
+            refused += 1;
+        }
+    }
+    println!("{refused} hostile rows refused");
+    assert!(refused > 120);
+}
+
+#[test]
+fn cut_blobs_and_lying_settings_are_damage() {
+    for change in [
+        "UPDATE scan SET dark_counts = substr(dark_counts, 1, 100) WHERE id = 2",
+        "UPDATE scan SET dark_counts = dark_counts || x'00000000' WHERE id = 2",
+        "UPDATE scan SET light_counts = substr(light_counts, 1, 255) WHERE id = 2",
+        "UPDATE scan SET spectrum = substr(spectrum, 9) WHERE id = 2",
+        "UPDATE scan SET settings = replace(settings, '\"pixels\":64', '\"pixels\":18446744073709551615') WHERE id = 2",
+        "UPDATE scan SET settings = replace(settings, '\"points\":64', '\"points\":9223372036854775807') WHERE id = 2",
+        "UPDATE scan SET settings = replace(settings, '785.0', '1e999') WHERE id = 2",
+        "UPDATE scan SET level = 'none-detected' WHERE id = 2",
+        "UPDATE scan SET headline = 'Sugar' WHERE id = 2",
+        "UPDATE scan SET simulated = 0 WHERE id = 2",
+        "UPDATE scan SET answer = replace(answer, 'inconclusive', 'safe') WHERE id = 2",
+        "DELETE FROM scan WHERE id = 2; INSERT INTO scan (id) VALUES (2)",
+    ] {
+        let (_dir, casebook) = hostile(change);
+        let error = casebook.unwrap().load(2).expect_err(change);
+        assert!(matches!(error, CasebookError::Corrupt { .. }), "{change}: {error}");
+    }
+}
+
+#[test]
+fn a_missing_row_or_table_is_damage() {
+    let (_dir, casebook) = hostile("DELETE FROM scan WHERE id = 1");
+    let casebook = casebook.unwrap();
+    assert!(matches!(casebook.load(1).unwrap_err(), CasebookError::Corrupt { .. }));
+    assert!(matches!(casebook.integrity_check().unwrap_err(), CasebookError::Corrupt { .. }));
+    let (_dir, casebook) = hostile("DROP TABLE scan");
+    let mut casebook = casebook.unwrap();
+    assert!(matches!(casebook.count().unwrap_err(), CasebookError::Corrupt { .. }));
+    assert!(matches!(casebook.append(&plain_record(1)).unwrap_err(), CasebookError::Corrupt { .. }));
+    let (_dir, casebook) = hostile("UPDATE scan SET id = 'x' WHERE id = 2");
+    assert!(casebook.unwrap().integrity_check().is_err());
+}
+
+/// Bytes that changed on the disk are found by the check or do not matter; nothing panics.
+#[test]
+fn a_damaged_file_gives_a_sentence_and_never_a_panic() {
+    let (_dir, path) = casebook_of(6);
+    let good = fs::read(&path).unwrap();
+    let records: Vec<_> = (0..6).map(plain_record).collect();
+    let (mut refused, mut harmless) = (0, 0);
+    for step in 0..150_usize {
+        let mut bytes = good.clone();
+        let at = (step * 7919 + 13) % bytes.len();
+        let end = (at + 40).min(bytes.len());
+        bytes[at..end].iter_mut().for_each(|b| *b = b.wrapping_mul(31).wrapping_add(101));
+        fs::write(&path, &bytes).unwrap();
+        let outcome = Casebook::open(&path).and_then(|casebook| {
+            casebook.integrity_check()?;
+            (1..=casebook.count()?).map(|id| casebook.load(id)).collect::<Result<Vec<_>, _>>()
+        });
+        match outcome {
+            Err(error) => {
+                assert!(error.to_string().contains(';'), "no next step: {error}");
+                refused += 1;
+            }
+            Ok(read) => {
+                assert_eq!(read.len(), records.len());
+                harmless += 1;
+            }
+        }
+    }
+    println!("{refused} damaged files refused, {harmless} damaged where nothing is read or without a trace");
+    assert!(refused > 40, "only {refused} of 150 found");
+}
