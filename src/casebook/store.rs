@@ -269,7 +269,8 @@ mod tests {
         };
         limit(&casebook, pages);
         let encoded = Encoded::example(100_000);
-        let error = CasebookError::from_sqlite(casebook.path(), &casebook.insert(&encoded).unwrap_err());
+        let error = casebook.insert(&encoded).unwrap_err();
+        let error = CasebookError::from_sqlite(casebook.path(), &error);
         assert_eq!(error, CasebookError::Full { path: casebook.path().to_owned() });
         assert!(error.to_string().contains("free some space"), "{error}");
         limit(&casebook, 1 << 30);
