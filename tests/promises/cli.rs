@@ -1,1 +1,1 @@
-//! Promises of this part of the program.
+//! The commands as a stranger meets them: help, results, and a sentence when something is wrong.
