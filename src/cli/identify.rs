@@ -1,16 +1,102 @@
 //! `parcelscope identify`.
 
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
 
+use anyhow::{Context as _, bail};
 use clap::Args;
+use serde::Serialize;
 
-use super::Context;
+use crate::formats::{FileSpectrum, SpectrumKind};
+use crate::identify::{Answer, Engine};
+use crate::library::{Library, Pack};
+
+use super::input::{self, FileResult};
+use super::{Context, answer_text};
 
 /// Arguments of `identify`.
 #[derive(Args, Debug)]
-pub struct IdentifyArgs {}
+#[command(
+    after_help = "The verdict is one of four: alarm, alert, inconclusive, nothing listed detected. None of them means safe.\n\
+                  The exit code is 0 whatever the verdict, and 2 if a file could not be identified.\n\
+                  'parcelscope convert' lists what a file holds and names the files that can be read."
+)]
+pub struct IdentifyArgs {
+    /// Spectrum files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Search this reference pack instead of the bundled library
+    #[arg(long, value_name = "PACK")]
+    library: Option<PathBuf>,
+    /// Of a file that holds several spectra of samples, identify this one, counted from 1
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    spectrum: Option<u32>,
+}
+
+/// What `--json` says about a file.
+#[derive(Serialize)]
+struct Document {
+    file: String,
+    #[serde(flatten)]
+    answer: Answer,
+    assumed: Vec<String>,
+    elapsed_ms: f64,
+}
 
 /// Runs `identify`.
-pub fn run(_args: IdentifyArgs, _context: &Context) -> Result<ExitCode, anyhow::Error> {
-    anyhow::bail!("'identify' is not in this build yet")
+pub fn run(args: IdentifyArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
+    let IdentifyArgs { files, library, spectrum } = args;
+    let library = match library {
+        Some(pack) => Arc::new(Pack::open(&pack)?.library().clone()),
+        None => Library::bundled()?,
+    };
+    let engine = Engine::new(library);
+    input::for_each_file(&files, context, |path| identify(path, spectrum, &engine))
+}
+
+fn identify(path: &Path, number: Option<u32>, engine: &Engine) -> Result<FileResult<Document>, anyhow::Error> {
+    let started = Instant::now();
+    let name = path.display();
+    let spectra = input::read_spectra(path)?;
+    let chosen = choose(path, &spectra, number)?;
+    let (spectrum, assumed) = chosen.to_spectrum().with_context(|| format!("cannot identify {name}"))?;
+    let answer = engine.identify(&spectrum);
+    let elapsed_ms = started.elapsed().as_secs_f64() * 1_000.0;
+
+    let mut text = format!("{}\n{}", name, answer_text::describe(&answer));
+    if !assumed.is_empty() {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  Supposed   {}", assumed.join("; "));
+    }
+    for note in &chosen.notes {
+        let _ = writeln!(text, "  File       {note}");
+    }
+    let file = path.to_string_lossy().into_owned();
+    Ok(FileResult { document: Document { file, answer, assumed, elapsed_ms }, text })
+}
+
+/// The sample spectrum that is meant. A file with several needs a choice: the alarming one may not be the first.
+fn choose<'a>(
+    path: &Path,
+    spectra: &'a [FileSpectrum],
+    number: Option<u32>,
+) -> Result<&'a FileSpectrum, anyhow::Error> {
+    let name = path.display();
+    let samples: Vec<&FileSpectrum> = spectra.iter().filter(|s| s.kind == SpectrumKind::Sample).collect();
+    match (number, samples.as_slice()) {
+        (_, []) => bail!("{name} holds no spectrum of a sample; 'parcelscope convert {name}' lists what it holds"),
+        (None, [only]) => Ok(only),
+        (None, several) => bail!(
+            "{name} holds {} spectra of samples; choose one with --spectrum 1 to --spectrum {}",
+            several.len(),
+            several.len()
+        ),
+        (Some(number), samples) => samples
+            .get(number as usize - 1)
+            .copied()
+            .with_context(|| format!("{name} has no spectrum {number} of a sample: it holds {}", samples.len())),
+    }
 }

@@ -11,11 +11,13 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
+mod answer_text;
 mod casebook;
 mod convert;
 mod emulate;
 mod evaluate;
 mod identify;
+mod input;
 mod library;
 mod output;
 mod ports;
