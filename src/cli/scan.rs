@@ -1,16 +1,234 @@
-//! `parcelscope scan`.
+//! `parcelscope scan`: one scan without the window, identified and recorded.
 
+use std::fmt::Write as _;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
+use anyhow::{Context as _, bail};
 use clap::Args;
+use serde::Serialize;
 
-use super::Context;
+use crate::casebook::StoredScan;
+use crate::identify::Answer;
+use crate::session::{Command, Connection, Event, KitChoice, Session, SessionConfig, Stage, data_dir};
+
+use super::{Context, answer_text, output};
+
+/// The name that stands for the kit in memory.
+const EMULATOR: &str = "emulator";
+/// What lies under the emulated probe unless somebody says otherwise.
+const DEFAULT_SAMPLE: &str = "sucrose";
+/// How often the signals are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Arguments of `scan`.
 #[derive(Args, Debug)]
-pub struct ScanArgs {}
+#[command(
+    after_help = "The verdict is one of four: alarm, alert, inconclusive, nothing listed detected. None of them means safe.\n\
+                  The result is printed when the record is written and synced to the disk, not before.\n\
+                  The exit code is 0 whatever the verdict, and 2 if there is no result or no record."
+)]
+pub struct ScanArgs {
+    /// Port of the spectrometer, or 'emulator' for the emulated kit in memory; 'parcelscope ports' lists the ports
+    #[arg(long, value_name = "PORT|emulator")]
+    port: String,
+    /// Port of the laser
+    #[arg(long, value_name = "PORT")]
+    laser_port: Option<String>,
+    /// Laser wavelength in nm
+    #[arg(long, value_name = "NM", default_value_t = 785.0)]
+    excitation_nm: f64,
+    /// What lies under the emulated probe: a substance of the library, or 'empty'
+    #[arg(long, value_name = "NAME")]
+    sample: Option<String>,
+    /// Seed of the emulated kit: the same seed gives the same scan
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Number of the parcel, for the record
+    #[arg(long, value_name = "NUMBER", default_value = "")]
+    parcel: String,
+    /// Account of the operator
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+}
+
+/// What `--json` says: the answer as `identify --json` gives it, and where it is recorded.
+#[derive(Serialize)]
+struct Document<'a> {
+    /// There is no file.
+    file: Option<String>,
+    /// Number of the record; null when it could not be written.
+    record: Option<i64>,
+    /// True when the record is written and synced.
+    acknowledged: bool,
+    #[serde(flatten)]
+    answer: &'a Answer,
+    assumed: [String; 0],
+    /// From the end of the last exposure to the verdict.
+    elapsed_ms: f64,
+}
 
 /// Runs `scan`.
-pub fn run(_args: ScanArgs, _context: &Context) -> Result<ExitCode, anyhow::Error> {
-    anyhow::bail!("'scan' is not in this build yet")
+pub fn run(args: ScanArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
+    let parcel = args.parcel.clone();
+    let kit = choose_kit(args)?;
+    let interrupted = watch_signals().context("the signals of this process cannot be watched; try again")?;
+    let data_dir = data_dir(context.data_dir.as_deref())?;
+    let session = Session::start(SessionConfig::new(data_dir, kit)).context("this system gives no more threads")?;
+    connect(&session, &interrupted)?;
+    session.send(Command::Scan { parcel })?;
+    let outcome = follow(&session, &interrupted);
+    // The laser is commanded off and the threads end before the result is printed.
+    drop(session);
+    let Outcome { scan, elapsed, not_saved } = outcome?;
+    print(&scan, elapsed, not_saved.is_none(), context)?;
+    match not_saved {
+        None => Ok(ExitCode::SUCCESS),
+        Some(why) => {
+            output::complain(&why);
+            Ok(ExitCode::from(super::BAD_INPUT))
+        }
+    }
+}
+
+fn choose_kit(args: ScanArgs) -> Result<KitChoice, anyhow::Error> {
+    let ScanArgs { port, laser_port, excitation_nm, sample, seed, user, parcel: _ } = args;
+    if let Some(user) = user {
+        bail!(
+            "no account '{user}' can sign in: this version has no accounts yet, so leave out --user; only emulated kits can be scanned without one"
+        );
+    }
+    if port == EMULATOR {
+        if laser_port.is_some() {
+            bail!("--laser-port does not go with --port emulator: the emulated kit has its own laser");
+        }
+        let sample = sample.unwrap_or_else(|| DEFAULT_SAMPLE.to_owned());
+        return Ok(KitChoice::Emulator { sample, seed: seed.unwrap_or_else(fresh_seed), virtual_time: false });
+    }
+    if sample.is_some() || seed.is_some() {
+        bail!(
+            "--sample and --seed go with --port emulator only; for an emulator on a port, give them to 'parcelscope emulate'"
+        );
+    }
+    let Some(laser) = laser_port else {
+        bail!("the laser's port is missing; give it with --laser-port ('parcelscope ports' lists the ports)");
+    };
+    Ok(KitChoice::Ports { spectrometer: port, laser, excitation_nm })
+}
+
+/// Another number in every run: the keys that the standard library draws for its hash tables.
+fn fresh_seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// A flag that is raised when somebody asks the process to end.
+fn watch_signals() -> io::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    #[cfg(unix)]
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT, signal_hook::consts::SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&flag))?;
+    }
+    Ok(flag)
+}
+
+/// Waits until the kit is ready.
+fn connect(session: &Session, interrupted: &AtomicBool) -> Result<(), anyhow::Error> {
+    loop {
+        match session.recv_timeout(LOOK_EVERY) {
+            Some(Event::Connection(Connection::Ready(kit))) => {
+                let (spectrometer, laser) = (&kit.spectrometer, &kit.laser);
+                output::complain(&format!(
+                    "connected: {} {} with laser {} {}, about {:.1} s a scan",
+                    spectrometer.model,
+                    spectrometer.serial,
+                    laser.model,
+                    laser.serial,
+                    Duration::from_millis(kit.scan_ms).as_secs_f64()
+                ));
+                return Ok(());
+            }
+            Some(Event::Connection(Connection::Lost(why)) | Event::Failed(why)) => bail!(why),
+            Some(Event::CasebookTrouble(why)) => bail!("{why}. Nothing was scanned"),
+            _ => {}
+        }
+        if interrupted.load(Ordering::SeqCst) {
+            bail!("stopped by a signal before the scan; the laser stayed off and nothing was recorded");
+        }
+    }
+}
+
+/// How a scan ended that has an answer.
+struct Outcome {
+    scan: Arc<StoredScan>,
+    elapsed: Duration,
+    not_saved: Option<String>,
+}
+
+/// Follows the scan to its end and says on stderr where it is.
+fn follow(session: &Session, interrupted: &AtomicBool) -> Result<Outcome, anyhow::Error> {
+    let (mut stage_shown, mut measured, mut elapsed) = (None, Instant::now(), Duration::ZERO);
+    loop {
+        match session.recv_timeout(LOOK_EVERY) {
+            Some(Event::Progress { stage, remaining_ms, .. }) if stage_shown != Some(stage) => {
+                stage_shown = Some(stage);
+                if stage == Stage::Identifying {
+                    measured = Instant::now();
+                }
+                let left = Duration::from_millis(remaining_ms).as_secs_f64();
+                output::complain(&format!("{}, {left:.1} s left", stage_words(stage)));
+            }
+            Some(Event::Answered(_)) => {
+                elapsed = measured.elapsed();
+                output::complain("answered; writing the record");
+            }
+            Some(Event::Saved(scan)) => return Ok(Outcome { scan, elapsed, not_saved: None }),
+            Some(Event::NotSaved { scan, why }) => return Ok(Outcome { scan, elapsed, not_saved: Some(why) }),
+            Some(Event::Failed(why)) => bail!(why),
+            Some(Event::Cancelled) => {
+                bail!("stopped by a signal; the laser was commanded off and nothing was recorded")
+            }
+            _ => {}
+        }
+        if interrupted.load(Ordering::SeqCst) {
+            // A scan that is answered already is still recorded.
+            session.send(Command::Cancel)?;
+        }
+    }
+}
+
+const fn stage_words(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Preparing => "preparing",
+        Stage::Dark => "dark exposure, laser off",
+        Stage::Light => "light exposure, laser on",
+        Stage::Identifying => "identifying",
+        Stage::Saving => "saving",
+    }
+}
+
+fn print(scan: &StoredScan, elapsed: Duration, saved: bool, context: &Context) -> Result<(), anyhow::Error> {
+    let answer = &scan.record.answer;
+    if context.json {
+        let document = Document {
+            file: None,
+            record: saved.then_some(scan.id),
+            acknowledged: saved,
+            answer,
+            assumed: [],
+            elapsed_ms: elapsed.as_secs_f64() * 1_000.0,
+        };
+        output::print_json(&document)?;
+    } else {
+        let mut text = answer_text::describe(answer);
+        if saved {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "acknowledged record {}", scan.id);
+        }
+        output::print_text(&output::printable(&text))?;
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::identify::Answer;
+use crate::identify::{Answer, Engine};
 use crate::library::Library;
 use crate::spectrum::Spectrum;
 
@@ -65,5 +65,7 @@ impl SessionConfig {
 
 /// The engine over the bundled library.
 fn bundled_engine() -> Result<(Arc<Library>, Identifier), String> {
-    Err("no engine is built in yet".to_owned())
+    let library = Library::bundled().map_err(|e| e.to_string())?;
+    let engine = Engine::new(Arc::clone(&library));
+    Ok((library, Box::new(move |spectrum| engine.identify(spectrum))))
 }
