@@ -64,7 +64,7 @@ fn identify(path: &Path, number: Option<u32>, engine: &Engine) -> Result<FileRes
     let chosen = choose(path, &spectra, number)?;
     let (spectrum, assumed) = chosen.to_spectrum().with_context(|| format!("cannot identify {name}"))?;
     let answer = engine.identify(&spectrum);
-    let elapsed_ms = started.elapsed().as_secs_f64() * 1_000.0;
+    let elapsed_ms = started.elapsed().as_micros() as f64 / 1_000.0;
 
     let mut text = format!("{}\n{}", name, answer_text::describe(&answer));
     if !assumed.is_empty() {
@@ -72,7 +72,7 @@ fn identify(path: &Path, number: Option<u32>, engine: &Engine) -> Result<FileRes
         let _ = writeln!(text, "  Supposed   {}", assumed.join("; "));
     }
     for note in &chosen.notes {
-        let _ = writeln!(text, "  File       {note}");
+        let _ = writeln!(text, "  In file    {note}");
     }
     let file = path.to_string_lossy().into_owned();
     Ok(FileResult { document: Document { file, answer, assumed, elapsed_ms }, text })

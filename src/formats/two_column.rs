@@ -3,7 +3,7 @@
 use crate::spectrum::Technique;
 
 use super::table::{self, Table};
-use super::{Content, FileSpectrum, FormatError, XUnit, YUnit, number};
+use super::{Content, FileSpectrum, FormatError, SpectrumKind, XUnit, YUnit, number};
 
 /// One spectrum per column of intensities.
 pub(super) fn read(content: &Content<'_>) -> Result<Vec<FileSpectrum>, FormatError> {
@@ -37,6 +37,7 @@ pub(super) fn read(content: &Content<'_>) -> Result<Vec<FileSpectrum>, FormatErr
             spectrum.notes.push(format!("{left_out} rows without a value are left out"));
         }
         spectrum.x_unit.clone_from(&x_unit);
+        spectrum.kind = label.map_or(SpectrumKind::Sample, kind);
         spectrum.y_unit = label.and_then(YUnit::named_in);
         spectrum.technique = header.technique;
         spectrum.laser_nm = header.laser_nm;
@@ -51,6 +52,15 @@ fn axis_column(table: &Table<'_>) -> usize {
         table.titles.as_ref().and_then(|titles| titles.iter().position(|t| XUnit::named_in(t).as_ref() == Some(unit)))
     };
     named(&XUnit::Cm1).or_else(|| named(&XUnit::Nm)).unwrap_or(0)
+}
+
+/// What a column of intensities is, by its title.
+fn kind(label: &str) -> SpectrumKind {
+    match label.trim_start_matches('#').trim().to_lowercase().as_str() {
+        "dark" | "dark counts" => SpectrumKind::Other,
+        "reference" | "background" | "blank" => SpectrumKind::Reference,
+        _ => SpectrumKind::Sample,
+    }
 }
 
 /// What free headers commonly say, in lines of key and value under any separator.

@@ -144,13 +144,12 @@ fn every_text_dialect_gives_the_same_spectrum() {
         }
         rows.concat().replace('.', decimal)
     };
-    let enlighten: String = x.iter().zip(&y).enumerate().map(|(i, (x, y))| format!("{i},{x},{y}\n")).collect();
-    let bwtek: String = x
-        .iter()
-        .zip(&y)
-        .enumerate()
-        .map(|(i, (x, y))| format!("{i};800,1;12000,1;{x};10;65535;{};{y};0;\r\n", y + 10.0).replace('.', ","))
-        .collect();
+    let numbered = || x.iter().zip(&y).enumerate();
+    let enlighten = numbered().map(|(i, (x, y))| format!("{i},{x},{y}\n")).collect::<Vec<_>>().concat();
+    let bwtek = numbered()
+        .map(|(i, (x, y))| format!("{i};800.1;12000.1;{x};10;65535;{};{y};0;\r\n", y + 10.0).replace('.', ","))
+        .collect::<Vec<_>>()
+        .concat();
     let files = [
         ("tab", rows("\t", "\n", ".", false)),
         ("tab, descending, CRLF", format!("#Wave\t\t#Intensity\r\n{}", rows("\t", "\r\n", ".", true))),
