@@ -1,52 +1,47 @@
 //! The engine: one spectrum in, one answer out. Deterministic: no clock, no randomness, no threads.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use thiserror::Error;
-
-use crate::library::{Library, Reference, Substance, Tier};
-use crate::signal::{GRID_STEP_CM1, Prepared, prepare};
+use crate::library::{Library, Substance};
+use crate::signal::{Prepared, prepare};
 use crate::spectrum::{Spectrum, Technique};
 
 use super::Verdict;
-use super::answer::{Answer, Candidate, Component, Identified, QualityReport, ReferenceNote, Residual, Strength};
-use super::decide::{Found, IDENTIFIED, INDISTINGUISHABLE, POSSIBLE, quality_verdict, verdict};
-use super::evidence::{Evidence, QueryBands};
+use super::advice::UNKNOWN;
+use super::answer::{Answer, Residual};
+use super::candidates::{self, Contender};
+use super::decide::{Found, Possible, quality_verdict, verdict};
+use super::evidence::QueryBands;
+use super::index::Index;
 use super::limits::{coverage, detection_limits};
 use super::mixture::{self, Mixture};
-use super::search::{Match, rank};
+use super::report;
+use super::search::search;
 
 /// Name and version of the engine, kept in every record.
-pub const ENGINE: &str = "parcelscope-first-matcher 1";
+pub const ENGINE: &str = "parcelscope-engine 1";
 /// Candidates that are reported.
 const REPORTED: usize = 10;
-/// Ranks that may enter the mixture.
-const MIXTURE_POOL: usize = 30;
-/// Bands are the same when they lie this close after the shift, cm-1.
-const TOLERANCE_CM1: f64 = 6.0;
-/// The same for computed references, whose positions are off by 7 cm-1 on average.
-const TOLERANCE_COMPUTED_CM1: f64 = 12.0;
+/// Fewest usable grid points that can be compared (400 cm-1).
+const MIN_POINTS: usize = 200;
+/// A mixture is offered as an explanation when it leaves at most this share of the signal's area.
+const BLEND_LEAVES: f64 = 0.25;
 
-/// Identifies spectra against one library.
+/// References ready to be compared, by technique and match resolution.
+type Indexes = BTreeMap<(Technique, usize), Arc<Index>>;
+
+/// Identifies spectra against one library. Clones share the prepared references.
 #[derive(Clone, Debug)]
 pub struct Engine {
     library: Arc<Library>,
-}
-
-/// The best reference of one substance, with its evidence.
-struct Best<'a> {
-    rank: usize,
-    hit: &'a Match,
-    reference: &'a Reference,
-    substance: &'a Substance,
-    evidence: Evidence,
+    indexes: Arc<Mutex<Indexes>>,
 }
 
 impl Engine {
-    /// An engine on `library`.
-    pub const fn new(library: Arc<Library>) -> Self {
-        Self { library }
+    /// An engine on `library`. References are synthesised when a resolution is first asked for, and kept.
+    pub fn new(library: Arc<Library>) -> Self {
+        Self { library, indexes: Arc::default() }
     }
 
     /// The library that is asked.
@@ -57,86 +52,110 @@ impl Engine {
     /// Conditions a spectrum and says what it is. There is always an answer: a spectrum that cannot be compared is
     /// *inconclusive*, with the reason. [`Answer::simulated`] is false: whoever knows better sets it.
     pub fn identify(&self, spectrum: &Spectrum) -> Answer {
-        match prepare(spectrum) {
-            Ok(query) => self.identify_prepared(&query),
-            Err(why) => self.refusal(spectrum.technique(), spectrum.range_cm1(), "wrong-range", &why),
-        }
+        self.identify_without(spectrum, &|_| false)
     }
 
-    /// The same for a spectrum that was conditioned before.
-    pub fn identify_prepared(&self, query: &Prepared) -> Answer {
-        let library = self.library.as_ref();
-        let matches = rank(library, query);
-        let last_cm1 = query.first_cm1() + query.signal().len().saturating_sub(1) as f64 * GRID_STEP_CM1;
-        if matches.is_empty() {
-            let why = NoReferences { library: &library.identity.name, technique: query.technique() };
-            return self.refusal(query.technique(), (query.first_cm1(), last_cm1), "no-references", &why);
+    /// The same with every substance hidden for which `hidden` is true, for evaluation with the substance left out.
+    pub fn identify_without(&self, spectrum: &Spectrum, hidden: &dyn Fn(&Substance) -> bool) -> Answer {
+        let query = prepare(spectrum);
+        let technique = query.technique();
+        if query.usable().iter().filter(|ok| **ok).count() < MIN_POINTS && query.quality().saturated_points == 0 {
+            let (lo, hi) = spectrum.range_cm1();
+            let headline = format!("Not compared: {lo:.0} to {hi:.0} cm-1 is too little of the axis");
+            let next = "Measure or export the whole range in cm-1.";
+            return self.without_comparison(&query, Verdict::inconclusive("wrong-range", headline, next.to_owned()));
         }
-        let bands = QueryBands::new(query);
-        let best = best_of_each_substance(library, query, &bands, &matches);
-        let refused = quality_verdict(query.quality());
-        let mixture = match refused {
-            Some(_) => Mixture { parts: Vec::new(), residual: query.signal().to_vec(), unexplained: 1.0 },
-            None => mixture::fit(query.signal(), &matches, &eligible(&best, &matches)),
-        };
-        let components: Vec<&[f64]> =
-            mixture.parts.iter().filter_map(|p| matches.get(p.rank)).map(|m| m.curve.as_slice()).collect();
-        let area = query.signal().iter().map(|v| v.max(0.0)).sum();
-        let limits = detection_limits(library, query.technique(), &matches, &components, &mixture.residual, area);
-        let coverage = coverage(library, query.technique());
+        if let Some(refused) = quality_verdict(query.quality()) {
+            return self.refused(&query, refused, hidden);
+        }
+        let index = self.index(technique, query.match_index());
+        let bands = QueryBands::of(&query);
+        let contenders = self.contenders(&query, &bands, &index, hidden);
+        if contenders.is_empty() {
+            let headline = format!("Not compared: the library has no reference for {technique} in this range");
+            return self
+                .without_comparison(&query, Verdict::inconclusive("no-references", headline, UNKNOWN.to_owned()));
+        }
+        self.answer(&query, &index, &contenders)
+    }
 
-        let named = if refused.is_some() { None } else { named(&best) };
-        let possible = if refused.is_some() { None } else { possible(&best, named.as_ref()) };
+    fn answer(&self, query: &Prepared, index: &Index, contenders: &[Contender<'_>]) -> Answer {
+        let library = self.library.as_ref();
+        let technique = query.technique();
+        let named = candidates::named(contenders);
+        let mixture = mixture::fit(query, contenders, named.is_some());
+        let limits = self.limits(query, index, &mixture);
+        let coverage = coverage(library, technique);
+
+        let possible = if named.is_none() { candidates::possible(contenders) } else { None };
+        let limit_of =
+            |s: &Substance| limits.iter().find(|l| l.substance == s.name).and_then(|l| l.spectral_share).unwrap_or(1.0);
+        let component_of = |part: &mixture::Part| contenders.get(part.contender);
+        let listed_component = mixture
+            .parts
+            .iter()
+            .filter_map(|p| component_of(p).map(|c| (p, c)))
+            .find(|(p, c)| c.substance.alarms && c.is_measured() && p.share > limit_of(c.substance))
+            .map(|(_, c)| c.substance);
+        let blend = if named.is_none() && mixture.unexplained <= BLEND_LEAVES {
+            mixture.parts.iter().filter_map(component_of).map(|c| c.substance).collect()
+        } else {
+            Vec::new()
+        };
         let found = Found {
-            identified: named.as_ref().map(|n| (n.best.substance, n.alternatives.clone())),
-            possible: possible.map(|b| b.substance),
-            unexplained: mixture.unexplained,
+            named: named.as_ref().map(|(c, others)| (c.substance, others.iter().map(|o| o.substance).collect())),
+            possible: possible.as_ref().map(|(c, relatives)| Possible {
+                substance: c.substance,
+                calculated: c.is_calculated(),
+                or_relative: !relatives.is_empty(),
+            }),
+            listed_component,
+            blend,
         };
-        let (verdict, problems) = match refused {
-            Some((verdict, problem)) => (verdict, vec![problem]),
-            None => (verdict(&found, &limits, &coverage), Vec::new()),
-        };
-        let quality = query.quality();
+        let alarming_group = possible.as_ref().and_then(|(c, _)| {
+            c.substance.groups.iter().find(|g| library.group(g).is_some_and(|g| g.alarms)).map(String::as_str)
+        });
         Answer {
-            technique: query.technique(),
+            technique,
             simulated: false,
-            verdict,
-            quality: QualityReport {
-                snr: quality.snr,
-                saturated: quality.saturated,
-                fluorescence: quality.fluorescence,
-                range_cm1: (query.first_cm1(), last_cm1),
-                problems,
-            },
-            identified: named.iter().map(Named::report).chain(possible.map(report_possible)).collect(),
+            verdict: verdict(&found, &limits, &coverage),
+            quality: report::quality(query),
+            identified: named
+                .iter()
+                .map(|(c, others)| report::named(c, others))
+                .chain(possible.iter().map(|(c, relatives)| report::possible(c, relatives)))
+                .collect(),
             coverage,
-            candidates: best.iter().take(REPORTED).map(report_candidate).collect(),
-            mixture: mixture.parts.iter().filter_map(|p| report_component(library, &matches, p)).collect(),
-            class_evidence: Vec::new(),
+            candidates: contenders.iter().take(REPORTED).map(report::candidate).collect(),
+            mixture: mixture.parts.iter().filter_map(|p| report::component(p, contenders)).collect(),
+            class_evidence: possible.iter().flat_map(|(c, _)| report::class(c, alarming_group)).collect(),
             detection_limits: limits,
-            residual: residual(query, &mixture),
+            residual: report::residual(query, &mixture),
             library: library.identity.clone(),
             engine: ENGINE.to_owned(),
         }
     }
 
-    /// The answer to a spectrum that cannot be compared with anything.
-    fn refusal(&self, technique: Technique, range_cm1: (f64, f64), rule: &str, why: &dyn std::fmt::Display) -> Answer {
-        let headline = "Not compared with the library".to_owned();
-        let why = why.to_string();
+    /// A spectrum whose quality forbids a name still shows what comes nearest, asserting nothing.
+    fn refused(&self, query: &Prepared, refused: Verdict, hidden: &dyn Fn(&Substance) -> bool) -> Answer {
+        let mut answer = self.without_comparison(query, refused);
+        if query.quality().is_empty_scan() {
+            return answer;
+        }
+        let index = self.index(query.technique(), query.match_index());
+        let contenders = self.contenders(query, &QueryBands::of(query), &index, hidden);
+        answer.candidates = contenders.iter().take(REPORTED).map(report::candidate).collect();
+        answer
+    }
+
+    fn without_comparison(&self, query: &Prepared, verdict: Verdict) -> Answer {
         Answer {
-            technique,
+            technique: query.technique(),
             simulated: false,
-            verdict: Verdict::inconclusive(rule, headline, sentence(&why)),
-            quality: QualityReport {
-                snr: 0.0,
-                saturated: false,
-                fluorescence: 0.0,
-                range_cm1,
-                problems: vec![sentence(&why)],
-            },
+            verdict,
+            quality: report::quality(query),
             identified: Vec::new(),
-            coverage: coverage(&self.library, technique),
+            coverage: coverage(&self.library, query.technique()),
             candidates: Vec::new(),
             mixture: Vec::new(),
             class_evidence: Vec::new(),
@@ -146,153 +165,36 @@ impl Engine {
             engine: ENGINE.to_owned(),
         }
     }
-}
 
-/// The library has nothing for this technique.
-#[derive(Debug, Error)]
-#[error(
-    "the library {library} has no references for the technique {technique}; use a library that has, or measure with another technique"
-)]
-struct NoReferences<'a> {
-    library: &'a str,
-    technique: Technique,
-}
-
-/// The same words as a sentence: capital first, full stop last.
-fn sentence(words: &str) -> String {
-    let mut letters = words.chars();
-    let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", letters.as_str())
-}
-
-/// The substance that the program stands by.
-struct Named<'a> {
-    best: &'a Best<'a>,
-    alternatives: Vec<&'a Substance>,
-}
-
-impl Named<'_> {
-    fn report(&self) -> Identified {
-        let substance = self.best.substance;
-        let form = &self.best.reference.form;
-        Identified {
-            substance: substance.name.clone(),
-            cas: substance.cas.clone(),
-            form: if form.is_empty() { "form not determined".to_owned() } else { form.clone() },
-            strength: Strength::Identified,
-            groups: substance.groups.clone(),
-            alternatives: self.alternatives.iter().map(|s| s.name.clone()).collect(),
-        }
+    fn contenders<'a>(
+        &'a self,
+        query: &Prepared,
+        bands: &QueryBands,
+        index: &'a Index,
+        hidden: &dyn Fn(&Substance) -> bool,
+    ) -> Vec<Contender<'a>> {
+        let skip = |substance: usize| self.library.substances.get(substance).is_none_or(hidden);
+        let hits = search(query, index, &skip);
+        candidates::contenders(&self.library, query, bands, index, &hits)
     }
-}
 
-fn report_possible(best: &Best<'_>) -> Identified {
-    Identified {
-        substance: best.substance.name.clone(),
-        cas: best.substance.cas.clone(),
-        form: "form not determined".to_owned(),
-        strength: Strength::Possible,
-        groups: best.substance.groups.clone(),
-        alternatives: Vec::new(),
+    fn limits(&self, query: &Prepared, index: &Index, mixture: &Mixture) -> Vec<super::DetectionLimit> {
+        let noise = query.noise_sd().iter().sum::<f64>() / query.noise_sd().len().max(1) as f64;
+        let curve_of = |substance: usize| {
+            let entry = index.entries.iter().find(|e| e.substance == substance && e.is_measured() && e.supports)?;
+            Some(mixture.window.clone().map(|cell| entry.shape_at(cell as f64).unwrap_or(0.0)).collect::<Vec<f64>>())
+        };
+        let area = query.signal().iter().map(|v| v.max(0.0)).sum();
+        detection_limits(&self.library, query.technique(), mixture, area, noise, &curve_of)
     }
-}
 
-/// One entry a substance, best first: the best reference that may identify, else the best of the others.
-fn best_of_each_substance<'a>(
-    library: &'a Library,
-    query: &Prepared,
-    bands: &QueryBands,
-    matches: &'a [Match],
-) -> Vec<Best<'a>> {
-    let axis = query.axis_cm1();
-    let mut seen = BTreeSet::new();
-    let mut best = Vec::new();
-    for (rank, hit) in matches.iter().enumerate() {
-        let Some(reference) = library.references.get(hit.reference) else { continue };
-        let Some(substance) = library.substance_of(reference) else { continue };
-        if !seen.insert(reference.substance) {
-            continue;
-        }
-        let tolerance = if reference.tier == Tier::Computed { TOLERANCE_COMPUTED_CM1 } else { TOLERANCE_CM1 };
-        let from = axis.partition_point(|x| *x < reference.range_cm1.0);
-        let to = axis.partition_point(|x| *x <= reference.range_cm1.1).saturating_sub(1);
-        let evidence = bands.weigh(&hit.curve, (from, to), tolerance);
-        best.push(Best { rank, hit, reference, substance, evidence });
-    }
-    best
-}
-
-/// The best substance, if it meets the threshold by a reference that may identify.
-fn named<'a>(best: &'a [Best<'a>]) -> Option<Named<'a>> {
-    let first = best.iter().find(|b| b.reference.can_support_identification())?;
-    if !IDENTIFIED.is_met(first.hit.score, &first.evidence) {
-        return None;
-    }
-    let alternatives = best
-        .iter()
-        .filter(|b| b.rank != first.rank && b.hit.score >= first.hit.score - INDISTINGUISHABLE)
-        .map(|b| b.substance)
-        .collect();
-    Some(Named { best: first, alternatives })
-}
-
-/// An alarming substance that is the best of all, by a reference that may not identify.
-fn possible<'a>(best: &'a [Best<'a>], named: Option<&Named<'_>>) -> Option<&'a Best<'a>> {
-    let first = best.first()?;
-    (named.is_none() && first.substance.alarms && POSSIBLE.is_met(first.hit.score, &first.evidence)).then_some(first)
-}
-
-/// Ranks that may enter the mixture: the best reference of each of the leading substances.
-fn eligible(best: &[Best<'_>], matches: &[Match]) -> Vec<usize> {
-    best.iter()
-        .filter(|b| b.rank < matches.len() && b.reference.bands.len() >= 3)
-        .take(MIXTURE_POOL)
-        .map(|b| b.rank)
-        .collect()
-}
-
-fn note(reference: &Reference) -> ReferenceNote {
-    ReferenceNote { tier: reference.tier, source: reference.source.clone() }
-}
-
-fn report_candidate(best: &Best<'_>) -> Candidate {
-    Candidate {
-        substance: best.substance.name.clone(),
-        cas: best.substance.cas.clone(),
-        groups: best.substance.groups.clone(),
-        probability: None,
-        score: best.hit.score,
-        explained: best.evidence.explained,
-        missing_bands: best.evidence.missing_cm1.clone(),
-        shift_cm1: best.hit.shift_cm1,
-        reference: note(best.reference),
-    }
-}
-
-fn report_component(library: &Library, matches: &[Match], part: &mixture::Part) -> Option<Component> {
-    let reference = library.references.get(matches.get(part.rank)?.reference)?;
-    let substance = library.substance_of(reference)?;
-    Some(Component {
-        substance: substance.name.clone(),
-        cas: substance.cas.clone(),
-        groups: substance.groups.clone(),
-        spectral_share: part.share,
-        share_interval: None,
-        p_value: None,
-        reference: note(reference),
-    })
-}
-
-fn residual(query: &Prepared, mixture: &Mixture) -> Residual {
-    let strongest = query.signal().iter().copied().fold(0.0, f64::max);
-    let mut peaks = super::evidence::peaks(&crate::signal::gaussian(&mixture.residual, 1.0), strongest * 0.05);
-    peaks.sort_by(|a, b| b.prominence.total_cmp(&a.prominence).then(a.index.cmp(&b.index)));
-    Residual {
-        unexplained: mixture.unexplained,
-        strongest_unexplained_cm1: peaks
-            .iter()
-            .take(5)
-            .map(|p| query.first_cm1() + p.index as f64 * GRID_STEP_CM1)
-            .collect(),
+    /// The references of a technique at a match resolution; synthesised at the first question.
+    fn index(&self, technique: Technique, match_index: usize) -> Arc<Index> {
+        let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(
+            indexes
+                .entry((technique, match_index))
+                .or_insert_with(|| Arc::new(Index::build(&self.library, technique, match_index))),
+        )
     }
 }

@@ -1,66 +1,66 @@
-//! The form in which spectra are compared: square root of the band signal, high-passed, unit length.
+//! The two transforms under which spectra are compared.
 //!
-//! The square root steadies the variance and lets weak bands speak; the high-pass takes away what response curves and
-//! backgrounds differ in. Together with a shift search this was the best simple score across instruments.
+//! * *Sharp*, for measured and literature references: square root of the intensity, minus its own Gaussian average
+//!   (a high-pass of 40 cm-1), which is the best simple transform on real spectra across instruments.
+//! * *Tolerant*, for calculated references: square root and a wider smoothing, without the high-pass, because calculated
+//!   bands are off by several cm-1.
 
-use crate::signal::{GRID_STEP_CM1, gaussian, high_pass};
+use crate::signal::{Prepared, gaussian_blur, wide_blur};
 
-/// Standard deviation of the high-pass, cm-1.
+/// Standard deviation of the Gaussian that the high-pass subtracts, cm-1.
 const HIGH_PASS_SIGMA_CM1: f64 = 40.0;
-/// Standard deviation of the smoothing of both sides before a *computed* reference is compared, cm-1: its positions are
-/// off by 7 cm-1 on average.
-const COMPUTED_SIGMA_CM1: f64 = 5.0;
+/// Intensity, relative to the strongest band, under which the square root turns linear, so that noise and tiny wiggles
+/// are not blown up.
+const SOFT_FLOOR: f64 = 0.01;
+/// Smoothing of a measured query before it meets calculated bands, standard deviation in cm-1.
+const TOLERANT_QUERY_SIGMA_CM1: f64 = 5.0;
+/// Smoothing of calculated bands, standard deviation in cm-1.
+const TOLERANT_REFERENCE_SIGMA_CM1: f64 = 3.0;
+/// Width given to calculated sticks (Lorentzian, full width at half maximum), cm-1.
+pub(super) const TOLERANT_WIDTH_CM1: f64 = 14.0;
+/// Range in which calculated bands are worth comparing, cm-1: below it lattice and conformer modes, above it the
+/// X-H stretches.
+pub(super) const TOLERANT_RANGE_CM1: (f64, f64) = (300.0, 1850.0);
 
-/// How a query is turned into features.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Metric {
-    /// For references with measured positions.
-    Measured,
-    /// For computed references: smoothed, wider shift search.
-    Computed,
+/// Square root that passes smoothly through zero: `sign(v) (sqrt(|v| + c) - sqrt(c))`.
+fn soft_sqrt(v: f64, c: f64) -> f64 {
+    v.signum() * ((v.abs() + c).sqrt() - c.sqrt())
 }
 
-impl Metric {
-    /// Largest axis shift that is searched, grid points.
-    pub(super) const fn reach(self) -> usize {
-        match self {
-            Self::Measured => 2,
-            Self::Computed => 4,
+fn high_pass(values: &[f64], step_cm1: f64) -> Vec<f64> {
+    let smooth = wide_blur(values, HIGH_PASS_SIGMA_CM1 / step_cm1);
+    values.iter().zip(smooth).map(|(v, s)| v - s).collect()
+}
+
+/// Sharp feature of a query, zero where it is not usable.
+pub(super) fn sharp_query(query: &Prepared) -> Vec<f64> {
+    let noise = query.noise_sd().iter().sum::<f64>() / query.noise_sd().len().max(1) as f64;
+    let c = SOFT_FLOOR + 2.0 * noise.min(1.0);
+    let root: Vec<f64> = query.signal().iter().map(|v| soft_sqrt(*v, c)).collect();
+    let mut feature = high_pass(&root, query.grid().step_cm1());
+    for (f, ok) in feature.iter_mut().zip(query.usable()) {
+        if !ok {
+            *f = 0.0;
         }
     }
+    feature
 }
 
-/// Features of a band signal on the search grid. `noise_sd` lifts the square root out of the noise.
-pub(super) fn features(signal: &[f64], noise_sd: f64, metric: Metric) -> Vec<f64> {
-    // Noise alone would be magnified by the square root near zero; what is under one sd of a smoothed point counts as zero.
-    let smoothed = match metric {
-        Metric::Measured => gaussian(signal, 0.8),
-        Metric::Computed => gaussian(signal, COMPUTED_SIGMA_CM1 / GRID_STEP_CM1),
-    };
-    let roots: Vec<f64> = smoothed.iter().map(|v| (v - noise_sd).max(0.0).sqrt()).collect();
-    high_pass(&roots, HIGH_PASS_SIGMA_CM1 / GRID_STEP_CM1)
+/// Sharp feature of a reference whose strongest point is 1.
+pub(super) fn sharp_reference(shape: &[f64], step_cm1: f64) -> Vec<f64> {
+    let root: Vec<f64> = shape.iter().map(|v| soft_sqrt(*v, SOFT_FLOOR)).collect();
+    high_pass(&root, step_cm1)
 }
 
-/// Pearson correlation of `query` with `reference` moved by `shift` points, over the query points in `range`, and where
-/// the moved reference exists. `None` where one of them is flat.
-pub(super) fn correlation(query: &[f64], reference: &[f64], shift: isize, range: (usize, usize)) -> Option<f64> {
-    let n = query.len().min(reference.len()) as isize;
-    let from = (range.0 as isize).max(shift).max(0);
-    let to = (range.1 as isize).min(n - 1).min(n - 1 + shift);
-    if to - from < 50 {
-        return None;
-    }
-    let q = &query[from as usize..=to as usize];
-    let r = &reference[(from - shift) as usize..=(to - shift) as usize];
-    let m = q.len() as f64;
-    let (mut sq, mut sr, mut qq, mut rr, mut qr) = (0.0, 0.0, 0.0, 0.0, 0.0);
-    for (a, b) in q.iter().zip(r) {
-        sq += a;
-        sr += b;
-        qq += a * a;
-        rr += b * b;
-        qr += a * b;
-    }
-    let (vq, vr) = (qq - sq * sq / m, rr - sr * sr / m);
-    (vq > 0.0 && vr > 0.0).then(|| (qr - sq * sr / m) / (vq * vr).sqrt())
+/// Tolerant feature of a query.
+pub(super) fn tolerant_query(query: &Prepared) -> Vec<f64> {
+    let step = query.grid().step_cm1();
+    let smooth = gaussian_blur(query.signal(), TOLERANT_QUERY_SIGMA_CM1 / step);
+    smooth.into_iter().map(|v| v.max(0.0).sqrt()).collect()
+}
+
+/// Tolerant feature of a calculated reference whose sticks were given [`TOLERANT_WIDTH_CM1`].
+pub(super) fn tolerant_reference(shape: &[f64], step_cm1: f64) -> Vec<f64> {
+    let smooth = gaussian_blur(shape, TOLERANT_REFERENCE_SIGMA_CM1 / step_cm1);
+    smooth.into_iter().map(|v| v.max(0.0).sqrt()).collect()
 }

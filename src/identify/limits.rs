@@ -1,46 +1,44 @@
 //! What this scan could have seen: detection limits and coverage.
 
-use crate::library::{Library, Tier};
+use crate::library::Library;
 use crate::spectrum::Technique;
 
 use super::answer::{Coverage, DetectionLimit};
-use super::search::Match;
+use super::mixture::Mixture;
 
 /// Quantiles of the normal distribution: 1 % false alarms and 95 % power (Currie, Anal. Chem. 40 (1968) 586).
 const DECISION_AND_POWER: f64 = 2.326 + 1.645;
 
-/// For each alarming substance the smallest share of the signal that would have stood out of what the mixture left
-/// unexplained with 95 % power (net analyte signal, Lorber 1986); null where its only reference is computed.
+/// For each alarming substance with a reference of this technique the smallest share of the signal that would have
+/// stood out of what the mixture left unexplained with 95 % power (net analyte signal, Lorber 1986); null where its
+/// only reference is calculated or a list of positions. `curve_of` gives the curve of a substance's reference over the
+/// fitted window.
 pub(super) fn detection_limits(
     library: &Library,
     technique: Technique,
-    matches: &[Match],
-    components: &[&[f64]],
-    residual: &[f64],
+    mixture: &Mixture,
     signal_area: f64,
+    noise: f64,
+    curve_of: &dyn Fn(usize) -> Option<Vec<f64>>,
 ) -> Vec<DetectionLimit> {
-    let scatter = (residual.iter().map(|v| v * v).sum::<f64>() / residual.len().max(1) as f64).sqrt()
-        * autocorrelation_inflation(residual).sqrt();
+    let residual = &mixture.residual;
+    let scatter = (residual.iter().map(|v| v * v).sum::<f64>() / residual.len().max(1) as f64).sqrt();
+    let scatter = scatter.max(noise) * autocorrelation_inflation(residual).sqrt();
+    let components: Vec<&[f64]> = mixture.curves.iter().map(Vec::as_slice).collect();
     let mut limits = Vec::new();
     for (index, substance) in library.substances.iter().enumerate().filter(|(_, s)| s.alarms) {
-        let searchable = matches.iter().find(|m| {
-            library.references.get(m.reference).is_some_and(|r| {
-                r.substance == index && matches!(r.tier, Tier::MeasuredHere | Tier::MeasuredElsewhere | Tier::Simulated)
-            })
-        });
-        let known = library.references.iter().any(|r| r.substance == index && r.technique == technique);
-        let spectral_share = searchable.map(|m| {
-            let net = net_signal_norm(&m.curve, components);
-            let amplitude = if net > 0.0 { DECISION_AND_POWER * scatter / net } else { f64::INFINITY };
-            let area = amplitude * m.curve.iter().sum::<f64>();
-            if signal_area > 0.0 { (area / (signal_area + area)).clamp(0.0, 1.0) } else { 1.0 }
-        });
-        if known {
-            limits.push(DetectionLimit {
-                substance: substance.name.clone(),
-                spectral_share: spectral_share.filter(|s| s.is_finite()),
-            });
+        if !library.references_of(index).any(|r| r.technique == technique) {
+            continue;
         }
+        let spectral_share = curve_of(index).map(|curve| {
+            let net = net_signal_norm(&curve, &components);
+            if net <= 1e-9 || signal_area <= 0.0 {
+                return 1.0;
+            }
+            let area = DECISION_AND_POWER * scatter / net * curve.iter().sum::<f64>();
+            (area / (signal_area + area)).clamp(0.0, 1.0)
+        });
+        limits.push(DetectionLimit { substance: substance.name.clone(), spectral_share });
     }
     limits
 }

@@ -1,14 +1,19 @@
 //! Who is it? Search, evidence in both directions, mixture, limits, verdict, evaluation.
 
+mod advice;
 mod answer;
+mod candidates;
 mod decide;
 mod engine;
 mod evaluation;
 mod evidence;
 mod features;
+mod index;
 mod limits;
 mod mixture;
+mod report;
 mod search;
+mod tops;
 mod verdict;
 
 pub use answer::{

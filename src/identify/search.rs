@@ -1,92 +1,110 @@
-//! Ranks every reference of the technique against one prepared spectrum.
+//! How similar is the query to each reference, at the best small shift of the axis?
 
-use crate::library::{Library, Reference, Tier};
-use crate::signal::{GRID_STEP_CM1, Prepared};
+use crate::signal::Prepared;
 
-use super::features::{Metric, correlation, features};
+use super::features::{sharp_query, tolerant_query};
+use super::index::{Index, Indexed, Metric};
 
-/// Scores of computed references are multiplied by this before they stand beside others: in the published validation the
-/// right computed reference reached 0.74 on average, so that only the product of both says how surprising a score is.
-const COMPUTED_WEIGHT: f64 = 0.9;
+/// Largest shift searched for measured and literature references, cm-1: axis errors of field instruments.
+const SHARP_SHIFT_CM1: f64 = 6.0;
+/// Largest shift searched for calculated references, cm-1.
+const TOLERANT_SHIFT_CM1: f64 = 8.0;
+/// Fewest common points for a comparison.
+const MIN_OVERLAP: usize = 100;
+/// A list of positions without heights, or of one or two bands, correlates well with whatever has a band there; its
+/// score is lowered by this factor so that it cannot crowd out references that say more.
+const LIST_ONLY: f64 = 0.75;
 
-/// One reference against the query.
-#[derive(Clone, Debug)]
-pub(super) struct Match {
-    /// Index into the library's references.
-    pub(super) reference: usize,
-    /// Correlation of the features at the best shift.
-    pub(super) score: f64,
-    /// Best shift, query minus reference, cm-1.
-    pub(super) shift_cm1: f64,
-    /// The reference on the query's grid at the query's resolution, moved by the shift; strongest band near 1.
-    pub(super) curve: Vec<f64>,
+/// One comparison.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Hit {
+    /// Index into [`Index::entries`].
+    pub entry: usize,
+    /// Similarity on the scale that all references share, -1..=1.
+    ///
+    /// Calculated references enter with the correlation of their own metric. On the tuning half the best wrong one lies
+    /// 0.1 under the best wrong measured reference and the right one 0.15 to 0.2 under the right measured one, so that
+    /// a calculation outranks measurements only where it is clearly better; it can never be *identified* anyway.
+    pub score: f64,
+    /// Query minus reference, cm-1.
+    pub shift_cm1: f64,
 }
 
-/// All references of the query's technique, best first. Ties are broken by the reference's place in the library.
-pub(super) fn rank(library: &Library, query: &Prepared) -> Vec<Match> {
-    let noise = mean(query.noise_sd());
-    let measured = features(query.signal(), noise, Metric::Measured);
-    let computed = features(query.signal(), noise, Metric::Computed);
-    let axis = query.axis_cm1();
-    let mut matches: Vec<Match> = library
-        .references
+/// Every comparable reference, best first; ties in the order of the library.
+pub(super) fn search(query: &Prepared, index: &Index, skip: &dyn Fn(usize) -> bool) -> Vec<Hit> {
+    let sharp = sharp_query(query);
+    let tolerant = tolerant_query(query);
+    let step = index.grid.step_cm1();
+    let mut hits: Vec<Hit> = index
+        .entries
         .iter()
         .enumerate()
-        .filter(|(_, r)| r.technique == query.technique() && !r.bands.is_empty())
-        .filter_map(|(index, reference)| {
-            let metric = metric_of(reference);
-            let own = if metric == Metric::Measured { &measured } else { &computed };
-            compare(index, reference, metric, own, &axis, query.resolution_cm1())
+        .filter(|(_, e)| !skip(e.substance))
+        .filter_map(|(entry, e)| {
+            let (feature, reach, centred) = match e.metric {
+                Metric::Sharp => (&sharp, SHARP_SHIFT_CM1, false),
+                Metric::Tolerant => (&tolerant, TOLERANT_SHIFT_CM1, true),
+            };
+            let reach = (reach / step).floor().max(1.0) as isize;
+            let (correlation, shift) = best_shift(query, feature, e, reach, centred)?;
+            let score = match e.metric {
+                Metric::Sharp if !e.supports => LIST_ONLY * correlation,
+                Metric::Sharp | Metric::Tolerant => correlation,
+            };
+            Some(Hit { entry, score, shift_cm1: shift * step })
         })
         .collect();
-    matches.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.reference.cmp(&b.reference)));
-    matches
+    hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.entry.cmp(&b.entry)));
+    hits
 }
 
-const fn metric_of(reference: &Reference) -> Metric {
-    match reference.tier {
-        Tier::Computed => Metric::Computed,
-        _ => Metric::Measured,
+/// Best correlation over the shifts `-reach..=reach` grid steps, refined by the parabola through the best three.
+fn best_shift(query: &Prepared, feature: &[f64], e: &Indexed, reach: isize, centred: bool) -> Option<(f64, f64)> {
+    let scores: Vec<f64> =
+        (-reach..=reach).map(|k| correlation(query, feature, e, k, centred)).collect::<Option<_>>()?;
+    let best = (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]).then(b.cmp(a)))?;
+    let at = best as f64 - reach as f64;
+    let neighbours = best.checked_sub(1).and_then(|i| scores.get(i)).zip(scores.get(best + 1));
+    let Some((left, right)) = neighbours else { return Some((scores[best], at)) };
+    let curvature = left - 2.0 * scores[best] + right;
+    if curvature >= -1e-12 {
+        return Some((scores[best], at));
     }
+    let offset = (0.5 * (left - right) / curvature).clamp(-0.5, 0.5);
+    let top = scores[best] - 0.25 * (left - right) * offset;
+    Some((top.clamp(-1.0, 1.0), at + offset))
 }
 
-fn compare(
-    index: usize,
-    reference: &Reference,
-    metric: Metric,
-    query: &[f64],
-    axis: &[f64],
-    resolution_cm1: f64,
-) -> Option<Match> {
-    let curve = reference.synthesize(axis, resolution_cm1, reference.own_resolution_cm1);
-    let reference_features = features(&curve, 0.0, metric);
-    let range = common_range(axis, reference.range_cm1)?;
-    let reach = metric.reach() as isize;
-    let (score, shift) = (-reach..=reach)
-        .filter_map(|s| correlation(query, &reference_features, s, range).map(|c| (c, s)))
-        .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.abs().cmp(&a.1.abs())))?;
-    let weight = if metric == Metric::Computed { COMPUTED_WEIGHT } else { 1.0 };
-    Some(Match {
-        reference: index,
-        score: score * weight,
-        shift_cm1: shift as f64 * GRID_STEP_CM1,
-        curve: moved(&curve, shift),
-    })
-}
-
-/// Grid indices of the part of the axis that the reference covers.
-fn common_range(axis: &[f64], range_cm1: (f64, f64)) -> Option<(usize, usize)> {
-    let from = axis.partition_point(|x| *x < range_cm1.0);
-    let to = axis.partition_point(|x| *x <= range_cm1.1);
-    (to >= from + 50).then(|| (from, to - 1))
-}
-
-fn moved(curve: &[f64], shift: isize) -> Vec<f64> {
-    (0..curve.len() as isize)
-        .map(|i| usize::try_from(i - shift).ok().and_then(|j| curve.get(j)).copied().unwrap_or(0.0))
-        .collect()
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
+/// Correlation of the query with the reference moved up by `shift` grid steps, over the points both have.
+fn correlation(query: &Prepared, feature: &[f64], e: &Indexed, shift: isize, centred: bool) -> Option<f64> {
+    let start = e.span.start.checked_add_signed(shift)?;
+    let from = start.max(query.first());
+    let to = (start + e.feature.len()).min(query.first() + feature.len());
+    if to < from + MIN_OVERLAP {
+        return None;
+    }
+    let q = feature.get(from - query.first()..to - query.first())?;
+    let usable = query.usable().get(from - query.first()..to - query.first())?;
+    let r = e.feature.get(from - start..to - start)?;
+    let (mut n, mut sq, mut sr, mut qq, mut rr, mut qr) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
+    for ((a, b), ok) in q.iter().zip(r).zip(usable) {
+        if *ok {
+            n += 1.0;
+            sq += a;
+            sr += b;
+            qq += a * a;
+            rr += b * b;
+            qr += a * b;
+        }
+    }
+    if n < MIN_OVERLAP as f64 {
+        return None;
+    }
+    if centred {
+        qq -= sq * sq / n;
+        rr -= sr * sr / n;
+        qr -= sq * sr / n;
+    }
+    let scale = (qq.max(0.0) * rr.max(0.0)).sqrt();
+    Some(if scale > 1e-12 { (qr / scale).clamp(-1.0, 1.0) } else { 0.0 })
 }

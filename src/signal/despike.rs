@@ -1,88 +1,177 @@
-//! Cosmic rays in a single readout.
-//!
-//! After D. A. Whitaker, K. Hayes, Chemometr. Intell. Lab. Syst. 179 (2018) 82: the modified z-score of the first difference.
-//! A true band climbs over several points; a cosmic ray climbs within one and falls within a few.
+//! Cosmic rays.
 
-/// Modified z-score of a difference above which it is suspicious.
-const Z_LIMIT: f64 = 9.0;
-/// A spike is at most this many points wide.
-const MAX_WIDTH: usize = 3;
+use super::noise::median;
 
-/// Replaces spikes by the straight line between their neighbours. Returns the cleaned values and the replaced indices.
-pub fn despike(y: &[f64]) -> (Vec<f64>, Vec<usize>) {
-    let mut clean = y.to_vec();
-    let mut replaced = Vec::new();
-    if y.len() < 16 {
-        return (clean, replaced);
+/// A spectrum without its spikes, and where they were.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Despiked {
+    /// The values; spikes are replaced by a line between their unharmed neighbours.
+    pub values: Vec<f64>,
+    /// Indices of the replaced points, ascending.
+    pub replaced: Vec<usize>,
+}
+
+/// Modified z-score of the first difference from which a step is suspicious.
+const Z_LIMIT: f64 = 10.0;
+/// Narrowest share of the instrument's line width that real light can show.
+const NARROWEST_SHARE: f64 = 0.55;
+/// Points on either side over which a spike's foot is sought.
+const REACH: usize = 8;
+
+/// Removes single-readout cosmic rays: a point is suspicious when the modified z-score of the first difference,
+/// `0.6745 (d - median) / MAD` (Whitaker and Hayes, Chemom. Intell. Lab. Syst. 179 (2018) 82), is large; it is a spike
+/// only when the peak it belongs to is narrower than the instrument can show (`line_width_points`, full width at half
+/// maximum in points), so that true sharp bands stay. Where the pixels are too coarse for that test (a line narrower than
+/// 2.5 points) nothing is removed.
+pub fn despike(y: &[f64], line_width_points: f64) -> Despiked {
+    let n = y.len();
+    let mut out = Despiked { values: y.to_vec(), replaced: Vec::new() };
+    if n < 16 || line_width_points.is_nan() || line_width_points < 2.5 {
+        return out;
     }
-    let differences: Vec<f64> = y.windows(2).map(|w| w[1] - w[0]).collect();
-    let centre = median(differences.clone());
-    let spread = median(differences.iter().map(|d| (d - centre).abs()).collect()) / 0.6745;
-    if spread <= 0.0 {
-        return (clean, replaced);
+    let difference: Vec<f64> = y.windows(2).map(|w| w[1] - w[0]).collect();
+    let middle = median(&mut difference.clone());
+    let mut deviation: Vec<f64> = difference.iter().map(|d| (d - middle).abs()).collect();
+    let mad = median(&mut deviation);
+    if mad <= 0.0 {
+        return out;
     }
-    let mut i = 1;
-    while i + 1 < y.len() {
-        let rise = (y[i] - y[i - 1] - centre) / spread;
-        let width = (1..=MAX_WIDTH).find(|w| {
-            let Some(after) = y.get(i + w) else { return false };
-            let foot = y[i - 1].max(*after);
-            let top = y[i..i + w].iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            // One flank is a cliff: most of the height is climbed or lost within one step, which no band that an
-            // instrument's resolution spreads over several points can do.
-            let height = top - foot;
-            let cliff = (y[i] - y[i - 1]).max(y[i + w - 1] - after);
-            height > Z_LIMIT * spread && cliff > 0.6 * height && is_alone(y, i, *w)
-        });
-        match width {
-            Some(width) if rise > Z_LIMIT => {
-                let (left, right) = (clean[i - 1], y[i + width]);
-                for k in 0..width {
-                    clean[i + k] = left + (right - left) * (k + 1) as f64 / (width + 1) as f64;
-                    replaced.push(i + k);
-                }
-                i += width;
-            }
-            _ => i += 1,
+    let steep = |i: usize| difference.get(i).is_some_and(|d| (0.674_5 * (d - middle) / mad).abs() > Z_LIMIT);
+    let widest = NARROWEST_SHARE * line_width_points;
+    let mut i = 0;
+    while i + 1 < n {
+        if !(steep(i) && difference[i] > 0.0) {
+            i += 1;
+            continue;
+        }
+        // Climb to the top of the peak that starts here.
+        let mut top = i + 1;
+        while top + 1 < n && y[top + 1] > y[top] {
+            top += 1;
+        }
+        if let Some((first, last)) = spike_around(y, top, widest, mad) {
+            replace(&mut out, first, last);
+            i = last.max(i + 1);
+        } else {
+            i = top;
         }
     }
-    (clean, replaced)
+    out
 }
 
-/// True when the points beside the spike show no flank of a band: a band's neighbours stand out too.
-fn is_alone(y: &[f64], start: usize, width: usize) -> bool {
-    let (Some(left), Some(right)) = (start.checked_sub(3), y.get(start + width + 2)) else { return true };
-    let top = y[start..start + width].iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let near = y[start - 1].max(y[start + width]);
-    let far = y[left].max(*right);
-    near - far < 0.15 * (top - far)
+/// First and last point of a spike with its top at `top`, or none when the peak is as wide as light can be.
+fn spike_around(y: &[f64], top: usize, widest: f64, mad: f64) -> Option<(usize, usize)> {
+    let (lo, hi) = (top.saturating_sub(REACH), (top + REACH).min(y.len() - 1));
+    // Foot: the lower of the medians of both sides would be fooled by a band's flank, so take each side's own minimum
+    // near the peak and the higher of the two.
+    let near = |range: &[f64]| range.iter().copied().fold(f64::INFINITY, f64::min);
+    let left = near(&y[top.saturating_sub(3).max(lo)..top]);
+    let right = near(&y[top + 1..=(top + 3).min(hi)]);
+    if !left.is_finite() || !right.is_finite() {
+        return None;
+    }
+    let foot = left.max(right);
+    let height = y[top] - foot;
+    if height <= Z_LIMIT * mad {
+        return None;
+    }
+    let half = foot + 0.5 * height;
+    let crossing = |mut at: usize, step: isize| -> f64 {
+        loop {
+            let Some(next) = at.checked_add_signed(step).filter(|k| *k < y.len()) else {
+                return at as f64;
+            };
+            if y[next] <= half {
+                let t = (y[at] - half) / (y[at] - y[next]);
+                return at as f64 + step as f64 * t;
+            }
+            at = next;
+        }
+    };
+    let width = crossing(top, 1) - crossing(top, -1);
+    if width > widest {
+        return None;
+    }
+    let edge = foot + 0.1 * height;
+    let mut first = top;
+    while first > lo && y[first - 1] > edge {
+        first -= 1;
+    }
+    let mut last = top;
+    while last < hi && y[last + 1] > edge {
+        last += 1;
+    }
+    (last - first < REACH).then_some((first, last))
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f64::total_cmp).1
+/// Draws a line over `first..=last` between the neighbours outside.
+fn replace(out: &mut Despiked, first: usize, last: usize) {
+    let before = first.checked_sub(1).and_then(|i| out.values.get(i)).copied();
+    let after = out.values.get(last + 1).copied();
+    let (a, b) = match (before, after) {
+        (Some(a), Some(b)) => (a, b),
+        (Some(v), None) | (None, Some(v)) => (v, v),
+        (None, None) => return,
+    };
+    let span = (last - first + 2) as f64;
+    for (k, i) in (first..=last).enumerate() {
+        if let Some(v) = out.values.get_mut(i) {
+            *v = a + (b - a) * (k + 1) as f64 / span;
+            out.replaced.push(i);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rand::SeedableRng;
+    use rand_distr::{Distribution, Normal};
 
-    /// Repeatable noise of about one unit.
-    fn rough(i: usize) -> f64 {
-        let mixed = (i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(31).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        (mixed >> 40) as f64 / f64::from(1_u32 << 23) - 1.0
+    /// A spectrum with sharp bands of 4 points full width at half maximum and a little noise.
+    fn sharp_spectrum() -> Vec<f64> {
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(3);
+        let normal = Normal::new(0.0, 3.0).unwrap();
+        (0..1000)
+            .map(|i| {
+                let x = f64::from(i);
+                let bands: f64 = [(200.0, 4000.0), (520.4, 9000.0), (523.0, 1500.0), (801.0, 600.0)]
+                    .iter()
+                    .map(|(at, h)| h * (-std::f64::consts::LN_2 * ((x - at) / 2.0f64).powi(2)).exp())
+                    .sum();
+                100.0 + bands + normal.sample(&mut rng)
+            })
+            .collect()
     }
 
     #[test]
-    fn a_cosmic_ray_is_taken_out_and_a_sharp_band_is_kept() {
-        let mut y: Vec<f64> =
-            (0..400).map(|i| 100.0 + rough(i) + 500.0 * (-((i as f64 - 200.0) / 2.2).powi(2)).exp()).collect();
-        let band = y.clone();
-        y[90] += 900.0;
-        y[91] += 400.0;
-        let (clean, replaced) = despike(&y);
-        assert!(replaced.contains(&90), "replaced {replaced:?}");
-        assert!((clean[90] - 100.0).abs() < 10.0 && (clean[91] - 100.0).abs() < 10.0);
-        assert_eq!(clean[195..206], band[195..206], "the band was changed");
+    fn true_sharp_bands_stay_untouched() {
+        let y = sharp_spectrum();
+        let clean = despike(&y, 4.0);
+        assert_eq!(clean.replaced, Vec::<usize>::new());
+        assert_eq!(clean.values, y);
+    }
+
+    #[test]
+    fn spikes_of_one_and_two_pixels_go_even_on_a_bands_flank() {
+        let truth = sharp_spectrum();
+        let mut y = truth.clone();
+        y[350] += 5000.0;
+        y[702] += 2500.0;
+        y[703] += 1800.0;
+        y[196] += 3000.0;
+        let clean = despike(&y, 4.0);
+        for i in [350, 702, 703, 196] {
+            assert!(clean.replaced.contains(&i), "{i} of {:?}", clean.replaced);
+        }
+        assert!((clean.values[350] - truth[350]).abs() < 20.0);
+        assert!((clean.values[702] - truth[702]).abs() < 20.0);
+    }
+
+    #[test]
+    fn nothing_is_removed_where_pixels_are_too_coarse_to_tell() {
+        let mut y = sharp_spectrum();
+        y[350] += 5000.0;
+        assert!(despike(&y, 2.0).replaced.is_empty());
     }
 }

@@ -1,15 +1,21 @@
-//! Conditioning of one spectrum: despike, resampling to the search grid, baseline, noise, quality.
+//! Conditioning of one spectrum: despike, resample onto the search grid, baseline, noise, quality.
 //!
-//! [`prepare`] is the only way to a [`Prepared`] spectrum, so that raw counts cannot be searched by accident.
+//! [`prepare`] is the only way to a [`Prepared`]; whoever holds one knows that it went through all of these steps.
 
 mod baseline;
 mod despike;
+mod grid;
+mod noise;
 mod prepare;
+mod quality;
 mod resample;
 mod smooth;
 
-pub use baseline::{BaselineSettings, arpls};
-pub use despike::despike;
-pub use prepare::{GRID_STEP_CM1, Prepared, Quality, SignalError, prepare};
-pub use resample::{noise_on_grid, resample};
-pub use smooth::{gaussian, high_pass};
+pub use baseline::{Baseline, arpls};
+pub use despike::{Despiked, despike};
+pub use grid::SearchGrid;
+pub use noise::{noise_level, noise_profile};
+pub use prepare::{MATCH_RESOLUTION_CM1, Prepared, prepare};
+pub use quality::{Quality, WEAKEST_SNR};
+pub use resample::resample;
+pub use smooth::{SavitzkyGolay, SmoothError, gaussian_blur, wide_blur};

@@ -1,61 +1,38 @@
-//! The one way from a [`Spectrum`] to a [`Prepared`] one.
-
-use thiserror::Error;
+//! The one way from a measured spectrum to one that can be searched.
 
 use crate::spectrum::{Spectrum, Technique};
 
-use super::{BaselineSettings, arpls, despike, gaussian, noise_on_grid, resample};
+use super::despike::despike;
+use super::noise::{median, noise_profile};
+use super::{Quality, SearchGrid, arpls, gaussian_blur, resample};
 
-/// Pitch of the search grid, cm-1: about a fifth of the resolution of a handheld instrument.
-pub const GRID_STEP_CM1: f64 = 2.0;
-/// Part of the axis that is used, cm-1: below it the edge filter of portable instruments cuts in.
-const USED_CM1: (f64, f64) = (150.0, 3600.0);
-/// Fewest grid points that can carry a decision.
-const MIN_GRID_POINTS: usize = 100;
-/// Resolution assumed where the instrument's is not known, cm-1 (full width at half maximum).
-const ASSUMED_RESOLUTION_CM1: f64 = 8.0;
+/// Resolutions (full width at half maximum) at which spectra are matched, cm-1, sharpest first. A query is smoothed to
+/// the sharpest of these that it can reach, and references are synthesised at the same one.
+pub const MATCH_RESOLUTION_CM1: [f64; 6] = [9.0, 10.0, 11.0, 12.0, 14.0, 17.0];
 
-/// Why a spectrum cannot be conditioned.
-#[derive(Clone, Debug, PartialEq, Error)]
-#[non_exhaustive]
-pub enum SignalError {
-    /// The axis does not reach far enough into the range that is compared.
-    #[error(
-        "the spectrum covers {from:.0} to {to:.0} cm-1, too little of the range 150 to 3600 cm-1 in which references are compared; measure or export a wider range"
-    )]
-    Range {
-        /// First axis value, cm-1.
-        from: f64,
-        /// Last axis value, cm-1.
-        to: f64,
-    },
-    /// The axis has a gap or is too coarse.
-    #[error("the axis has steps of {0:.0} cm-1, too coarse for bands of 10 cm-1; measure or export with a finer step")]
-    Coarse(f64),
-}
+/// Least smoothing, full width at half maximum, cm-1: it costs little resolution and takes the pixel noise away.
+const LEAST_SMOOTHING_CM1: f64 = 5.0;
+/// Line width assumed for the spike test when neither stated nor measurable, cm-1.
+const USUAL_RESOLUTION_CM1: f64 = 6.0;
+/// Points closer than this are one point, cm-1.
+const CLOSEST_CM1: f64 = 0.02;
+/// A hole in the axis wider than this is not bridged, cm-1.
+const WIDEST_HOLE_CM1: f64 = 16.0;
+/// Full width at half maximum of a Gaussian over its standard deviation.
+const FWHM_PER_SIGMA: f64 = 2.354_820_045;
 
-/// What the conditioning found out about the scan.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Quality {
-    /// Strongest band over the noise.
-    pub snr: f64,
-    /// True when saturated points lie in the compared range.
-    pub saturated: bool,
-    /// Mean background over the height of the strongest band.
-    pub fluorescence: f64,
-    /// Points that were taken for cosmic rays.
-    pub spikes: usize,
-}
-
-/// A conditioned spectrum on the even search grid.
+/// A spectrum after conditioning, on the [`SearchGrid`] of its technique. Only [`prepare`] builds one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prepared {
     technique: Technique,
-    first_cm1: f64,
+    grid: SearchGrid,
+    first: usize,
     signal: Vec<f64>,
-    background: Vec<f64>,
     noise_sd: Vec<f64>,
+    usable: Vec<bool>,
+    baseline: Vec<f64>,
     resolution_cm1: f64,
+    match_index: usize,
     quality: Quality,
 }
 
@@ -65,121 +42,323 @@ impl Prepared {
         self.technique
     }
 
-    /// First point of the grid, cm-1; the pitch is [`GRID_STEP_CM1`].
-    pub const fn first_cm1(&self) -> f64 {
-        self.first_cm1
+    /// The grid that [`Self::first`] counts on.
+    pub const fn grid(&self) -> SearchGrid {
+        self.grid
     }
 
-    /// The grid, cm-1.
-    pub fn axis_cm1(&self) -> Vec<f64> {
-        (0..self.signal.len()).map(|i| self.first_cm1 + i as f64 * GRID_STEP_CM1).collect()
+    /// Index of the first covered grid point.
+    pub const fn first(&self) -> usize {
+        self.first
     }
 
-    /// Band signal: despiked, background removed; same unit as the spectrum.
+    /// Band signal above the baseline at the match resolution, one value per covered grid point; the strongest is 1
+    /// unless there is no band at all.
     pub fn signal(&self) -> &[f64] {
         &self.signal
     }
 
-    /// The background that was removed.
-    pub fn background(&self) -> &[f64] {
-        &self.background
-    }
-
-    /// Standard deviation of each point of the signal.
+    /// Standard deviation of the noise of each value of [`Self::signal`], same unit.
     pub fn noise_sd(&self) -> &[f64] {
         &self.noise_sd
     }
 
-    /// Resolution of the instrument as stated, else as assumed, cm-1.
+    /// False where the detector was saturated or the axis has a hole.
+    pub fn usable(&self) -> &[bool] {
+        &self.usable
+    }
+
+    /// The baseline that was taken off, in units of [`Self::signal`].
+    pub fn baseline(&self) -> &[f64] {
+        &self.baseline
+    }
+
+    /// Resolution of the instrument, stated or estimated from the sharpest bands, cm-1.
     pub const fn resolution_cm1(&self) -> f64 {
         self.resolution_cm1
     }
 
-    /// Quality of the scan.
+    /// Which of [`MATCH_RESOLUTION_CM1`] the signal was smoothed to.
+    pub const fn match_index(&self) -> usize {
+        self.match_index
+    }
+
+    /// The resolution the signal was smoothed to, cm-1.
+    pub fn match_resolution_cm1(&self) -> f64 {
+        MATCH_RESOLUTION_CM1.get(self.match_index).copied().unwrap_or(MATCH_RESOLUTION_CM1[0])
+    }
+
+    /// Quality of the spectrum.
     pub const fn quality(&self) -> &Quality {
         &self.quality
     }
 }
 
-/// Conditions a spectrum: cosmic rays out, even grid, background off, noise and quality measured.
-pub fn prepare(spectrum: &Spectrum) -> Result<Prepared, SignalError> {
-    let axis = spectrum.axis_cm1();
-    let (from, to) = spectrum.range_cm1();
-    let first = (from.max(USED_CM1.0) / GRID_STEP_CM1).ceil() * GRID_STEP_CM1;
-    let last = (to.min(USED_CM1.1) / GRID_STEP_CM1).floor() * GRID_STEP_CM1;
-    let n = ((last - first) / GRID_STEP_CM1).floor().max(0.0) as usize + 1;
-    if last <= first || n < MIN_GRID_POINTS {
-        return Err(SignalError::Range { from, to });
-    }
-    let used = |x: &f64| (first..=last).contains(x);
-    let widest = axis.windows(2).filter(|w| used(&w[0])).map(|w| w[1] - w[0]).fold(0.0, f64::max);
-    if widest > 16.0 {
-        return Err(SignalError::Coarse(widest));
-    }
-    let (clean, spikes) = despike(spectrum.intensity());
-    let values = resample(axis, &clean, first, GRID_STEP_CM1, n);
-    let background = arpls(&values, GRID_STEP_CM1, &BaselineSettings::default());
-    let signal: Vec<f64> = values.iter().zip(&background).map(|(v, b)| v - b).collect();
-    let estimate = robust_noise(&signal);
-    let noise_sd = match spectrum.noise_sd() {
-        // The estimate from the data also sees what an acquisition cannot state: digitisation, interference.
-        Some(stated) => {
-            noise_on_grid(axis, stated, first, GRID_STEP_CM1, n).iter().map(|s| s.max(0.5 * estimate)).collect()
-        }
-        None => vec![estimate; n],
+/// Conditions a spectrum: cosmic rays out, resampled with the area conserved, baseline off, smoothed to a match
+/// resolution, noise carried along, quality measured. Never fails: a spectrum that is worth nothing comes out with a
+/// quality that says so. Every number in the result is finite.
+pub fn prepare(spectrum: &Spectrum) -> Prepared {
+    let technique = spectrum.technique();
+    let grid = SearchGrid::of(technique);
+    let points = Points::within(spectrum, grid);
+    let stated = spectrum.resolution_cm1().filter(|r| (0.5..=60.0).contains(r));
+
+    let pitch = points.pitch();
+    let line_width = stated.unwrap_or(USUAL_RESOLUTION_CM1) / pitch;
+    let clean = despike(&points.y, line_width);
+    let native_noise = points.noise.clone().unwrap_or_else(|| noise_profile(&clean.values));
+
+    let cells = match (points.x.first(), points.x.last()) {
+        (Some(lo), Some(hi)) => grid.span(*lo, *hi),
+        _ => 0..0,
     };
-    let strongest = gaussian(&signal, 1.0).into_iter().fold(0.0, f64::max);
-    let typical_noise = (noise_sd.iter().sum::<f64>() / n as f64).max(f64::MIN_POSITIVE);
-    let mean_background = background.iter().sum::<f64>() / n as f64;
+    let raw = resample(&points.x, &clean.values, grid, cells.clone());
+    // Noise per square root of a cm-1: what is left of it after smoothing depends only on the width of the smoothing.
+    let density: Vec<f64> = resample(&points.x, &native_noise, grid, cells.clone())
+        .into_iter()
+        .map(|sd| sd.max(0.0) * pitch.sqrt())
+        .collect();
+    let baseline = arpls(&raw, grid.step_cm1()).values;
+    let bands: Vec<f64> = raw.iter().zip(&baseline).map(|(y, z)| y - z).collect();
+
+    let cell_noise: Vec<f64> = density.iter().map(|d| d / grid.step_cm1().max(pitch).sqrt()).collect();
+    let resolution_cm1 =
+        stated.or_else(|| sharpest_line(&bands, &cell_noise, grid.step_cm1())).unwrap_or(USUAL_RESOLUTION_CM1);
+    let wanted = resolution_cm1.hypot(LEAST_SMOOTHING_CM1);
+    let match_index = MATCH_RESOLUTION_CM1.iter().position(|r| *r >= wanted).unwrap_or(MATCH_RESOLUTION_CM1.len() - 1);
+    let extra = (MATCH_RESOLUTION_CM1[match_index].powi(2) - resolution_cm1.powi(2)).max(1.0).sqrt();
+    let sigma = extra / FWHM_PER_SIGMA;
+    let mut signal = gaussian_blur(&bands, sigma / grid.step_cm1());
+    // White noise of density d behind a Gaussian of sigma s: variance d^2 / (2 s sqrt(pi)).
+    let shrink = (2.0 * sigma * std::f64::consts::PI.sqrt()).sqrt();
+    let mut noise_sd: Vec<f64> = density.iter().zip(&cell_noise).map(|(d, c)| (d / shrink).min(*c)).collect();
+
+    let usable = points.usable(grid, cells.clone(), resolution_cm1);
+    let inside = |i: usize| usable.get(i).copied().unwrap_or(false);
+    let top = signal.iter().enumerate().filter(|(i, _)| inside(*i)).map(|(_, v)| *v).fold(0.0, f64::max);
+    let snr = signal
+        .iter()
+        .zip(&noise_sd)
+        .enumerate()
+        .filter(|(i, _)| inside(*i))
+        .map(|(_, (s, n))| s / n.max(1e-6 * top).max(1e-12))
+        .fold(0.0, f64::max);
+    let mut background = baseline.clone();
+    let unit = if top > 0.0 { top } else { 1.0 };
+    let fluorescence = if top > 0.0 { (median(&mut background) / top).max(0.0) } else { 0.0 };
+    for v in signal.iter_mut().chain(noise_sd.iter_mut()) {
+        *v /= unit;
+    }
     let quality = Quality {
-        snr: (strongest / typical_noise).min(1e6),
-        saturated: spectrum.saturated().iter().any(|i| axis.get(*i).is_some_and(used)),
-        fluorescence: (mean_background.max(0.0) / strongest.max(f64::MIN_POSITIVE)).min(1e6),
-        spikes: spikes.len(),
+        snr,
+        saturated_points: points.saturated,
+        fluorescence,
+        range_cm1: if cells.is_empty() { spectrum.range_cm1() } else { (grid.at(cells.start), grid.at(cells.end - 1)) },
+        spikes: clean.replaced.len(),
     };
-    Ok(Prepared {
-        technique: spectrum.technique(),
-        first_cm1: first,
+    Prepared {
+        technique,
+        grid,
+        first: cells.start,
         signal,
-        background,
         noise_sd,
-        resolution_cm1: spectrum.resolution_cm1().unwrap_or(ASSUMED_RESOLUTION_CM1),
+        usable,
+        baseline: baseline.into_iter().map(|z| z / unit).collect(),
+        resolution_cm1,
+        match_index,
         quality,
-    })
+    }
 }
 
-/// Noise from the median absolute second difference: bands are smooth over three points, noise is not.
-/// The factor is that of normal noise: sd of the second difference is sqrt(6), the median of |N(0,1)| 0.6745.
-fn robust_noise(y: &[f64]) -> f64 {
-    let mut seconds: Vec<f64> = y.windows(3).map(|w| (w[0] - 2.0 * w[1] + w[2]).abs()).collect();
-    let middle = seconds.len() / 2;
-    let median = *seconds.select_nth_unstable_by(middle, f64::total_cmp).1;
-    (median / 0.6745 / 6.0_f64.sqrt()).max(f64::MIN_POSITIVE)
+/// The points of a spectrum on and around the grid, scaled to at most 1.
+struct Points {
+    x: Vec<f64>,
+    y: Vec<f64>,
+    noise: Option<Vec<f64>>,
+    saturated_x: Vec<f64>,
+    saturated: usize,
+}
+
+impl Points {
+    fn within(spectrum: &Spectrum, grid: SearchGrid) -> Self {
+        let (lo, hi) = (grid.at(0) - 60.0, grid.at(grid.len() - 1) + 60.0);
+        let axis = spectrum.axis_cm1();
+        let all = spectrum.intensity();
+        let mut keep: Vec<usize> = Vec::with_capacity(axis.len());
+        for (i, x) in axis.iter().enumerate() {
+            let far_enough = keep.last().and_then(|k| axis.get(*k)).is_none_or(|last| x - last >= CLOSEST_CM1);
+            if (lo..=hi).contains(x) && far_enough {
+                keep.push(i);
+            }
+        }
+        if keep.len() < 16 {
+            keep.clear();
+        }
+        let pick = |values: &[f64]| -> Vec<f64> { keep.iter().filter_map(|i| values.get(*i)).copied().collect() };
+        let (x, mut y) = (pick(axis), pick(all));
+        let scale = y.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+        let scale = if scale > 0.0 { scale } else { 1.0 };
+        for v in &mut y {
+            *v /= scale;
+        }
+        let noise = spectrum
+            .noise_sd()
+            .map(|sd| pick(sd).into_iter().map(|s| (s / scale).min(1e6)).collect::<Vec<_>>())
+            .filter(|sd| sd.iter().any(|s| *s > 0.0));
+        let mut saturated = spectrum.saturated().to_vec();
+        saturated.extend(clipped(all));
+        saturated.sort_unstable();
+        saturated.dedup();
+        let saturated_x: Vec<f64> = saturated.iter().filter_map(|i| axis.get(*i)).copied().collect();
+        Self { x, y, noise, saturated: saturated_x.len(), saturated_x }
+    }
+
+    /// Median distance of neighbours, cm-1.
+    fn pitch(&self) -> f64 {
+        let mut steps: Vec<f64> = self.x.windows(2).map(|w| w[1] - w[0]).collect();
+        let middle = median(&mut steps);
+        if middle > 0.0 { middle } else { 1.0 }
+    }
+
+    fn usable(&self, grid: SearchGrid, cells: std::ops::Range<usize>, resolution_cm1: f64) -> Vec<bool> {
+        let mut usable = vec![true; cells.len()];
+        let mut spoil = |lo: f64, hi: f64| {
+            for cell in grid.span(lo, hi) {
+                if let Some(flag) = cell.checked_sub(cells.start).and_then(|i| usable.get_mut(i)) {
+                    *flag = false;
+                }
+            }
+        };
+        for x in &self.saturated_x {
+            spoil(x - 2.0 * resolution_cm1, x + 2.0 * resolution_cm1);
+        }
+        let widest = WIDEST_HOLE_CM1.max(2.5 * grid.step_cm1());
+        for w in self.x.windows(2) {
+            if w[1] - w[0] > widest {
+                spoil(w[0], w[1]);
+            }
+        }
+        usable
+    }
+}
+
+/// Points that sit on one common top value, as a clipped readout does: five or more equal to the maximum, at least
+/// three of them side by side, and the maximum well above the rest.
+fn clipped(y: &[f64]) -> Vec<usize> {
+    let top = y.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let middle = median(&mut y.to_vec());
+    let at_top: Vec<usize> = y.iter().enumerate().filter(|(_, v)| **v == top).map(|(i, _)| i).collect();
+    let side_by_side = at_top.windows(3).any(|w| w[2] - w[0] == 2);
+    let stands_out = top > 0.0 && top > 1.05 * middle && at_top.len() * 2 < y.len();
+    let all_high = top >= 4095.0 && at_top.len() * 2 >= y.len();
+    if at_top.len() >= 5 && side_by_side && (stands_out || all_high) { at_top } else { Vec::new() }
+}
+
+/// Width of the instrument's line as the sharpest strong bands show it: the median of the three narrowest, less a
+/// natural width of 4 cm-1 in quadrature; none when no band is strong enough.
+fn sharpest_line(bands: &[f64], noise: &[f64], step_cm1: f64) -> Option<f64> {
+    let top = bands.iter().copied().fold(0.0, f64::max);
+    let mut widths: Vec<f64> = Vec::new();
+    for i in 1..bands.len().saturating_sub(1) {
+        let h = bands[i];
+        if h < 0.1 * top || h < 12.0 * noise[i] || h < bands[i - 1] || h <= bands[i + 1] {
+            continue;
+        }
+        let cross = |range: &mut dyn Iterator<Item = usize>| -> Option<f64> {
+            let mut above = h;
+            for (steps, k) in range.enumerate() {
+                if bands[k] <= 0.5 * h {
+                    return Some(steps as f64 + (above - 0.5 * h) / (above - bands[k]));
+                }
+                above = bands[k];
+            }
+            None
+        };
+        if let (Some(l), Some(r)) = (cross(&mut (0..i).rev()), cross(&mut (i + 1..bands.len()))) {
+            widths.push((l + r) * step_cm1);
+        }
+    }
+    if widths.is_empty() {
+        return None;
+    }
+    widths.sort_by(f64::total_cmp);
+    let width = widths[widths.len().min(3) / 2];
+    Some((width * width - 16.0).max(4.0).sqrt().clamp(2.0, 14.0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use rand::SeedableRng;
+    use rand_distr::{Distribution, Normal};
+
+    fn scan(bands: &[(f64, f64)], fwhm: f64, noise: f64) -> Spectrum {
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(11);
+        let normal = Normal::new(0.0, noise).unwrap();
+        let axis: Vec<f64> = (0..1000).map(|i| 250.0 + 1.8 * f64::from(i)).collect();
+        let y = axis
+            .iter()
+            .map(|x| {
+                let lines: f64 = bands
+                    .iter()
+                    .map(|(at, h)| h * (-std::f64::consts::LN_2 * (2.0 * (x - at) / fwhm).powi(2)).exp())
+                    .sum();
+                3000.0 + 0.4 * x + lines + normal.sample(&mut rng)
+            })
+            .collect();
+        Spectrum::new(Technique::Raman, axis, y).unwrap()
+    }
 
     #[test]
-    fn a_short_range_is_refused_with_the_range_in_the_sentence() {
-        let axis: Vec<f64> = (0..40).map(|i| 1000.0 + f64::from(i)).collect();
-        let spectrum = Spectrum::new(Technique::Raman, axis.clone(), axis).expect("valid");
-        assert!(matches!(prepare(&spectrum), Err(SignalError::Range { .. })));
+    fn the_resolution_is_estimated_from_the_sharpest_bands() {
+        let p = prepare(&scan(&[(620.0, 900.0), (1001.0, 5000.0), (1602.0, 2000.0)], 8.0, 10.0));
+        assert!((5.5..9.0).contains(&p.resolution_cm1()), "{}", p.resolution_cm1());
+        assert!(p.quality().snr > 100.0);
+    }
+
+    #[test]
+    fn noise_alone_is_an_empty_scan_and_a_band_of_ten_sigma_is_not() {
+        assert!(prepare(&scan(&[], 8.0, 10.0)).quality().is_empty_scan());
+        assert!(!prepare(&scan(&[(1001.0, 150.0)], 8.0, 10.0)).quality().is_empty_scan());
+    }
+
+    #[test]
+    fn the_noise_that_is_carried_along_is_the_noise_that_is_there() {
+        let p = prepare(&scan(&[(400.0, 2000.0)], 8.0, 20.0));
+        let quiet = &p.signal()[300..850];
+        let mean = quiet.iter().sum::<f64>() / quiet.len() as f64;
+        let sd = (quiet.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / quiet.len() as f64).sqrt();
+        let claimed = p.noise_sd()[300..850].iter().sum::<f64>() / 550.0;
+        assert!((0.7..1.3).contains(&(claimed / sd)), "claimed {claimed}, seen {sd}");
+    }
+
+    #[test]
+    fn a_clipped_readout_is_saturated() {
+        let spectrum = scan(&[(1001.0, 60000.0)], 12.0, 10.0);
+        let clipped = spectrum.intensity().iter().map(|v| v.min(16383.0)).collect();
+        let spectrum = Spectrum::new(Technique::Raman, spectrum.axis_cm1().to_vec(), clipped).unwrap();
+        let p = prepare(&spectrum);
+        assert!(p.quality().saturated_points >= 5);
+        assert!(!p.usable()[p.grid().nearest(1001.0) - p.first()]);
     }
 
     proptest! {
         #[test]
-        fn any_finite_spectrum_is_prepared_or_refused_without_a_panic(
-            y in proptest::collection::vec(-1e9..1e9_f64, 300),
-            pitch in 0.1..20.0_f64,
+        fn any_spectrum_gives_finite_numbers(
+            start in -5000.0..5000.0f64,
+            steps in prop::collection::vec(1e-9..40.0f64, 32..400),
+            values in prop::collection::vec(prop_oneof![-1e300..1e300f64, -10.0..1e5f64, Just(0.0)], 400),
+            technique in prop::sample::select(Technique::ALL.to_vec()),
         ) {
-            let axis: Vec<f64> = (0..y.len()).map(|i| 200.0 + pitch * i as f64).collect();
-            let spectrum = Spectrum::new(Technique::Raman, axis, y).expect("valid");
-            if let Ok(prepared) = prepare(&spectrum) {
-                prop_assert!(prepared.signal().iter().all(|v| v.is_finite()));
-                prop_assert!(prepared.noise_sd().iter().all(|v| v.is_finite() && *v > 0.0));
+            let mut x = start;
+            let axis: Vec<f64> = steps.iter().map(|s| { x += s; x }).collect();
+            let n = axis.len();
+            if let Ok(spectrum) = Spectrum::new(technique, axis, values[..n].to_vec()) {
+                let p = prepare(&spectrum);
+                prop_assert!(p.signal().iter().chain(p.noise_sd()).chain(p.baseline()).all(|v| v.is_finite()));
+                prop_assert!(p.quality().snr.is_finite() && p.quality().fluorescence.is_finite());
+                prop_assert_eq!(p.signal().len(), p.usable().len());
             }
         }
     }

@@ -1,0 +1,41 @@
+//! What an officer does now. The sentences follow published handling guidance for suspected fentanyl and precursors.
+
+use crate::library::Substance;
+
+/// Groups whose members stop breathing and that naloxone reverses.
+const OPIOIDS: [&str; 3] = ["fentanyl", "nitazene", "listed-opioid"];
+/// Sedatives that naloxone does not reverse.
+const SEDATIVES: [&str; 1] = ["veterinary-sedative"];
+
+/// What to do on a find or a possible find of an alarming substance.
+pub(super) fn hold(substance: &Substance) -> String {
+    let in_any = |keys: &[&str]| substance.groups.iter().any(|g| keys.contains(&g.as_str()));
+    let precursor = substance.groups.iter().any(|g| g.ends_with("precursor"));
+    let hazard = if in_any(&OPIOIDS) {
+        "Do not open. Gloves. If someone is unresponsive or breathing slowly: call for help, support breathing, give naloxone, repeat after 2-3 minutes."
+    } else if in_any(&SEDATIVES) {
+        "Do not open. Gloves. If someone is unresponsive or breathing slowly: call for help, support breathing, give naloxone; it does not reverse this substance, but an opioid is usually there too."
+    } else if precursor {
+        "Do not open. Corrosive and toxic chemicals are possible: gloves, eye protection, ventilation, keep it closed, dry and upright; wash skin with water."
+    } else {
+        "Do not open. Gloves. If someone is unresponsive: call for help, support breathing; give naloxone, an opioid may be there too."
+    };
+    format!("Presumptive. Hold the parcel and send it to the laboratory. {hazard}")
+}
+
+/// What to do when nothing could be named.
+pub(super) const UNKNOWN: &str = "Scan two more spots, without the bag where that is allowed. If it stays unidentified, use a test strip, hold the parcel and send it to the laboratory.";
+
+/// What to do when only part of the signal is explained.
+pub(super) const PARTLY: &str =
+    "Scan two more spots. If the rest stays unexplained, treat the parcel as suspect and send it to the laboratory.";
+
+/// What to do with a saturated spectrum.
+pub(super) const SATURATED: &str = "Scan again with a shorter exposure or less laser power.";
+
+/// What to do with a spectrum without bands.
+pub(super) const WEAK: &str = "Aim at the sample again, bring the probe closer or scan longer. If it stays weak, use infrared, a test strip or the laboratory.";
+
+/// What to do when fluorescence hides the bands.
+pub(super) const FLUORESCENT: &str =
+    "Try another spot or shield the room light. If it stays hidden, use infrared, a test strip or the laboratory.";

@@ -1,0 +1,191 @@
+//! One entry for each substance: its best reference, with the evidence for and against it.
+
+use crate::library::{Library, Reference, Substance};
+use crate::signal::Prepared;
+
+use super::evidence::{Evidence, QueryBands, weigh};
+use super::index::{Index, Indexed, Metric};
+use super::search::Hit;
+
+/// Substances whose evidence is weighed. The right one is among the first few wherever it can be told at all.
+const WEIGHED: usize = 40;
+
+/// The best reference of one substance.
+#[derive(Clone, Debug)]
+pub(super) struct Contender<'a> {
+    /// Similarity and shift.
+    pub hit: Hit,
+    /// The reference on the grid.
+    pub entry: &'a Indexed,
+    /// The reference.
+    pub reference: &'a Reference,
+    /// Its substance.
+    pub substance: &'a Substance,
+    /// What the two spectra say about each other.
+    pub evidence: Evidence,
+}
+
+/// Demands on a name. Chosen on the tuning half of the measured references (left-one-substance-out, and simulated with
+/// the gap between reference and sample), never on the queries that are reported; see `Engine`'s tests and
+/// `parcelscope evaluate`.
+mod demand {
+    /// Similarity.
+    pub const SCORE: f64 = 0.80;
+    /// Share of the query's signal that is explained.
+    pub const EXPLAINED: f64 = 0.93;
+    /// Share of the predicted heights that is missing.
+    pub const MISSING: f64 = 0.03;
+    /// Share of the query's band heights without a partner.
+    pub const SURPLUS: f64 = 0.15;
+    /// Scatter of the band positions around the common shift, cm-1.
+    pub const POSITION_SCATTER_CM1: f64 = 2.6;
+    /// Share of the fingerprint range that was compared.
+    pub const COVERAGE: f64 = 0.8;
+    /// Bands that both have.
+    pub const BANDS: usize = 3;
+    /// With one band fewer, the rest must fit better: similarity and explained share.
+    pub const FEW_BANDS: (usize, f64, f64) = (2, 0.90, 0.97);
+    /// Another substance that meets the demands and whose distance from perfect is less than this much larger cannot
+    /// be told apart: `(1 - s1) / (1 - s2)`.
+    pub const CLOSE: f64 = 0.6;
+}
+
+/// Demands on a *possible* by a calculated reference. On the tuning half four of five right ones reach the correlation,
+/// three all of it; of the wrong ones none.
+mod possible {
+    /// Correlation under the tolerant metric.
+    pub const SCORE: f64 = 0.62;
+    /// Share of the query's signal that is explained.
+    pub const EXPLAINED: f64 = 0.72;
+    /// Share of the predicted heights that is missing.
+    pub const MISSING: f64 = 0.18;
+    /// Bands that both have.
+    pub const BANDS: usize = 3;
+    /// A calculated relative this close to the best cannot be told from it.
+    pub const RELATIVE: f64 = 0.12;
+    /// A measured reference this similar, and explaining this much, makes the calculated one needless.
+    pub const BETTER_MEASURED: (f64, f64) = (0.80, 0.88);
+    /// Demands on a measured or literature reference of an alarming substance that falls short of a name: similarity,
+    /// explained, missing.
+    pub const NEAR_MISS: (f64, f64, f64) = (0.70, 0.75, 0.12);
+}
+
+impl Contender<'_> {
+    /// True when the evidence in both directions carries a name.
+    pub fn is_named(&self) -> bool {
+        let e = &self.evidence;
+        let enough_bands = e.matched.len() >= demand::BANDS
+            || (e.matched.len() == demand::FEW_BANDS.0
+                && self.hit.score >= demand::FEW_BANDS.1
+                && e.explained >= demand::FEW_BANDS.2);
+        self.entry.supports
+            && enough_bands
+            && self.hit.score >= demand::SCORE
+            && e.explained >= demand::EXPLAINED
+            && e.missing_share <= demand::MISSING
+            && e.surplus_share <= demand::SURPLUS
+            && e.position_scatter_cm1 <= demand::POSITION_SCATTER_CM1
+            && e.coverage >= demand::COVERAGE
+    }
+
+    /// True when `other`, which also carries a name, fits too nearly as well to be told from this one.
+    pub fn is_close_to(&self, other: &Self) -> bool {
+        (1.0 - self.hit.score).max(0.0) > demand::CLOSE * (1.0 - other.hit.score).max(0.0)
+    }
+
+    /// True when the reference is calculated.
+    pub fn is_calculated(&self) -> bool {
+        self.entry.metric == Metric::Tolerant
+    }
+
+    /// True when the reference was measured.
+    pub fn is_measured(&self) -> bool {
+        self.entry.is_measured()
+    }
+
+    fn is_possible_by_calculation(&self) -> bool {
+        let e = &self.evidence;
+        self.is_calculated()
+            && self.hit.score >= possible::SCORE
+            && e.explained >= possible::EXPLAINED
+            && e.missing_share <= possible::MISSING
+            && e.matched.len() >= possible::BANDS
+    }
+
+    fn is_near_miss(&self) -> bool {
+        let (score, explained, missing) = possible::NEAR_MISS;
+        self.entry.supports
+            && self.hit.score >= score
+            && self.evidence.explained >= explained
+            && self.evidence.missing_share <= missing
+            && self.evidence.matched.len() >= possible::BANDS
+    }
+}
+
+/// The contenders, best first, one a substance.
+pub(super) fn contenders<'a>(
+    library: &'a Library,
+    query: &Prepared,
+    bands: &QueryBands,
+    index: &'a Index,
+    hits: &[Hit],
+) -> Vec<Contender<'a>> {
+    let mut out: Vec<Contender<'a>> = Vec::with_capacity(WEIGHED);
+    for hit in hits {
+        let Some(entry) = index.entries.get(hit.entry) else { continue };
+        if out.iter().any(|c| c.entry.substance == entry.substance) {
+            continue;
+        }
+        let Some(reference) = library.references.get(entry.reference) else { continue };
+        let Some(substance) = library.substances.get(entry.substance) else { continue };
+        let evidence = weigh(query, bands, entry, hit.shift_cm1);
+        out.push(Contender { hit: *hit, entry, reference, substance, evidence });
+        if out.len() == WEIGHED {
+            break;
+        }
+    }
+    out
+}
+
+/// The substance that the program stands by, and those that this scan cannot tell from it.
+pub(super) fn named<'c, 'a>(contenders: &'c [Contender<'a>]) -> Option<(&'c Contender<'a>, Vec<&'c Contender<'a>>)> {
+    let (place, first) = contenders.iter().enumerate().find(|(_, c)| c.entry.supports)?;
+    if !first.is_named() {
+        return None;
+    }
+    let others = contenders.iter().skip(place + 1).filter(|c| c.is_named() && first.is_close_to(c)).collect();
+    Some((first, others))
+}
+
+/// An alarming substance that is possible, and its relatives that fit nearly as well. Only asked when nothing is named.
+pub(super) fn possible<'c, 'a>(contenders: &'c [Contender<'a>]) -> Option<(&'c Contender<'a>, Vec<&'c Contender<'a>>)> {
+    // A measured reference of an alarming substance that leads and nearly fits.
+    if let Some(leader) = contenders.iter().find(|c| c.entry.supports)
+        && leader.substance.alarms
+        && leader.is_near_miss()
+    {
+        return Some((leader, Vec::new()));
+    }
+    let (score, explained) = possible::BETTER_MEASURED;
+    let explained_otherwise = contenders
+        .iter()
+        .any(|c| c.entry.supports && !c.substance.alarms && c.hit.score >= score && c.evidence.explained >= explained);
+    if explained_otherwise {
+        return None;
+    }
+    let best = contenders.iter().find(|c| c.is_calculated())?;
+    let found = contenders
+        .iter()
+        .filter(|c| c.substance.alarms && c.is_possible_by_calculation())
+        .find(|c| c.hit.score >= best.hit.score - possible::RELATIVE)?;
+    let relatives = contenders
+        .iter()
+        .filter(|c| {
+            c.is_calculated()
+                && c.entry.substance != found.entry.substance
+                && c.is_possible_by_calculation()
+                && c.hit.score >= found.hit.score - possible::RELATIVE
+        })
+        .collect();
+    Some((found, relatives))
+}

@@ -1,0 +1,111 @@
+//! Findings in the words of the [`Answer`](super::Answer).
+
+use crate::library::Reference;
+use crate::signal::{Prepared, WEAKEST_SNR};
+
+use super::answer::{
+    Candidate, ClassEvidence, Component, Identified, QualityReport, ReferenceNote, Residual, Strength,
+};
+use super::candidates::Contender;
+use super::mixture::{Mixture, Part};
+use super::tops::tops;
+
+/// Unexplained bands that are listed.
+const UNEXPLAINED_LISTED: usize = 5;
+/// Least height of an unexplained band, of the strongest band.
+const UNEXPLAINED_HEIGHT: f64 = 0.05;
+/// What is said where the reference does not state its form.
+const FORM_UNKNOWN: &str = "form not determined";
+
+pub(super) fn quality(query: &Prepared) -> QualityReport {
+    let quality = query.quality();
+    QualityReport {
+        snr: quality.snr,
+        saturated: quality.saturated_points > 0,
+        fluorescence: quality.fluorescence,
+        range_cm1: quality.range_cm1,
+        problems: quality.problems(),
+    }
+}
+
+pub(super) fn candidate(contender: &Contender<'_>) -> Candidate {
+    Candidate {
+        substance: contender.substance.name.clone(),
+        cas: contender.substance.cas.clone(),
+        groups: contender.substance.groups.clone(),
+        probability: None,
+        score: contender.hit.score,
+        explained: contender.evidence.explained,
+        missing_bands: contender.evidence.missing.clone(),
+        shift_cm1: contender.hit.shift_cm1,
+        reference: note(contender.reference),
+    }
+}
+
+pub(super) fn named(contender: &Contender<'_>, others: &[&Contender<'_>]) -> Identified {
+    let form = &contender.reference.form;
+    Identified {
+        substance: contender.substance.name.clone(),
+        cas: contender.substance.cas.clone(),
+        form: if form.is_empty() { FORM_UNKNOWN.to_owned() } else { form.clone() },
+        strength: Strength::Identified,
+        groups: contender.substance.groups.clone(),
+        alternatives: others.iter().map(|c| c.substance.name.clone()).collect(),
+    }
+}
+
+pub(super) fn possible(contender: &Contender<'_>, relatives: &[&Contender<'_>]) -> Identified {
+    Identified {
+        substance: contender.substance.name.clone(),
+        cas: contender.substance.cas.clone(),
+        form: FORM_UNKNOWN.to_owned(),
+        strength: Strength::Possible,
+        groups: contender.substance.groups.clone(),
+        alternatives: relatives.iter().map(|c| c.substance.name.clone()).collect(),
+    }
+}
+
+/// The class of a possible substance, with the bands that speak for it and those that should be there and are not.
+pub(super) fn class(contender: &Contender<'_>, alarming_group: Option<&str>) -> Vec<ClassEvidence> {
+    alarming_group
+        .map(|group| ClassEvidence {
+            class: group.to_owned(),
+            probability: None,
+            bands_found: contender.evidence.matched.clone(),
+            bands_missing: contender.evidence.missing.clone(),
+        })
+        .into_iter()
+        .collect()
+}
+
+pub(super) fn component(part: &Part, contenders: &[Contender<'_>]) -> Option<Component> {
+    let contender = contenders.get(part.contender)?;
+    Some(Component {
+        substance: contender.substance.name.clone(),
+        cas: contender.substance.cas.clone(),
+        groups: contender.substance.groups.clone(),
+        spectral_share: part.share,
+        share_interval: None,
+        p_value: None,
+        reference: note(contender.reference),
+    })
+}
+
+pub(super) fn residual(query: &Prepared, mixture: &Mixture) -> Residual {
+    let grid = query.grid();
+    let noise = |x: f64| {
+        let i = grid.nearest(x).saturating_sub(query.first());
+        query.noise_sd().get(i).copied().unwrap_or(0.0)
+    };
+    let mut found = tops(&mixture.surplus, grid.at(mixture.window.start), grid.step_cm1());
+    found.retain(|t| t.prominence >= UNEXPLAINED_HEIGHT.max(WEAKEST_SNR * noise(t.at_cm1)));
+    found.sort_by(|a, b| b.prominence.total_cmp(&a.prominence).then(a.at_cm1.total_cmp(&b.at_cm1)));
+    Residual {
+        unexplained: mixture.unexplained,
+        strongest_unexplained_cm1: found.iter().take(UNEXPLAINED_LISTED).map(|t| t.at_cm1).collect(),
+    }
+}
+
+fn note(reference: &Reference) -> ReferenceNote {
+    ReferenceNote { tier: reference.tier, source: reference.source.clone() }
+}
