@@ -127,8 +127,7 @@ fn from_serialport(name: &str, error: &serialport::Error) -> TransportError {
     let port = name.to_owned();
     match error.kind() {
         ErrorKind::NoDevice if error.description.contains("lock") => TransportError::Busy { port },
-        ErrorKind::NoDevice => TransportError::NotFound { port },
-        ErrorKind::Io(io::ErrorKind::NotFound) => TransportError::NotFound { port },
+        ErrorKind::NoDevice | ErrorKind::Io(io::ErrorKind::NotFound) => TransportError::NotFound { port },
         ErrorKind::Io(io::ErrorKind::PermissionDenied) => TransportError::NoPermission { port },
         ErrorKind::Io(io::ErrorKind::TimedOut) => TransportError::Timeout { port },
         _ => TransportError::Other { port, what: error.to_string() },

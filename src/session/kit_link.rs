@@ -1,12 +1,25 @@
 //! The kit as the session's kit thread uses it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::analyzer::Acquisition;
+use crate::analyzer::emulator::{Bench, EXCITATION_NM, Gap, memory_kit};
+use crate::analyzer::{
+    Acquisition, AnalyzerError, Clock, ExposureKind, Kit, LaserState, ScanSettings, SerialLink, SystemClock,
+    VirtualClock,
+};
 use crate::library::Library;
 
+use super::emulated_sample::sample_from_name;
 use super::shared::Shared;
-use super::{KitChoice, KitStatus};
+use super::{Event, KitChoice, KitStatus, Stage};
+
+/// Share of the progress bar that the acquisition takes; the rest is identification and saving.
+const ACQUISITION_SHARE: f32 = 0.95;
+/// Line speed of an OBP spectrometer as delivered.
+const OBP_BAUD: u32 = 9_600;
+/// Line speed of a MatchBox laser.
+const MATCHBOX_BAUD: u32 = 115_200;
 
 /// How an acquisition ends without a spectrum. The sentences say what to do.
 pub(super) enum Ended {
@@ -20,23 +33,87 @@ pub(super) enum Ended {
 
 /// A connected kit.
 pub(super) struct KitLink {
-    never: std::convert::Infallible,
+    kit: Kit,
+    settings: ScanSettings,
+    /// What lies under the emulated probe, and the library from which it is taken.
+    emulated: Option<(Bench, Arc<Library>)>,
 }
 
 impl KitLink {
-    pub(super) fn connect(_: &KitChoice, _: &str, _: Option<Arc<Library>>) -> Result<Self, String> {
-        Err("no driver is built in yet".to_owned())
+    pub(super) fn connect(choice: &KitChoice, sample: &str, library: Option<Arc<Library>>) -> Result<Self, String> {
+        let settings = ScanSettings::default();
+        match choice {
+            KitChoice::Emulator { seed, virtual_time, .. } => {
+                let library =
+                    library.ok_or("The emulated kit takes its samples from the library, which is not loaded.")?;
+                let clock: Arc<dyn Clock> =
+                    if *virtual_time { Arc::new(VirtualClock::default()) } else { Arc::new(SystemClock::start()) };
+                let sample = sample_from_name(&library, sample).map_err(|e| words(&e))?;
+                let parts = memory_kit(*seed, Gap::MEASURED, sample, Arc::clone(&clock));
+                let kit = Kit::connect(Box::new(parts.spectrometer), Box::new(parts.laser), EXCITATION_NM, clock);
+                Ok(Self { kit: kit.map_err(|e| words(&e))?, settings, emulated: Some((parts.bench, library)) })
+            }
+            KitChoice::Ports { spectrometer, laser, excitation_nm } => {
+                let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+                let open = |name: &str, baud| SerialLink::open(name, baud, Arc::clone(&clock)).map_err(|e| words(&e));
+                let laser = open(laser, MATCHBOX_BAUD)?;
+                let spectrometer = open(spectrometer, OBP_BAUD)?;
+                let kit = Kit::connect(Box::new(spectrometer), Box::new(laser), *excitation_nm, clock);
+                Ok(Self { kit: kit.map_err(|e| words(&e))?, settings, emulated: None })
+            }
+        }
     }
 
     pub(super) fn status(&mut self) -> Result<KitStatus, String> {
-        match self.never {}
+        let report = self.kit.report().map_err(|e| words(&e))?;
+        Ok(KitStatus {
+            spectrometer: self.kit.spectrometer().clone(),
+            laser: self.kit.laser().clone(),
+            laser_state: report.laser_state,
+            // Tenths are what a person reads; finer digits would make every status a new one.
+            temperatures_c: report.temperatures_c.iter().map(|t| (t * 10.0).round() / 10.0).collect(),
+            scan_ms: u64::try_from(self.settings.duration().as_millis()).unwrap_or(u64::MAX),
+        })
     }
 
-    pub(super) fn set_sample(&mut self, _: &str) -> Result<(), String> {
-        match self.never {}
+    pub(super) fn set_sample(&mut self, sample: &str) -> Result<(), String> {
+        if let Some((bench, library)) = &self.emulated {
+            bench.set_sample(sample_from_name(library, sample).map_err(|e| words(&e))?);
+        }
+        Ok(())
     }
 
-    pub(super) fn acquire(&mut self, _: &Shared) -> Result<Acquisition, Ended> {
-        match self.never {}
+    pub(super) fn acquire(&mut self, shared: &Shared) -> Result<Acquisition, Ended> {
+        shared.progress(Stage::Preparing, 0.0, self.settings.duration());
+        let mut last = Duration::MAX;
+        let end = self.kit.acquire(
+            &self.settings,
+            &|| shared.cancelled(),
+            &mut |progress| {
+                // Ten steps a second are enough for an eye.
+                if last.saturating_sub(progress.remaining) >= Duration::from_millis(100) {
+                    last = progress.remaining;
+                    let stage = match progress.kind {
+                        ExposureKind::Dark => Stage::Dark,
+                        ExposureKind::Light => Stage::Light,
+                    };
+                    shared.progress(stage, progress.fraction * ACQUISITION_SHARE, progress.remaining);
+                }
+            },
+            &mut |state: LaserState| shared.events.push(Event::Laser(state)),
+        );
+        end.map_err(|error| match error {
+            AnalyzerError::Cancelled => Ended::Cancelled,
+            error if error.loses_the_kit() => Ended::Lost(words(&error)),
+            error => Ended::Failed(words(&error)),
+        })
     }
+}
+
+/// An error as a sentence for the screen.
+fn words(error: &dyn std::error::Error) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
 }

@@ -19,6 +19,7 @@ mod shared;
 
 pub use config::{EngineLoader, Identifier, KitChoice, SessionConfig};
 pub use data_dir::{DataDirError, casebook_path, data_dir};
+pub use emulated_sample::{EMPTY, EmulatedSampleError, sample_choices, sample_from_name};
 pub use messages::{Command, Connection, Event, KitStatus, Stage};
 pub use running::{Refused, Session};
 

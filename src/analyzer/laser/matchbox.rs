@@ -121,9 +121,8 @@ impl Laser for MatchBoxLaser {
     fn disable(&mut self) -> LaserState {
         // Off is harmless to repeat: a command that was spoilt on the wire is sent again.
         for _ in 0..2 {
-            match self.ask("e 0") {
-                Err(AnalyzerError::Transport(TransportError::Unplugged { .. })) => return LaserState::Unknown,
-                Ok(_) | Err(_) => {}
+            if let Err(AnalyzerError::Transport(TransportError::Unplugged { .. })) = self.ask("e 0") {
+                return LaserState::Unknown;
             }
             if self.state() == LaserState::Off {
                 return LaserState::Off;

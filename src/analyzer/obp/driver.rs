@@ -196,7 +196,8 @@ impl ObpSpectrometer {
 
     fn optional_text(&mut self, kind: u32) -> Result<Option<String>, AnalyzerError> {
         let data = self.optional(kind)?;
-        Ok(data.map(|d| d.iter().take_while(|b| **b != 0).map(|b| char::from(*b)).filter(|c| !c.is_control()).collect()))
+        Ok(data
+            .map(|d| d.iter().take_while(|b| **b != 0).map(|b| char::from(*b)).filter(|c| !c.is_control()).collect()))
     }
 
     /// Asks for what not every device knows; a refusal is *none*.
@@ -246,7 +247,7 @@ impl ObpSpectrometer {
     fn receive(&mut self, request: &Message, what: &'static str, deadline: Duration) -> Result<Message, AnalyzerError> {
         let mut buffer = [0_u8; 4096];
         loop {
-            while let Some(frame) = self.decoder.next() {
+            if let Some(frame) = self.decoder.next() {
                 let message = frame.map_err(|e| self.garbled(what, e.to_string()))?;
                 if message.kind != request.kind {
                     return Err(self.garbled(what, format!("an answer to message {:#x}", message.kind)));

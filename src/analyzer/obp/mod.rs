@@ -3,3 +3,7 @@
 pub mod codec;
 pub mod device_error;
 pub mod kinds;
+
+mod driver;
+
+pub use driver::{ObpSpectrometer, Readout};
