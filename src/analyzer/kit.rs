@@ -12,7 +12,7 @@ use super::{Acquisition, AnalyzerError, Clock, DeviceIdentity, Exposure, Exposur
 /// Electrons per count assumed for the shot noise where the kit's gain was not measured.
 const ASSUMED_ELECTRONS_PER_COUNT: f64 = 6.0;
 /// Time that commands and read-backs around one exposure take, for the estimate of the time left.
-const OVERHEAD: Duration = Duration::from_millis(450);
+const OVERHEAD: Duration = Duration::from_millis(300);
 
 /// What to acquire.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,11 +25,13 @@ pub struct ScanSettings {
     pub light_readouts: u16,
     /// Resolution of the spectrometer (full width at half maximum), cm-1.
     pub resolution_cm1: f64,
+    /// Line speed of the spectrometer, bits per second; decides how long a readout is on the wire.
+    pub baud: u32,
 }
 
 impl Default for ScanSettings {
     fn default() -> Self {
-        Self { integration_us: 1_000_000, averages: 1, light_readouts: 3, resolution_cm1: 9.0 }
+        Self { integration_us: 1_000_000, averages: 1, light_readouts: 3, resolution_cm1: 9.0, baud: 115_200 }
     }
 }
 
@@ -41,7 +43,9 @@ impl ScanSettings {
 
     /// Expected duration of the whole acquisition: one dark readout and the light ones.
     pub fn duration(&self) -> Duration {
-        (self.readout() + OVERHEAD) * (1 + u32::from(self.light_readouts))
+        // A spectrum is 2,112 bytes of ten bits each.
+        let transfer = Duration::from_secs(21_120) / self.baud.max(1);
+        (self.readout() + transfer + OVERHEAD) * (1 + u32::from(self.light_readouts))
     }
 }
 

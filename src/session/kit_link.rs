@@ -59,7 +59,11 @@ impl KitLink {
                 let laser = open(laser, MATCHBOX_BAUD)?;
                 let spectrometer = open(spectrometer, OBP_BAUD)?;
                 let kit = Kit::connect(Box::new(spectrometer), Box::new(laser), *excitation_nm, clock);
-                Ok(Self { kit: kit.map_err(|e| words(&e))?, settings, emulated: None })
+                Ok(Self {
+                    kit: kit.map_err(|e| words(&e))?,
+                    settings: ScanSettings { baud: OBP_BAUD, ..settings },
+                    emulated: None,
+                })
             }
         }
     }

@@ -8,6 +8,8 @@ mod matchbox;
 mod memory_link;
 mod obp_sts;
 mod optics;
+#[cfg(unix)]
+mod pty;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +22,8 @@ pub use matchbox::MatchBox;
 pub use memory_link::MemoryLink;
 pub use obp_sts::{MANUFACTURER, ObpSts};
 pub use optics::{EXCITATION_NM, Gap, MAX_COUNTS, PIXELS, Unit};
+#[cfg(unix)]
+pub use pty::PtyHost;
 
 use super::Clock;
 use super::obp::codec::Checksum;

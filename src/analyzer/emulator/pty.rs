@@ -1,0 +1,92 @@
+//! An emulated device on a new pseudo-terminal, where any program can open it as a serial port.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::pty::{OpenptyResult, openpty};
+use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
+use nix::unistd::ttyname;
+
+use crate::analyzer::Clock;
+
+use super::Device;
+
+/// Longest time between two looks at the stop flag and the device's clock.
+const SLICE_MS: u16 = 10;
+
+/// A device that runs on its own thread behind a pseudo-terminal until it is dropped.
+#[derive(Debug)]
+pub struct PtyHost {
+    path: String,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl PtyHost {
+    /// Opens a pseudo-terminal and lets `device` answer on it. `name` names the thread.
+    pub fn start(name: &str, device: impl Device + 'static, clock: Arc<dyn Clock>) -> io::Result<Self> {
+        let OpenptyResult { master, slave } = openpty(None, None)?;
+        // Raw: otherwise the terminal would change line ends and act on control bytes.
+        let mut settings = tcgetattr(slave.as_fd())?;
+        cfmakeraw(&mut settings);
+        tcsetattr(slave.as_fd(), SetArg::TCSANOW, &settings)?;
+        let path = ttyname(slave.as_fd())?.to_string_lossy().into_owned();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopping = Arc::clone(&stop);
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            // The slave stays open here, so that a host may close the port and open it again.
+            let _slave = slave;
+            serve(&File::from(master), device, clock.as_ref(), &stopping);
+        })?;
+        Ok(Self { path, stop, thread: Some(thread) })
+    }
+
+    /// Path that a host opens.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+impl Drop for PtyHost {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        if let Some(thread) = self.thread.take() {
+            // A device that panicked has nothing left to end.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(mut master: &File, mut device: impl Device, clock: &dyn Clock, stop: &AtomicBool) {
+    let mut buffer = [0_u8; 4096];
+    while !stop.load(Ordering::SeqCst) {
+        let out = device.transmit_at_most(clock.now(), 512);
+        if !out.is_empty() && master.write_all(&out).is_err() {
+            return;
+        }
+        let due =
+            device.next_due().map_or(Duration::from_millis(u64::from(SLICE_MS)), |d| d.saturating_sub(clock.now()));
+        let wait = u16::try_from(due.as_millis()).unwrap_or(SLICE_MS).min(SLICE_MS);
+        let mut watched = [PollFd::new(master.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut watched, PollTimeout::from(wait)) {
+            Ok(0) | Err(Errno::EINTR) => continue,
+            Ok(_) => {}
+            Err(_) => return,
+        }
+        match master.read(&mut buffer) {
+            Ok(0) => return,
+            Ok(n) => device.receive(buffer.get(..n).unwrap_or_default(), clock.now()),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            // EIO: no host has the port open; wait for the next.
+            Err(e) if e.raw_os_error() == Some(5) => clock.sleep(Duration::from_millis(u64::from(SLICE_MS))),
+            Err(_) => return,
+        }
+    }
+}
