@@ -1,16 +1,126 @@
-//! `parcelscope evaluate`.
+//! `parcelscope evaluate`: accuracy tables on labelled spectra.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Args;
+use anyhow::{Context as _, bail};
+use clap::{Args, ValueEnum};
 
-use super::Context;
+use crate::formats::SpectrumKind;
+use crate::identify::{Engine, Outcome, Query, Spectra, Table, Truth, ask};
+use crate::library::Library;
+
+use super::{Context, input, output};
+
+/// Names the folder with labelled spectra where `--data` does not.
+const DATA_VARIABLE: &str = "PARCELSCOPE_DATA";
+/// What the manifest says of a substance that is in no reference.
+const OUT_OF_LIBRARY: &str = "out of library";
+
+/// A set of labelled spectra and the question put to them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Suite {
+    /// The spectra from which the measured references were made (does the plumbing hold?)
+    Reference,
+    /// Spectra of other laboratories and instruments
+    Queries,
+    /// The reference spectra, each with its own substance removed from the library
+    LeaveOneOut,
+    /// All of these
+    All,
+}
 
 /// Arguments of `evaluate`.
 #[derive(Args, Debug)]
-pub struct EvaluateArgs {}
+pub struct EvaluateArgs {
+    /// Which suite
+    #[arg(value_enum)]
+    suite: Suite,
+    /// Folder with manifest.csv and the labelled spectra; else the variable PARCELSCOPE_DATA names it
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
 
 /// Runs `evaluate`.
-pub fn run(_args: EvaluateArgs, _context: &Context) -> Result<ExitCode, anyhow::Error> {
-    anyhow::bail!("'evaluate' is not in this build yet")
+pub fn run(args: EvaluateArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
+    let EvaluateArgs { suite, data } = args;
+    let engine = Engine::new(Library::bundled()?);
+    let suites: &[Suite] = match suite {
+        Suite::All => &[Suite::Reference, Suite::Queries, Suite::LeaveOneOut],
+        Suite::Reference => &[Suite::Reference],
+        Suite::Queries => &[Suite::Queries],
+        Suite::LeaveOneOut => &[Suite::LeaveOneOut],
+    };
+    let mut tables = Vec::new();
+    for one in suites {
+        let table = evaluate(*one, &engine, data.as_deref())?;
+        if !context.json {
+            output::print_text(&table.to_string())?;
+        }
+        tables.push(table);
+    }
+    if context.json {
+        output::print_json(&tables)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn evaluate(suite: Suite, engine: &Engine, data: Option<&Path>) -> Result<Table, anyhow::Error> {
+    let measured = |folder: &str, leave_out: bool| -> Result<Vec<Outcome>, anyhow::Error> {
+        let queries = labelled(&data_folder(data)?, folder)?;
+        Ok(queries.iter().map(|q| ask(engine, q, leave_out)).collect())
+    };
+    Ok(match suite {
+        Suite::Reference => Table::new("reference", Spectra::Measured, &measured("raman-reference/", false)?, true),
+        Suite::LeaveOneOut => {
+            Table::new("leave-one-out", Spectra::Measured, &measured("raman-reference/", true)?, true)
+        }
+        Suite::Queries | Suite::All => {
+            Table::new("queries", Spectra::Measured, &measured("raman-queries/", false)?, false)
+        }
+    })
+}
+
+fn data_folder(argument: Option<&Path>) -> Result<PathBuf, anyhow::Error> {
+    argument.map(Path::to_owned).or_else(|| std::env::var_os(DATA_VARIABLE).map(PathBuf::from)).with_context(|| {
+        format!("no labelled spectra: name their folder with --data DIR or in the variable {DATA_VARIABLE}")
+    })
+}
+
+/// The spectra of the manifest whose path starts with `folder`, with their labels.
+fn labelled(data: &Path, folder: &str) -> Result<Vec<Query>, anyhow::Error> {
+    let manifest = data.join("manifest.csv");
+    let name = manifest.display();
+    let mut rows = csv::Reader::from_path(&manifest)
+        .with_context(|| format!("{name} cannot be read; --data must name the folder that holds it"))?;
+    let headers = rows.headers().with_context(|| format!("{name} is not a table"))?.clone();
+    let column = |title: &str| {
+        headers.iter().position(|h| h == title).with_context(|| format!("{name} has no column '{title}'"))
+    };
+    let (file, expected, cas) = (column("file")?, column("expected")?, column("cas")?);
+    let mut queries = Vec::new();
+    for row in rows.records() {
+        let row = row.with_context(|| format!("{name} has a row that cannot be read"))?;
+        let cell = |i: usize| row.get(i).unwrap_or_default();
+        let Some(short) = cell(file).strip_prefix(folder) else { continue };
+        let path = data.join(cell(file));
+        let spectra = input::read_spectra(&path)?;
+        let sample = spectra
+            .iter()
+            .find(|s| s.kind == SpectrumKind::Sample)
+            .with_context(|| format!("{} holds no spectrum of a sample", path.display()))?;
+        let (spectrum, _) = sample.to_spectrum().with_context(|| format!("{} cannot be compared", path.display()))?;
+        let truth = Truth {
+            name: cell(expected).to_owned(),
+            cas: cell(cas).split('|').map(str::trim).filter(|c| !c.is_empty()).map(str::to_owned).collect(),
+        };
+        if truth.cas.is_empty() && truth.name.is_empty() {
+            bail!("{name} does not say what {short} is; write '{OUT_OF_LIBRARY}' for a substance without reference");
+        }
+        queries.push(Query { name: short.to_owned(), truth, spectrum });
+    }
+    if queries.is_empty() {
+        bail!("{name} lists no spectrum under {folder}");
+    }
+    Ok(queries)
 }

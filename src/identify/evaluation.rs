@@ -1,18 +1,89 @@
 //! Accuracy with its truth: counts, intervals, every error by name, measured and simulated apart.
 
+use std::fmt;
+
 use serde::Serialize;
 
+use crate::library::Substance;
+use crate::spectrum::Spectrum;
+
 use super::answer::{Answer, Strength};
+use super::engine::Engine;
 use super::verdict::Level;
+
+/// Where the spectra of a suite came from; every line that states an accuracy says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Spectra {
+    /// Measured on real samples.
+    Measured,
+    /// Simulated; says nothing about the field.
+    Simulated,
+}
+
+impl fmt::Display for Spectra {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Measured => "measured",
+            Self::Simulated => "simulated",
+        })
+    }
+}
+
+/// What a query really is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Truth {
+    /// Name.
+    pub name: String,
+    /// CAS numbers of the forms of which any is right; where there are none the name decides.
+    pub cas: Vec<String>,
+}
+
+impl Truth {
+    /// True for the substance that this names.
+    pub fn is(&self, substance: &Substance) -> bool {
+        if self.cas.is_empty() {
+            let wanted = self.name.to_lowercase();
+            substance.name.to_lowercase() == wanted || substance.synonyms.iter().any(|s| s.to_lowercase() == wanted)
+        } else {
+            self.cas.iter().any(|c| substance.has_cas(c))
+        }
+    }
+
+    /// True when the substance belongs to the half on which thresholds were chosen. The halves are told apart by a
+    /// hash (FNV-1a) of the CAS numbers and stay as they are; what has no number is in the tuning half.
+    pub fn is_for_tuning(&self) -> bool {
+        if self.cas.is_empty() {
+            return true;
+        }
+        let hash = (self.cas.join("|").bytes())
+            .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+        (hash >> 32) & 1 == 0
+    }
+}
+
+/// A spectrum with its label.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// File or sample.
+    pub name: String,
+    /// The truth.
+    pub truth: Truth,
+    /// The spectrum.
+    pub spectrum: Spectrum,
+}
 
 /// Judgement of one query.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one question of the judgement")]
 pub struct Outcome {
     /// File or sample.
     pub query: String,
-    /// The truth, as CAS numbers of which any is right; empty when the substance is in no reference.
-    pub truth: Vec<String>,
-    /// CAS number (or name) of the best candidate.
+    /// The truth.
+    pub truth: Truth,
+    /// True when the library that was asked has a reference of it.
+    pub in_library: bool,
+    /// Name of the best candidate; empty when there is none.
     pub first: String,
     /// True when the best candidate is the truth.
     pub first_right: bool,
@@ -20,37 +91,72 @@ pub struct Outcome {
     pub named: Option<String>,
     /// True when something was identified and neither it nor a declared alternative is the truth.
     pub named_wrong: bool,
+    /// True when the truth is a substance that alarms.
+    pub alarming: bool,
     /// Level of the verdict.
     pub level: Level,
+    /// Rule of the verdict.
+    pub rule: String,
     /// Score of the best candidate.
     pub score: f64,
 }
 
+/// Asks the engine about one query, with every reference of its true substance removed if `leave_out`.
+pub fn ask(engine: &Engine, query: &Query, leave_out: bool) -> Outcome {
+    let hidden = |s: &Substance| leave_out && query.truth.is(s);
+    let answer = engine.identify_without(&query.spectrum, &hidden);
+    judge(engine, query, leave_out, &answer)
+}
+
+fn judge(engine: &Engine, query: &Query, left_out: bool, answer: &Answer) -> Outcome {
+    let library = engine.library();
+    let truth = library.substances.iter().enumerate().find(|(_, s)| query.truth.is(s));
+    let has_reference =
+        truth.is_some_and(|(i, _)| library.references_of(i).any(|r| r.technique == query.spectrum.technique()));
+    let is_true = |name: &str| library.find(name).is_some_and(|s| query.truth.is(s));
+    let first = answer.candidates.first();
+    let named = answer.identified.iter().find(|i| i.strength == Strength::Identified);
+    let named_right = named.is_some_and(|n| is_true(&n.substance) || n.alternatives.iter().any(|a| is_true(a)));
+    Outcome {
+        query: query.name.clone(),
+        truth: query.truth.clone(),
+        in_library: has_reference && !left_out,
+        first: first.map_or_else(String::new, |c| c.substance.clone()),
+        first_right: first.is_some_and(|c| is_true(&c.substance)),
+        named: named.map(|n| n.substance.clone()),
+        named_wrong: named.is_some() && !named_right,
+        alarming: truth.is_some_and(|(_, s)| s.alarms),
+        level: answer.verdict.level(),
+        rule: answer.verdict.rule().to_owned(),
+        score: first.map_or(0.0, |c| c.score),
+    }
+}
+
 impl Outcome {
-    /// Judges an answer by CAS number. A name counts as right when it or one of its declared alternatives is the truth;
-    /// `alternatives_cas` resolves names of alternatives to CAS numbers.
-    pub fn judge(
-        query: &str,
-        truth: &[String],
-        answer: &Answer,
-        alternatives_cas: &dyn Fn(&str) -> Vec<String>,
-    ) -> Self {
-        let is_true = |cas: &[String]| cas.iter().any(|c| truth.contains(c));
-        let first = answer.candidates.first();
-        let named = answer.identified.iter().find(|i| i.strength == Strength::Identified);
-        let named_right = named.is_some_and(|n| {
-            is_true(&alternatives_cas(&n.substance)) || n.alternatives.iter().any(|a| is_true(&alternatives_cas(a)))
-        });
-        Self {
-            query: query.to_owned(),
-            truth: truth.to_vec(),
-            first: first.map_or_else(String::new, |c| c.substance.clone()),
-            first_right: first.is_some_and(|c| is_true(&alternatives_cas(&c.substance))),
-            named: named.map(|n| n.substance.clone()),
-            named_wrong: named.is_some() && !named_right,
-            level: answer.verdict.level(),
-            score: first.map_or(0.0, |c| c.score),
+    /// An alarm or an alert on a substance that does not alarm.
+    pub fn is_false_alarm(&self) -> bool {
+        !self.alarming && matches!(self.level, Level::Alarm | Level::Alert)
+    }
+
+    /// True when something is to be listed as an error.
+    pub fn is_error(&self) -> bool {
+        (self.in_library && !self.first_right) || self.named_wrong || self.is_false_alarm()
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first = if self.first.is_empty() { "nothing" } else { self.first.as_str() };
+        write!(f, "{}: is {}, best candidate {first} ({:.2})", self.query, self.truth.name, self.score)?;
+        match (&self.named, self.named_wrong) {
+            (Some(name), true) => write!(f, ", WRONGLY IDENTIFIED as {name}")?,
+            (Some(name), false) => write!(f, ", identified as {name}")?,
+            (None, _) => {}
         }
+        if self.is_false_alarm() {
+            write!(f, ", FALSE ALARM")?;
+        }
+        write!(f, ", rule {}", self.rule)
     }
 }
 
@@ -101,41 +207,97 @@ pub fn wilson(k: usize, n: usize) -> (f64, f64) {
     ((centre - half).max(0.0), (centre + half).min(1.0))
 }
 
+/// One line of a table: a set of outcomes, counted.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Line {
+    /// Which of the suite's queries: `all`, `tuning half`, `reporting half`.
+    pub part: &'static str,
+    /// Number of queries.
+    pub n: usize,
+    /// Best candidate right, of the queries whose substance the library has.
+    pub first: Rate,
+    /// Identified rightly, of the queries whose substance the library has.
+    pub named_right: Rate,
+    /// Wrongly identified, of all queries.
+    pub named_wrong: Rate,
+    /// Alarms and alerts, of all queries whose substance does not alarm.
+    pub false_alarms: Rate,
+    /// Inconclusive, of all queries.
+    pub inconclusive: Rate,
+}
+
+impl Line {
+    fn of(part: &'static str, outcomes: &[&Outcome]) -> Self {
+        let count = |test: &dyn Fn(&Outcome) -> bool| outcomes.iter().filter(|o| test(o)).count();
+        let n = outcomes.len();
+        let known = count(&|o| o.in_library);
+        Self {
+            part,
+            n,
+            first: Rate::new(count(&|o| o.in_library && o.first_right), known),
+            named_right: Rate::new(count(&|o| o.in_library && o.named.is_some() && !o.named_wrong), known),
+            named_wrong: Rate::new(count(&|o| o.named_wrong), n),
+            false_alarms: Rate::new(count(&Outcome::is_false_alarm), count(&|o| !o.alarming)),
+            inconclusive: Rate::new(count(&|o| o.level == Level::Inconclusive), n),
+        }
+    }
+}
+
 /// One suite.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Table {
     /// Name of the suite.
     pub suite: String,
-    /// `measured` or `simulated`.
-    pub spectra: &'static str,
-    /// Best candidate right, of the queries whose substance has a reference.
-    pub first: Rate,
-    /// Something identified, of the queries whose substance has a reference.
-    pub named: Rate,
-    /// Wrongly identified, of all queries.
-    pub named_wrong: Rate,
-    /// Alarms and alerts, of all queries.
-    pub alarms_and_alerts: Rate,
+    /// Where the spectra came from.
+    pub spectra: Spectra,
+    /// All queries first; then the halves, where thresholds were chosen on one of them.
+    pub lines: Vec<Line>,
     /// Every query that went wrong.
     pub errors: Vec<Outcome>,
 }
 
 impl Table {
-    /// Counts outcomes.
-    pub fn new(suite: &str, spectra: &'static str, outcomes: &[Outcome]) -> Self {
-        let known: Vec<&Outcome> = outcomes.iter().filter(|o| !o.truth.is_empty()).collect();
-        let count = |test: &dyn Fn(&Outcome) -> bool| outcomes.iter().filter(|o| test(o)).count();
-        let loud = |o: &Outcome| matches!(o.level, Level::Alarm | Level::Alert);
-        let wrong = |o: &&Outcome| (!o.truth.is_empty() && !o.first_right) || o.named_wrong;
+    /// Counts outcomes; `halves` adds the half on which thresholds were chosen and the other one.
+    pub fn new(suite: &str, spectra: Spectra, outcomes: &[Outcome], halves: bool) -> Self {
+        let part = |tuning: bool| outcomes.iter().filter(|o| o.truth.is_for_tuning() == tuning).collect::<Vec<_>>();
+        let mut lines = vec![Line::of("all", &outcomes.iter().collect::<Vec<_>>())];
+        if halves {
+            lines.push(Line::of("tuning half", &part(true)));
+            lines.push(Line::of("reporting half", &part(false)));
+        }
         Self {
             suite: suite.to_owned(),
             spectra,
-            first: Rate::new(known.iter().filter(|o| o.first_right).count(), known.len()),
-            named: Rate::new(known.iter().filter(|o| o.named.is_some()).count(), known.len()),
-            named_wrong: Rate::new(count(&|o| o.named_wrong), outcomes.len()),
-            alarms_and_alerts: Rate::new(count(&loud), outcomes.len()),
-            errors: outcomes.iter().filter(wrong).cloned().collect(),
+            lines,
+            errors: outcomes.iter().filter(|o| o.is_error()).cloned().collect(),
         }
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let spectra = self.spectra;
+        for line in &self.lines {
+            writeln!(f, "{} ({spectra} spectra, {}, n = {})", self.suite, line.part, line.n)?;
+            for (what, rate) in [
+                ("best candidate right", line.first),
+                ("identified rightly", line.named_right),
+                ("identified WRONGLY", line.named_wrong),
+                ("false alarms and alerts", line.false_alarms),
+                ("inconclusive", line.inconclusive),
+            ] {
+                if rate.n > 0 {
+                    writeln!(f, "  {what:<24} {rate}, {spectra}")?;
+                }
+            }
+        }
+        for error in &self.errors {
+            writeln!(f, "  error ({spectra}): {error}")?;
+        }
+        if self.errors.is_empty() {
+            writeln!(f, "  no errors ({spectra})")?;
+        }
+        Ok(())
     }
 }
 

@@ -21,5 +21,5 @@ pub use answer::{
     Residual, Strength,
 };
 pub use engine::{ENGINE, Engine};
-pub use evaluation::{Outcome, Rate, Table, wilson};
+pub use evaluation::{Line, Outcome, Query, Rate, Spectra, Table, Truth, ask, wilson};
 pub use verdict::{Level, Verdict};
