@@ -44,7 +44,7 @@ impl ScanSettings {
     /// Expected duration of the whole acquisition: one dark readout and the light ones.
     pub fn duration(&self) -> Duration {
         // A spectrum is 2,112 bytes of ten bits each.
-        let transfer = Duration::from_secs(21_120) / self.baud.max(1);
+        let transfer = Duration::from_secs_f64(21_120.0 / f64::from(self.baud.max(1)));
         (self.readout() + transfer + OVERHEAD) * (1 + u32::from(self.light_readouts))
     }
 }
