@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::casebook::{Casebook, CasebookError, StoredScan};
 
-use super::Event;
 use super::shared::{Shared, caught};
+use super::{Event, Stage};
 
 /// How often scans that could not be written are tried again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -111,6 +111,7 @@ impl CasebookWorker {
         // in the list before anything can go wrong.
         self.unsaved.push_back(Arc::clone(&scan));
         self.current = Some(Arc::clone(&scan));
+        self.shared.progress(Stage::Saving, 0.99, Duration::from_millis(20));
         let why = self.retry();
         self.shared.set_unsaved_full(self.unsaved.len() >= MOST_UNSAVED);
         if self.current.take().is_some() {

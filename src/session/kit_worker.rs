@@ -17,6 +17,9 @@ const STATUS_EVERY: Duration = Duration::from_secs(1);
 /// How often a lost kit is looked for.
 const RETRY_EVERY: Duration = Duration::from_secs(2);
 
+/// Why a real device is not scanned.
+const NOT_ENROLLED: &str = "No account is enrolled, so only an emulated kit may be scanned: this kit has a real device. Nothing was measured and the laser stayed off; accounts come with the next form of the casebook.";
+
 /// What the kit's thread is asked.
 pub(super) enum KitRequest {
     /// Acquire and hand over to the engine.
@@ -211,12 +214,9 @@ impl KitWorker {
         let Link::Up { kit, status } = &mut self.link else {
             return Err(Ended::Failed("No kit is connected; connect it and scan again.".to_owned()));
         };
-        if let Some(status) = status
-            && !(status.spectrometer.simulated && status.laser.simulated)
-        {
-            return Err(Ended::Failed(
-                "No account is enrolled, so only the emulated kit may be scanned; accounts come with the casebook's sign-in. Nothing was measured and the laser stayed off.".to_owned(),
-            ));
+        let emulated = status.as_ref().is_some_and(|s| s.spectrometer.simulated && s.laser.simulated);
+        if !emulated {
+            return Err(Ended::Failed(NOT_ENROLLED.to_owned()));
         }
         let acquisition = kit.acquire(&self.shared)?;
         let emulated_sample = match self.choice {
