@@ -21,10 +21,13 @@ mod input;
 mod library;
 mod output;
 mod ports;
+mod probe;
 mod scan;
 
 /// Exit code of bad input: a wrong argument, a file that cannot be read, a device that does not answer.
 const BAD_INPUT: u8 = 2;
+/// Heading of the options that every command takes.
+const EVERYWHERE: &str = "Options of every command";
 /// Names the levels of the log that goes to stderr, as in `PARCELSCOPE_LOG=debug`.
 const LOG_VARIABLE: &str = "PARCELSCOPE_LOG";
 
@@ -49,10 +52,10 @@ pub struct Context {
 )]
 struct Cli {
     /// Folder for casebook, packs and settings; a new folder works at once with the emulated analyzer
-    #[arg(long, value_name = "DIR", global = true)]
+    #[arg(long, value_name = "DIR", global = true, help_heading = EVERYWHERE)]
     data_dir: Option<PathBuf>,
     /// Print one JSON document on stdout instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
     #[command(subcommand)]
     command: Option<Command>,

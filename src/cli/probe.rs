@@ -80,7 +80,11 @@ fn ask_obp(port: &mut dyn Transport, clock: &dyn Clock, kind: u32) -> Result<Opt
 }
 
 /// The text between angle brackets that a MatchBox answers.
-fn ask_matchbox(port: &mut dyn Transport, clock: &dyn Clock, question: &[u8]) -> Result<Option<String>, TransportError> {
+fn ask_matchbox(
+    port: &mut dyn Transport,
+    clock: &dyn Clock,
+    question: &[u8],
+) -> Result<Option<String>, TransportError> {
     let deadline = clock.now() + PATIENCE;
     port.write_all(question, deadline)?;
     let mut reply = Vec::new();
@@ -215,7 +219,10 @@ mod tests {
         let clock = VirtualClock::default();
         let mut device = Device::new(&clock, MATCHBOX_BAUD, laser);
         let found = probe(&mut device, &clock).unwrap().unwrap();
-        assert_eq!((found.protocol, found.model.as_deref(), found.serial.as_deref()), ("matchbox", Some("0785L-11"), Some("123456")));
+        assert_eq!(
+            (found.protocol, found.model.as_deref(), found.serial.as_deref()),
+            ("matchbox", Some("0785L-11"), Some("123456"))
+        );
     }
 
     #[test]
@@ -234,11 +241,8 @@ mod tests {
         let mut device = Device::new(&clock, 0, |_| Vec::new());
         assert_eq!(probe(&mut device, &clock), Ok(None));
         let question = codec::encode(&Message::query(kinds::SERIAL_NUMBER_LENGTH, &[]));
-        let expected: Vec<(u32, Vec<u8>)> = OBP_BAUDS
-            .iter()
-            .map(|baud| (*baud, question.clone()))
-            .chain([(MATCHBOX_BAUD, b"NM?".to_vec())])
-            .collect();
+        let expected: Vec<(u32, Vec<u8>)> =
+            OBP_BAUDS.iter().map(|baud| (*baud, question.clone())).chain([(MATCHBOX_BAUD, b"NM?".to_vec())]).collect();
         assert_eq!(device.heard, expected);
     }
 }
