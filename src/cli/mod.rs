@@ -71,7 +71,7 @@ enum Command {
     Scan(scan::ScanArgs),
     /// Run an emulated device on a new pseudo-terminal
     Emulate(emulate::EmulateArgs),
-    /// List the serial ports of this machine
+    /// List the serial ports, or ask named ones what is connected
     Ports(ports::PortsArgs),
     /// List the substances of the reference library or show one
     Library(library::LibraryArgs),

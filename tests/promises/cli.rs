@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{BufRead, BufReader};
+#[cfg(target_os = "linux")]
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -397,6 +400,65 @@ fn the_window_asked_for_without_a_display_is_a_sentence() {
     assert_eq!(code(&output), 2);
     let said = stderr(&output);
     assert!(!said.contains("panicked") && said.contains("parcelscope: "), "{said}");
+}
+
+#[test]
+fn ports_are_listed_with_the_emulator_and_nothing_is_asked_unasked() {
+    let output = run(&["ports", "--json"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    let document = json(&output);
+    assert_eq!(document["ports"][0]["port"], "emulator");
+    assert!(document.get("probed").is_none(), "{document}");
+    assert!(stdout(&run(&["ports"])).starts_with("emulator "));
+    assert!(refusal(&run(&["ports", "--probe", "/dev/no-such-port"])).contains("there is no serial port"));
+}
+
+/// A running child that is killed when the test ends, whatever way.
+#[cfg(unix)]
+struct Running(std::process::Child);
+
+#[cfg(unix)]
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_probe_names_the_devices_and_asks_only_questions() {
+    let files = Files::new();
+    let log = text(&files.path("commands.log"));
+    let mut kit = Running(command().args(["emulate", "kit", "--log", &log]).stdout(Stdio::piped()).spawn().unwrap());
+    let mut lines = BufReader::new(kit.0.stdout.take().unwrap()).lines();
+    let spectrometer = lines.next().unwrap().unwrap();
+    let laser = lines.next().unwrap().unwrap();
+    let output = run(&["ports", "--json", "--probe", &spectrometer, &laser]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    let document = json(&output);
+    let probed = document["probed"].as_array().unwrap();
+    assert_eq!((probed[0]["port"].as_str(), probed[1]["port"].as_str()), (Some(&*spectrometer), Some(&*laser)));
+    assert_eq!((&probed[0]["answered"]["protocol"], &probed[0]["answered"]["baud"]), (&"obp".into(), &9_600.into()));
+    assert_eq!(probed[1]["answered"]["protocol"], "matchbox");
+    assert!(probed[1]["answered"]["model"].as_str().unwrap().contains("0785L"), "{document}");
+    // What the devices understood; whatever else arrived was no command to them.
+    let heard = fs::read_to_string(&log).unwrap();
+    for command in ["e 1", "e 2", "c u", "c 4", "c 3", "f s"] {
+        assert!(!heard.contains(command), "{heard}");
+    }
+    assert!(heard.contains("NM?"), "{heard}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_port_that_stays_silent_is_a_negative_result() {
+    let silent = nix::pty::openpty(None, None).unwrap();
+    let port = text(&fs::read_link(format!("/proc/self/fd/{}", silent.slave.as_raw_fd())).unwrap());
+    let output = run(&["ports", "--probe", &port]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (1, ""));
+    assert!(stdout(&output).contains("no known device answers"), "{}", stdout(&output));
 }
 
 /// The real spectra, judged one by one: a verdict for every file and no error.
