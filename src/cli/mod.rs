@@ -11,6 +11,9 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
+use crate::session::{self, KitChoice};
+use crate::ui::{self, WindowConfig};
+
 mod answer_text;
 mod casebook;
 mod convert;
@@ -100,10 +103,11 @@ pub fn run() -> ExitCode {
     };
     start_log();
     let context = Context { data_dir: cli.data_dir, json: cli.json };
-    let Some(command) = cli.command else {
-        return open_window(&context);
+    let done = match cli.command {
+        Some(command) => dispatch(command, &context),
+        None => open_window(&context),
     };
-    match dispatch(command, &context) {
+    match done {
         Ok(code) => code,
         Err(error) => report(&error, context.json),
     }
@@ -125,9 +129,13 @@ fn dispatch(command: Command, context: &Context) -> Result<ExitCode, anyhow::Err
     }
 }
 
-fn open_window(_context: &Context) -> ExitCode {
-    output::complain("this build has no window; 'parcelscope --help' lists the commands that work without one");
-    ExitCode::from(BAD_INPUT)
+/// Opens the window with the emulated kit, sugar under its probe. Another seed each time: no two scans are the same.
+fn open_window(context: &Context) -> Result<ExitCode, anyhow::Error> {
+    let data_dir = session::data_dir(context.data_dir.as_deref())?;
+    let kit =
+        KitChoice::Emulator { sample: scan::DEFAULT_SAMPLE.to_owned(), seed: scan::fresh_seed(), virtual_time: false };
+    ui::run(WindowConfig { data_dir, kit })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Prints an error of `clap`, or the help and version texts, which it also treats as errors.

@@ -21,7 +21,7 @@ use super::{Context, answer_text, output};
 /// The name that stands for the kit in memory.
 const EMULATOR: &str = "emulator";
 /// What lies under the emulated probe unless somebody says otherwise.
-const DEFAULT_SAMPLE: &str = "sucrose";
+pub(super) const DEFAULT_SAMPLE: &str = "sucrose";
 /// How often the signals are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -121,7 +121,7 @@ fn choose_kit(args: ScanArgs) -> Result<KitChoice, anyhow::Error> {
 }
 
 /// Another number in every run: the keys that the standard library draws for its hash tables.
-fn fresh_seed() -> u64 {
+pub(super) fn fresh_seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 

@@ -1,1 +1,20 @@
-//! The window.
+//! The window. [`App`] is its content and draws into any `egui::Ui`; [`run`] opens it on the screen. It talks to a
+//! session only by commands and events and never waits for the wire, the disk or the search.
+
+mod answer_view;
+mod app;
+mod fonts;
+mod layout;
+mod link;
+mod model;
+mod screens;
+mod shell;
+mod tokens;
+mod traces;
+mod widgets;
+mod words;
+
+pub use app::{App, WallClock};
+pub use link::{RunningSession, SessionLink};
+pub use screens::Clock;
+pub use shell::{UiError, WindowConfig, run};

@@ -1,0 +1,247 @@
+//! One stored scan as the screens show it. Built once when the answer arrives; frames only read it.
+
+use std::sync::Arc;
+
+use crate::casebook::StoredScan;
+use crate::identify::{Answer, Level, Strength};
+use crate::library::Library;
+
+use super::traces::traces;
+use super::widgets::Traces;
+use super::words;
+
+/// Most components and candidates that a card lists; the record holds all.
+const ROWS: usize = 6;
+
+/// A row of the list of components.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartRow {
+    /// Substance.
+    pub name: String,
+    /// Share of the signal in words.
+    pub share: String,
+    /// Where the reference came from.
+    pub tier: &'static str,
+}
+
+/// A row of the list of candidates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CandidateRow {
+    /// Substance.
+    pub name: String,
+    /// Probability where one was calibrated, else similarity.
+    pub likeness: String,
+    /// Share of the query's bands that it explains.
+    pub explained: String,
+    /// Its bands that are missing from the scan.
+    pub missing: String,
+    /// Where the reference came from.
+    pub tier: &'static str,
+}
+
+/// Everything the answer page shows.
+#[derive(Clone, Debug)]
+pub struct AnswerView {
+    /// The scan.
+    pub scan: Arc<StoredScan>,
+    /// Level.
+    pub level: Level,
+    /// What the banner's title is about; may be empty.
+    pub subject: String,
+    /// The line below it.
+    pub detail: String,
+    /// What to do, one line each.
+    pub steps: Vec<String>,
+    /// What is wrong with the scan, one line each.
+    pub problems: Vec<String>,
+    /// Components.
+    pub parts: Vec<PartRow>,
+    /// Share that no reference explains.
+    pub unexplained: String,
+    /// Candidates.
+    pub candidates: Vec<CandidateRow>,
+    /// Label and value of every fact of the record.
+    pub facts: Vec<(&'static str, String)>,
+    /// The plot.
+    pub traces: Traces,
+    /// Whether the candidates carry a calibrated probability.
+    pub calibrated: bool,
+}
+
+impl AnswerView {
+    /// Builds the view of a scan.
+    pub fn new(scan: Arc<StoredScan>, library: Option<&Library>) -> Self {
+        let answer = &scan.record.answer;
+        let level = answer.verdict.level();
+        let (subject, detail) = banner_texts(answer);
+        Self {
+            level,
+            subject,
+            detail,
+            steps: steps(answer),
+            problems: answer.quality.problems.clone(),
+            parts: answer
+                .mixture
+                .iter()
+                .take(ROWS)
+                .map(|c| PartRow {
+                    name: c.substance.clone(),
+                    share: words::share(c.spectral_share, c.share_interval),
+                    tier: words::tier_words(c.reference.tier),
+                })
+                .collect(),
+            unexplained: words::share(answer.residual.unexplained, None),
+            candidates: candidates(answer),
+            calibrated: answer.candidates.iter().any(|c| c.probability.is_some()),
+            facts: facts(&scan),
+            traces: traces(&scan.record.acquisition.spectrum, answer, library),
+            scan,
+        }
+    }
+
+    /// Takes the same scan with its number, once it has one.
+    pub fn set_scan(&mut self, scan: Arc<StoredScan>) {
+        self.facts = facts(&scan);
+        self.scan = scan;
+    }
+}
+
+/// Subject and detail of the banner.
+fn banner_texts(answer: &Answer) -> (String, String) {
+    let verdict = &answer.verdict;
+    let headline = verdict.headline().trim();
+    let named: Vec<&str> = answer.identified.iter().map(|i| i.substance.as_str()).collect();
+    let mut detail = Vec::new();
+    let subject = match verdict.level() {
+        Level::Alarm | Level::Alert if !named.is_empty() => {
+            let doubtful = answer.identified.iter().all(|i| i.strength != Strength::Identified);
+            let subject = named.join(", ");
+            if doubtful { format!("possible {subject}") } else { subject }
+        }
+        Level::Alarm | Level::Alert => headline.to_owned(),
+        Level::Inconclusive | Level::NoneDetected => String::new(),
+    };
+    match verdict.level() {
+        Level::Alarm | Level::Alert => detail.push("Presumptive: confirm in the laboratory".to_owned()),
+        Level::Inconclusive | Level::NoneDetected => {}
+    }
+    // The title already says the level; a headline that repeats it loses the repetition.
+    let rest = words::without_level(headline, verdict.level());
+    let rest = without_subject(rest, &subject);
+    if !rest.is_empty() {
+        detail.push(rest.to_owned());
+    }
+    for found in &answer.identified {
+        if !found.alternatives.is_empty() {
+            detail.push(format!(
+                "{} cannot be told apart from {}",
+                found.substance,
+                words::name_some(&found.alternatives, 3)
+            ));
+        }
+    }
+    (subject, detail.join(" · "))
+}
+
+/// What a headline says beyond the subject that it starts with.
+fn without_subject<'a>(headline: &'a str, subject: &str) -> &'a str {
+    match headline.get(..subject.len()) {
+        Some(start) if !subject.is_empty() && start.eq_ignore_ascii_case(subject) => {
+            headline.get(subject.len()..).unwrap_or_default().trim_matches(['(', ')', ' ', ',', ':'])
+        }
+        _ => headline,
+    }
+}
+
+/// What to do, one line each; for *nothing listed detected* with what could have been missed.
+fn steps(answer: &Answer) -> Vec<String> {
+    let mut steps = words::sentences(answer.verdict.next_step());
+    // The banner says it.
+    steps.retain(|s| s != "Presumptive.");
+    if answer.verdict.level() == Level::NoneDetected {
+        // The card's title says it.
+        steps.retain(|s| s != "This does not mean safe.");
+        if !answer.coverage.not_searchable.is_empty() {
+            steps.push(format!(
+                "Not searchable with this library: {}.",
+                words::name_some(&answer.coverage.not_searchable, 2)
+            ));
+        }
+    }
+    steps
+}
+
+fn candidates(answer: &Answer) -> Vec<CandidateRow> {
+    answer
+        .candidates
+        .iter()
+        .take(ROWS)
+        .map(|c| CandidateRow {
+            name: c.substance.clone(),
+            likeness: format!("{:.2}", c.probability.unwrap_or(c.score)),
+            explained: words::share(c.explained, None),
+            missing: if c.missing_bands.is_empty() {
+                "none".to_owned()
+            } else {
+                let bands: Vec<String> = c.missing_bands.iter().map(|b| format!("{b:.0}")).collect();
+                words::name_some(&bands, 3)
+            },
+            tier: words::tier_words(c.reference.tier),
+        })
+        .collect()
+}
+
+/// Every fact that a second person needs to judge the scan.
+fn facts(scan: &StoredScan) -> Vec<(&'static str, String)> {
+    let r = &scan.record;
+    let a = &r.acquisition;
+    let q = &r.answer.quality;
+    let device = |d: &crate::analyzer::DeviceIdentity| {
+        let firmware = d.firmware.as_ref().map_or(String::new(), |f| format!(", firmware {f}"));
+        format!("{}, serial {}{firmware}, {} on {}", d.model, d.serial, d.driver, d.port)
+    };
+    let mut out = Vec::new();
+    if scan.id > 0 {
+        out.push(("Record", scan.id.to_string()));
+    }
+    out.push(("Time", words::local_time(r.taken_at)));
+    out.push(("Operator", r.operator.clone()));
+    out.push(("Parcel", if r.parcel.is_empty() { "not stated".to_owned() } else { r.parcel.clone() }));
+    out.push(("Origin", if a.simulated { "simulated (emulated analyzer)" } else { "measured" }.to_owned()));
+    if let Some(sample) = &r.emulated_sample {
+        out.push(("Emulated sample", sample.clone()));
+    }
+    out.push(("Spectrometer", device(&a.spectrometer)));
+    out.push(("Laser", format!("{} at {} nm", device(&a.laser), a.excitation_nm)));
+    if let Some(light) = a.light.first() {
+        out.push((
+            "Exposure",
+            format!(
+                "{} × {} ms, {} averaged, saturation at {} counts",
+                a.light.len(),
+                f64::from(light.integration_us) / 1000.0,
+                light.scans_averaged,
+                light.saturation_counts
+            ),
+        ));
+        if !light.temperatures_c.is_empty() {
+            let all: Vec<String> = light.temperatures_c.iter().map(|t| format!("{t:.1} °C")).collect();
+            out.push(("Temperatures", all.join(", ")));
+        }
+    }
+    out.push(("Quality", format!("signal to noise {:.0}, background {:.1} times the bands", q.snr, q.fluorescence)));
+    out.push(("Range compared", format!("{:.0} to {:.0} cm⁻¹", q.range_cm1.0, q.range_cm1.1)));
+    out.push(("Rule", r.answer.verdict.rule().to_owned()));
+    for found in &r.answer.identified {
+        let cas = found.cas.as_ref().map_or(String::new(), |c| format!(", CAS {c}"));
+        out.push((
+            "Named",
+            format!("{}{cas}, {}, {}", found.substance, found.form, words::strength_words(found.strength)),
+        ));
+    }
+    let sha: String = r.answer.library.sha256.chars().take(16).collect();
+    out.push(("Library", format!("{} {}, SHA-256 {sha}…", r.answer.library.name, r.answer.library.version)));
+    out.push(("Engine", r.answer.engine.clone()));
+    out.push(("Program", r.program_version.clone()));
+    out
+}

@@ -1,0 +1,176 @@
+//! The window's content: takes events in, draws the present screen, sends commands out. It draws into any
+//! [`egui::Ui`], so that tests drive it without a window.
+
+use std::time::Duration;
+
+use egui::{Align, CentralPanel, Context, Event as Input, Frame, Key, Layout, Rect, Theme, Ui, UiBuilder};
+
+use super::link::SessionLink;
+use super::model::{Model, Phase, Screen};
+use super::screens::{
+    AnswerTab, Clock, ReadyState, answer_page, failed_page, rail, ready_page, records_page, scanning_page, top_bar,
+};
+use super::tokens::tokens;
+use super::widgets::{Button, Look, step_bar};
+use super::{fonts, tokens as design};
+
+/// Most events taken in before a frame is drawn; the rest waits for the next one.
+const EVENTS_PER_FRAME: usize = 64;
+/// How often the kit's library is looked for until it is there.
+const LIBRARY_POLL: Duration = Duration::from_millis(50);
+
+/// Tells the window the time of day.
+pub type WallClock = Box<dyn Fn() -> Clock>;
+
+/// The whole window.
+pub struct App {
+    link: Option<Box<dyn SessionLink>>,
+    model: Model,
+    clock: WallClock,
+    operator: String,
+    ready: ReadyState,
+    answer_tab: AnswerTab,
+    record_tab: AnswerTab,
+}
+
+impl App {
+    /// A window over a session. `operator` is the name that goes into the records of this session.
+    pub fn new(link: Box<dyn SessionLink>, operator: &str, clock: WallClock) -> Self {
+        Self {
+            link: Some(link),
+            model: Model::new(),
+            clock,
+            operator: operator.to_owned(),
+            ready: ReadyState::default(),
+            answer_tab: AnswerTab::default(),
+            record_tab: AnswerTab::default(),
+        }
+    }
+
+    /// The same with a sample that lies under the emulated probe from the start.
+    #[must_use]
+    pub fn with_sample(mut self, key: &str) -> Self {
+        self.model.sample = Some(key.to_owned());
+        self
+    }
+
+    /// Gives a context the fonts and the look of the program. Once, before the first frame.
+    pub fn set_up(ctx: &Context) {
+        ctx.set_fonts(fonts::definitions());
+        design::apply(ctx);
+        ctx.set_theme(Theme::Light);
+    }
+
+    /// What the window knows.
+    pub const fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Takes in what the session reported. Runs before every frame, and while the window is hidden.
+    pub fn logic(&mut self, ctx: &Context) {
+        let Some(link) = &self.link else { return };
+        if self.model.library.is_none() {
+            match link.library() {
+                Some(library) => {
+                    self.ready.set_library(&library);
+                    self.model.library = Some(library);
+                }
+                None => ctx.request_repaint_after(LIBRARY_POLL),
+            }
+        }
+        for _ in 0..EVENTS_PER_FRAME {
+            let Some(event) = link.try_recv() else { return };
+            self.model.apply(event);
+        }
+        ctx.request_repaint();
+    }
+
+    /// Ends the session: a running scan is cancelled, the laser is commanded off, open records are written.
+    pub fn shut_down(&mut self) {
+        self.link = None;
+    }
+
+    /// Draws a frame and sends what the user asked for.
+    pub fn show(&mut self, ui: &mut Ui) {
+        let clock = (self.clock)();
+        ui.ctx().request_repaint_after(Duration::from_secs(clock.seconds_left.max(1)));
+        self.keyboard(ui);
+        top_bar(ui, &self.model, &self.operator, &clock);
+        rail(ui, &mut self.model);
+        let fill = tokens(ui).page.fill;
+        CentralPanel::default().frame(Frame::new().fill(fill)).show(ui, |ui| {
+            let content = ui.max_rect();
+            match self.model.screen {
+                Screen::Scan => self.scan_screen(ui, content),
+                Screen::Records => records_page(ui, content, &mut self.model, &mut self.record_tab),
+            }
+        });
+        self.send_commands();
+    }
+
+    fn send_commands(&mut self) {
+        for command in self.model.take_commands() {
+            let sent = match &self.link {
+                Some(link) => link.send(command.clone()),
+                None => Err("The program is closing.".to_owned()),
+            };
+            if let Err(why) = sent {
+                self.model.refused(&command, why);
+            }
+        }
+    }
+
+    /// Space starts, Esc stops, and what a barcode scanner types finds its field by itself.
+    fn keyboard(&mut self, ui: &Ui) {
+        let free = ui.memory(|m| m.focused().is_none()) && !egui::Popup::is_any_open(ui.ctx());
+        if self.model.scanning() && ui.input(|i| i.key_pressed(Key::Escape)) {
+            self.model.cancel();
+        }
+        if self.model.screen != Screen::Scan || !matches!(self.model.phase, Phase::Idle(_)) || !free {
+            return;
+        }
+        if ui.input(|i| i.key_pressed(Key::Space)) {
+            self.model.start_scan();
+            return;
+        }
+        let typed: String = ui.input(|i| {
+            i.events.iter().filter_map(|e| if let Input::Text(text) = e { Some(text.as_str()) } else { None }).collect()
+        });
+        let typed = typed.trim_start();
+        if !typed.is_empty() {
+            let id = ReadyState::parcel_id();
+            self.model.parcel.push_str(typed);
+            ui.memory_mut(|m| m.request_focus(id));
+            let end = egui::text::CCursor::new(egui::text::CharIndex(self.model.parcel.chars().count()));
+            let mut state = egui::TextEdit::load_state(ui.ctx(), id).unwrap_or_default();
+            state.cursor.set_char_range(Some(egui::text::CCursorRange::one(end)));
+            egui::TextEdit::store_state(ui.ctx(), id, state);
+        }
+    }
+
+    fn scan_screen(&mut self, ui: &mut Ui, content: Rect) {
+        match &self.model.phase {
+            Phase::Idle(_) => ready_page(ui, content, &mut self.model, &mut self.ready),
+            Phase::Scanning { .. } => {
+                // The next answer opens on its first list, whatever the last one showed.
+                self.answer_tab = AnswerTab::default();
+                scanning_page(ui, content, &mut self.model);
+            }
+            Phase::Failed(_) => failed_page(ui, content, &mut self.model),
+            Phase::Answered { view, saved } => {
+                let places = answer_page(ui, content, view, saved, &mut self.answer_tab);
+                step_bar(ui, places.steps, self.model.step());
+                let actions = UiBuilder::new().max_rect(places.actions).layout(Layout::left_to_right(Align::Center));
+                ui.scope_builder(actions, |ui| {
+                    let height = places.actions.height();
+                    if ui.add(Button::new("Next parcel", Look::Main).size(170.0, height)).clicked() {
+                        self.model.next_parcel();
+                    }
+                    if ui.add(Button::new("Scan another spot", Look::Plain).size(170.0, height)).clicked() {
+                        self.model.another_spot();
+                    }
+                });
+            }
+        }
+    }
+}

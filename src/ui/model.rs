@@ -1,0 +1,337 @@
+//! What the window knows, without any drawing: events of the session come in, wishes of the user go out as commands.
+
+use std::sync::Arc;
+
+use crate::analyzer::LaserState;
+use crate::casebook::{ScanSummary, StoredScan};
+use crate::library::Library;
+use crate::session::{Command, Connection, Event, KitStatus, Stage};
+
+use super::answer_view::AnswerView;
+use super::widgets::Lamp;
+
+/// Records asked for at a time.
+pub const PAGE: usize = 50;
+
+/// Which screen is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Screen {
+    /// Scan and answer.
+    Scan,
+    /// List of records, or one of them.
+    Records,
+}
+
+/// Answer to the question that must be asked before a laser heats a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Safety {
+    /// Not asked yet.
+    Unanswered,
+    /// Not dark, not black, cannot be an explosive.
+    Harmless,
+    /// Dark, black, possibly an explosive, or nobody knows.
+    Dangerous,
+}
+
+/// Whether the shown answer is on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Saved {
+    /// Not yet.
+    Pending,
+    /// Written and synced under this number.
+    Yes(i64),
+    /// Could not be written; the sentence says why and what to do.
+    No(String),
+}
+
+/// Where the scan stands.
+#[derive(Debug)]
+pub enum Phase {
+    /// Nothing runs; a note on how the last scan ended, if it needs one.
+    Idle(Option<String>),
+    /// A scan runs.
+    Scanning {
+        /// Stage.
+        stage: Stage,
+        /// Share done, 0..=1.
+        fraction: f32,
+        /// Time left, milliseconds.
+        remaining_ms: u64,
+        /// True once the user asked to stop.
+        stopping: bool,
+    },
+    /// The answer is shown.
+    Answered {
+        /// What is shown.
+        view: Box<AnswerView>,
+        /// Whether it is on disk.
+        saved: Saved,
+    },
+    /// The scan ended without an answer.
+    Failed(String),
+}
+
+/// The list of records.
+#[derive(Debug, Default)]
+pub struct Records {
+    /// The page at hand, newest first.
+    pub page: Vec<ScanSummary>,
+    /// Records that are newer than the page.
+    pub offset: usize,
+    /// Number of all records.
+    pub total: usize,
+    /// True while an answer to a question is awaited.
+    pub waiting: bool,
+    /// What went wrong, if anything.
+    pub trouble: Option<String>,
+    /// The record that is open.
+    pub open: Option<Box<AnswerView>>,
+}
+
+/// Everything the window knows.
+#[derive(Debug)]
+pub struct Model {
+    /// The library of the session, once it is loaded.
+    pub library: Option<Arc<Library>>,
+    /// Which screen is shown.
+    pub screen: Screen,
+    /// Link to the kit.
+    pub connection: Connection,
+    /// The laser as last heard; `None` before any kit was connected.
+    pub laser: Option<LaserState>,
+    /// Where the scan stands.
+    pub phase: Phase,
+    /// Parcel number as typed.
+    pub parcel: String,
+    /// Answer to the safety question.
+    pub safety: Safety,
+    /// Key of the sample under the emulated probe.
+    pub sample: Option<String>,
+    /// Records.
+    pub records: Records,
+    outbox: Vec<Command>,
+}
+
+impl Model {
+    /// The state of a window that was just opened.
+    pub const fn new() -> Self {
+        Self {
+            library: None,
+            screen: Screen::Scan,
+            connection: Connection::Connecting,
+            laser: None,
+            phase: Phase::Idle(None),
+            parcel: String::new(),
+            safety: Safety::Unanswered,
+            sample: None,
+            records: Records { page: Vec::new(), offset: 0, total: 0, waiting: false, trouble: None, open: None },
+            outbox: Vec::new(),
+        }
+    }
+
+    /// The commands that wait to be sent; leaves none behind.
+    pub fn take_commands(&mut self) -> Vec<Command> {
+        std::mem::take(&mut self.outbox)
+    }
+
+    /// The session did not take a command; `why` is a sentence that says what to do.
+    pub fn refused(&mut self, command: &Command, why: String) {
+        match command {
+            Command::Scan { .. } => self.phase = Phase::Failed(why),
+            Command::ListRecords { .. } | Command::OpenRecord { .. } => {
+                self.records.waiting = false;
+                self.records.trouble = Some(why);
+            }
+            Command::Cancel | Command::SetEmulatedSample { .. } => {
+                if let Phase::Idle(note) = &mut self.phase {
+                    *note = Some(why);
+                }
+            }
+        }
+    }
+
+    /// The kit, when it is ready.
+    pub fn kit(&self) -> Option<&KitStatus> {
+        match &self.connection {
+            Connection::Ready(kit) => Some(kit),
+            Connection::Connecting | Connection::Lost(_) => None,
+        }
+    }
+
+    /// True when any device of the connected kit is emulated.
+    pub fn emulated(&self) -> bool {
+        self.kit().is_some_and(|k| k.spectrometer.simulated || k.laser.simulated)
+    }
+
+    /// What the laser lamp shows.
+    pub fn lamp(&self) -> Lamp {
+        self.laser.map_or(Lamp::NoKit, Lamp::from)
+    }
+
+    /// True while a scan runs.
+    pub const fn scanning(&self) -> bool {
+        matches!(self.phase, Phase::Scanning { .. })
+    }
+
+    /// Why a scan cannot start now, or nothing when it can. Before a real laser fires, the safety question must be
+    /// answered; an emulated one heats nothing, but a sample called dangerous is refused in practice as in earnest.
+    pub fn refusal(&self) -> Option<&'static str> {
+        match (&self.connection, self.safety) {
+            (Connection::Connecting, _) => Some("Waiting for the analyzer"),
+            (Connection::Lost(_), _) => Some("The analyzer is not connected"),
+            (Connection::Ready(_), _) if self.scanning() => Some("A scan is running"),
+            (Connection::Ready(_), Safety::Dangerous) => Some("Not at full power: see what to do instead"),
+            (Connection::Ready(_), Safety::Unanswered) if !self.emulated() => Some("Answer the safety question first"),
+            (Connection::Ready(_), Safety::Unanswered | Safety::Harmless) => None,
+        }
+    }
+
+    /// Starts a scan where nothing speaks against it.
+    pub fn start_scan(&mut self) {
+        if self.refusal().is_some() {
+            return;
+        }
+        let remaining_ms = self.kit().map_or(0, |k| k.scan_ms);
+        self.outbox.push(Command::Scan { parcel: self.parcel.trim().to_owned() });
+        self.phase = Phase::Scanning { stage: Stage::Preparing, fraction: 0.0, remaining_ms, stopping: false };
+    }
+
+    /// Asks the running scan to stop.
+    pub fn cancel(&mut self) {
+        if let Phase::Scanning { stopping, .. } = &mut self.phase
+            && !*stopping
+        {
+            *stopping = true;
+            self.outbox.push(Command::Cancel);
+        }
+    }
+
+    /// Leaves the answer for the same parcel.
+    pub fn another_spot(&mut self) {
+        if !self.scanning() {
+            self.phase = Phase::Idle(None);
+        }
+    }
+
+    /// Leaves the answer for the next parcel: number and safety question start again.
+    pub fn next_parcel(&mut self) {
+        if !self.scanning() {
+            self.phase = Phase::Idle(None);
+            self.parcel.clear();
+            self.safety = Safety::Unanswered;
+        }
+    }
+
+    /// Puts another sample under the emulated probe.
+    pub fn choose_sample(&mut self, sample: String) {
+        self.outbox.push(Command::SetEmulatedSample { sample });
+    }
+
+    /// Shows a screen. The Records screen asks for its list anew each time.
+    pub fn show_screen(&mut self, screen: Screen) {
+        self.screen = screen;
+        if screen == Screen::Records {
+            self.records.open = None;
+            self.list_records(0);
+        }
+    }
+
+    /// Asks for the page of records that starts after `offset` newer ones.
+    pub fn list_records(&mut self, offset: usize) {
+        self.records.waiting = true;
+        self.records.trouble = None;
+        self.records.offset = offset;
+        self.outbox.push(Command::ListRecords { offset, limit: PAGE });
+    }
+
+    /// Asks for one record.
+    pub fn open_record(&mut self, id: i64) {
+        self.records.waiting = true;
+        self.records.trouble = None;
+        self.outbox.push(Command::OpenRecord { id });
+    }
+
+    /// The present step of four, from 0.
+    pub fn step(&self) -> usize {
+        match &self.phase {
+            Phase::Answered { .. } | Phase::Failed(_) => 3,
+            Phase::Scanning { .. } => 2,
+            Phase::Idle(_) if self.safety == Safety::Harmless && self.refusal().is_none() => 2,
+            Phase::Idle(_) => usize::from(!self.parcel.trim().is_empty()),
+        }
+    }
+
+    /// Takes in what the session reported.
+    pub fn apply(&mut self, event: Event) {
+        match event {
+            Event::Connection(connection) => self.connected(connection),
+            Event::Laser(state) => self.laser = Some(state),
+            Event::Progress { stage, fraction, remaining_ms } => {
+                if let Phase::Scanning { stopping, .. } = self.phase {
+                    self.phase = Phase::Scanning { stage, fraction, remaining_ms, stopping };
+                }
+            }
+            Event::Answered(scan) => self.answered(scan, Saved::Pending),
+            Event::Saved(scan) => {
+                let saved = Saved::Yes(scan.id);
+                self.answered(scan, saved);
+            }
+            Event::NotSaved { scan, why } => self.answered(scan, Saved::No(why)),
+            Event::Failed(why) => self.phase = Phase::Failed(why),
+            Event::Cancelled => {
+                self.phase = Phase::Idle(Some(
+                    "Scan cancelled. The laser was commanded off and nothing was recorded.".to_owned(),
+                ));
+            }
+            Event::EmulatedSample { sample } => self.sample = Some(sample),
+            Event::Records { page, total } => {
+                self.records.waiting = false;
+                self.records.page = page;
+                self.records.total = total;
+            }
+            Event::Record(scan) => {
+                self.records.waiting = false;
+                self.records.open = Some(Box::new(AnswerView::new(scan, self.library.as_deref())));
+            }
+            Event::CasebookTrouble(why) => {
+                self.records.waiting = false;
+                self.records.trouble = Some(why);
+            }
+        }
+    }
+
+    fn connected(&mut self, connection: Connection) {
+        match &connection {
+            Connection::Ready(kit) => self.laser = Some(kit.laser_state),
+            Connection::Lost(why) => {
+                // Nobody hears the laser any more: it must be treated as on.
+                self.laser = Some(LaserState::Unknown);
+                if self.scanning() {
+                    self.phase = Phase::Failed(why.clone());
+                }
+            }
+            Connection::Connecting => {}
+        }
+        self.connection = connection;
+    }
+
+    /// Shows an answer, or updates whether the shown one is on disk.
+    fn answered(&mut self, scan: Arc<StoredScan>, now: Saved) {
+        match &mut self.phase {
+            Phase::Answered { view, saved } if view.scan.record == scan.record => {
+                view.set_scan(scan);
+                *saved = now;
+            }
+            // The user already went on to the next parcel: only a record that is missing is worth a word.
+            Phase::Idle(note) => {
+                if let Saved::No(why) = now {
+                    *note = Some(format!("The last scan is not saved. {why}"));
+                }
+            }
+            Phase::Scanning { .. } | Phase::Answered { .. } | Phase::Failed(_) => {
+                self.phase =
+                    Phase::Answered { view: Box::new(AnswerView::new(scan, self.library.as_deref())), saved: now };
+            }
+        }
+    }
+}

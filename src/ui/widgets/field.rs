@@ -1,0 +1,31 @@
+//! Text fields with a label above them.
+
+use egui::{Frame, Label, Margin, Response, RichText, Stroke, TextEdit, Ui, vec2};
+
+use crate::ui::tokens::{self, FIELD, tokens};
+
+/// A one-line text field, named by the label above it.
+pub fn labelled_field(ui: &mut Ui, id: egui::Id, label: &str, hint: &str, text: &mut String) -> Response {
+    let t = tokens(ui);
+    let label = ui.add(Label::new(RichText::new(label).font(tokens::regular(tokens::TEXT_LABEL)).color(t.mute)));
+    let focused = ui.memory(|m| m.has_focus(id));
+    let border = if focused { Stroke::new(3.0, t.trace_reference) } else { Stroke::new(2.0, t.line) };
+    let frame = Frame::new()
+        .fill(t.card.fill)
+        .stroke(border)
+        .corner_radius(egui::CornerRadius::same(8))
+        .inner_margin(Margin::symmetric(14, 4));
+    ui.add(
+        TextEdit::singleline(text)
+            .id(id)
+            .hint_text(RichText::new(hint).color(t.mute).font(tokens::regular(tokens::TEXT_BODY)))
+            .font(tokens::regular(tokens::TEXT_LEAD))
+            .text_color(t.card.ink)
+            .char_limit(64)
+            .frame(frame)
+            .align(egui::Align2::LEFT_CENTER)
+            .min_size(vec2(0.0, FIELD))
+            .desired_width(f32::INFINITY),
+    )
+    .labelled_by(label.id)
+}

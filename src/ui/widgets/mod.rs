@@ -1,0 +1,24 @@
+//! The building blocks of every screen. They know the design tokens and nothing of scans or records beyond the words
+//! and numbers that they show.
+
+mod button;
+mod card;
+mod chip;
+mod choice;
+mod field;
+mod icon;
+mod spectrum_plot;
+mod status_lamp;
+mod step_bar;
+mod verdict_banner;
+
+pub use button::{Button, Look};
+pub use card::{bullet, card, card_with, heading, note, paragraph};
+pub use chip::{Chip, chip};
+pub use choice::{Choice, choice_field};
+pub use field::labelled_field;
+pub use icon::{Icon, paint as paint_icon};
+pub use spectrum_plot::{Traces, spectrum_plot};
+pub use status_lamp::{Lamp, status_lamp};
+pub use step_bar::step_bar;
+pub use verdict_banner::{Banner, BannerTone, verdict_banner};
