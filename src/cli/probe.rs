@@ -148,7 +148,7 @@ mod tests {
     }
 
     impl Transport for Device {
-        fn name(&self) -> &str {
+        fn name(&self) -> &'static str {
             "test"
         }
 

@@ -52,7 +52,7 @@ impl Verdict {
                 "This scan would have shown listed substances with a measured reference from about {:.0} % of the signal ({substance} is the hardest).",
                 (share * 100.0).ceil()
             ),
-            None => "This library holds no measured reference of a listed substance for this technique, so it cannot exclude any.".to_owned(),
+            None => "This library holds no measured reference of an alarming substance for this technique, so it cannot exclude any.".to_owned(),
         };
         let next_step = format!(
             "This does not mean safe. {missed} {} listed substances are known by calculation only and {} cannot be searched for. If suspicion remains: scan two more spots, use a test strip, send to the laboratory.",

@@ -105,10 +105,13 @@ fn dropping_the_kit_says_off_last() {
     assert_eq!(first.1, "matchbox e 0", "off is the first command after opening");
 }
 
+/// Changes the bytes of one read.
+type Spoil = Box<dyn FnMut(&mut Vec<u8>) + Send>;
+
 /// A wire that spoils what the device sends.
 struct BadWire {
     inner: MemoryLink,
-    spoil: Box<dyn FnMut(&mut Vec<u8>) + Send>,
+    spoil: Spoil,
 }
 
 impl Transport for BadWire {

@@ -64,7 +64,7 @@ fn every_edge_between_rooms_is_in_the_table() {
     let mut edges = 0;
     for path in rust_files(&source_root()) {
         let room = room_of(&path);
-        if !path.parent().is_some_and(|p| p != source_root()) {
+        if path.parent().is_none_or(|p| p == source_root()) {
             continue; // lib.rs and main.rs stand above the rooms
         }
         let permitted = *allowed.get(room.as_str()).unwrap_or_else(|| panic!("room {room} is not in the table"));

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 /// Packages of the client; pyusb is imported by seabreeze even when no USB is used.
 const PACKAGES: [&str; 3] = ["seabreeze==2.11.0", "pyserial==3.5", "pyusb==1.3.1"];
 /// Longest time that installing the packages, and one conversation, may take.
-const INSTALL_LIMIT: Duration = Duration::from_secs(240);
-const TALK_LIMIT: Duration = Duration::from_secs(60);
+const INSTALL_LIMIT: Duration = Duration::from_mins(4);
+const TALK_LIMIT: Duration = Duration::from_mins(1);
 
 /// Ends a process however the test ends.
 struct Killed(Child);
