@@ -62,7 +62,7 @@ fn identify(path: &Path, number: Option<u32>, engine: &Engine) -> Result<FileRes
     let name = path.display();
     let spectra = input::read_spectra(path)?;
     let chosen = choose(path, &spectra, number)?;
-    let (spectrum, assumed) = chosen.to_spectrum().with_context(|| format!("cannot identify {name}"))?;
+    let (spectrum, assumed) = chosen.to_spectrum().with_context(|| name.to_string())?;
     let answer = engine.identify(&spectrum);
     let elapsed_ms = started.elapsed().as_micros() as f64 / 1_000.0;
 

@@ -143,8 +143,10 @@ fn refuse_arguments(error: &clap::Error) -> ExitCode {
     let informs = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if !informs && std::env::args_os().any(|argument| argument == "--json") {
         let text = error.render().to_string();
-        let first_line = text.lines().next().unwrap_or_default();
-        let sentence = first_line.strip_prefix("error: ").unwrap_or(first_line);
+        // The first paragraph says what is wrong; usage and hints follow.
+        let paragraph: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+        let sentence = paragraph.join(" ");
+        let sentence = sentence.strip_prefix("error: ").unwrap_or(&sentence);
         // Stdout may be closed; the exit code still tells.
         let _ = output::print_json(&json!({ "error": sentence }));
     }

@@ -14,8 +14,13 @@ pub(super) fn print_json(document: &impl Serialize) -> io::Result<()> {
 /// Prints text as it is. Unlike `println!` it returns an error when the reader went away.
 pub(super) fn print_text(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| {
+        let what = without_number(&error.to_string()).to_owned();
+        io::Error::new(
+            error.kind(),
+            format!("the result cannot be written to standard output ({what}); send it elsewhere"),
+        )
+    })
 }
 
 /// Prints a sentence on stderr.
@@ -29,14 +34,20 @@ pub(super) fn sentence(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain() {
         let cause = cause.to_string();
+        let cause = without_number(&cause);
         if line.is_empty() {
-            line = cause;
-        } else if !line.contains(&cause) {
+            cause.clone_into(&mut line);
+        } else if !line.contains(cause) {
             line.push_str(": ");
-            line.push_str(&cause);
+            line.push_str(cause);
         }
     }
     line
+}
+
+/// The system's words without the number behind them, which says nothing to a person.
+fn without_number(text: &str) -> &str {
+    text.rsplit_once(" (os error ").filter(|(_, number)| number.ends_with(')')).map_or(text, |(words, _)| words)
 }
 
 /// True when the reader of stdout went away.
@@ -70,6 +81,8 @@ mod tests {
         let inner = std::io::Error::other("the disk is full");
         let error = anyhow::Error::from(inner).context("cannot write a.csv");
         assert_eq!(sentence(&error), "cannot write a.csv: the disk is full");
+        let numbered = anyhow::Error::from(std::io::Error::from_raw_os_error(2)).context("cannot write a.csv");
+        assert!(!sentence(&numbered).contains("os error"), "{}", sentence(&numbered));
         let repeated = Err::<(), _>(anyhow::anyhow!("gone")).context("the port is gone").unwrap_err();
         assert_eq!(sentence(&repeated), "the port is gone");
     }

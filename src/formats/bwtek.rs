@@ -120,7 +120,7 @@ fn notes(rows: &Rows, points: usize, role: Role, header: &Header) -> Vec<String>
     let mut notes = Vec::new();
     let left_out = rows.len() - points.min(rows.len());
     if left_out > 0 {
-        notes.push(format!("{left_out} pixels without a value on the axis are left out"));
+        notes.push(format!("pixels without a value on the axis, left out: {left_out}"));
     }
     if role == Role::Raw {
         notes.push("the counts still contain the dark signal".to_owned());
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!((&sample.x, &sample.y), (&vec![256.23, 258.5], &vec![2792.5, 64512.0]));
         assert_eq!((sample.laser_nm, sample.x_unit.clone()), (Some(784.82), Some(XUnit::Cm1)));
         assert_eq!(sample.saturated, [1]);
-        assert!(sample.notes[0].contains("1 pixels"), "{:?}", sample.notes);
+        assert!(sample.notes[0].ends_with("left out: 1"), "{:?}", sample.notes);
         let kinds: Vec<_> = spectra.iter().map(|s| s.kind).collect();
         assert_eq!(
             kinds,

@@ -34,7 +34,7 @@ pub(super) fn read(content: &Content<'_>) -> Result<Vec<FileSpectrum>, FormatErr
         }
         let left_out = table.rows.len() - spectrum.x.len().min(table.rows.len());
         if left_out > 0 {
-            spectrum.notes.push(format!("{left_out} rows without a value are left out"));
+            spectrum.notes.push(format!("rows without a value, left out: {left_out}"));
         }
         spectrum.x_unit.clone_from(&x_unit);
         spectrum.kind = label.map_or(SpectrumKind::Sample, kind);

@@ -120,6 +120,8 @@ fn a_wrong_argument_is_exit_code_2_and_keeps_json_parseable() {
         assert_eq!(code(&as_json), 2);
         assert!(json(&as_json)["error"].as_str().unwrap().len() > 10, "{arguments:?}");
     }
+    let missing = json(&run(&["identify", "--json"]));
+    assert!(missing["error"].as_str().unwrap().contains("<FILE>"), "{missing}");
 }
 
 #[test]
@@ -376,6 +378,15 @@ fn a_reader_that_goes_away_is_no_panic() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_cannot_be_written_is_an_error() {
+    let files = Files::new();
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = command().args(["convert", &files.spectrum("one.txt")]).stdout(full).output().unwrap();
+    assert!(refusal(&output).contains("cannot be written to standard output"));
 }
 
 #[test]
