@@ -133,13 +133,10 @@ impl App {
             self.model.start_scan();
             return;
         }
-        let typed: String = ui.input(|i| {
-            i.events.iter().filter_map(|e| if let Input::Text(text) = e { Some(text.as_str()) } else { None }).collect()
-        });
-        let typed = typed.trim_start();
-        if !typed.is_empty() {
+        let types = ui.input(|i| i.events.iter().any(|e| matches!(e, Input::Text(text) if !text.trim().is_empty())));
+        if types {
+            // The field is drawn later in this frame and takes the text itself, at its end.
             let id = ReadyState::parcel_id();
-            self.model.parcel.push_str(typed);
             ui.memory_mut(|m| m.request_focus(id));
             let end = egui::text::CCursor::new(egui::text::CharIndex(self.model.parcel.chars().count()));
             let mut state = egui::TextEdit::load_state(ui.ctx(), id).unwrap_or_default();

@@ -1,0 +1,211 @@
+//! The window over a session that the test plays by hand.
+
+use std::sync::Arc;
+
+use egui::Key;
+use egui_kittest::Harness;
+use egui_kittest::kittest::NodeT;
+use parcelscope::analyzer::LaserState;
+use parcelscope::casebook::ScanSummary;
+use parcelscope::identify::{Level, Verdict};
+use parcelscope::session::{Command, Connection, Event, Stage};
+use parcelscope::ui::App;
+
+use crate::script::{self, Script};
+use crate::{SIZES, name_starting, names, press, window};
+
+fn ready(script: &Script, simulated: bool) -> Harness<'static, App> {
+    script.connect(simulated);
+    let mut h = window(script.link(), [1280.0, 800.0]);
+    h.run_ok();
+    script.commands();
+    h
+}
+
+/// Plays a scan that ends with a saved record of `level`.
+fn answer(script: &Script, h: &mut Harness<'_, App>, level: Level) {
+    press(h, "Scan");
+    let mut scan = script::scan(script.library(), &[("sucrose", 1.0)]);
+    let (headline, next) = ("fentanyl identified".to_owned(), "Hold the parcel. Send it to the laboratory.".to_owned());
+    scan.record.answer.verdict = match level {
+        Level::Alarm => Verdict::alarm("r", headline, next),
+        Level::Alert => Verdict::alert("r", headline, next),
+        Level::Inconclusive => Verdict::inconclusive("r", "Too weak".to_owned(), next),
+        Level::NoneDetected => scan.record.answer.verdict.clone(),
+    };
+    if level != Level::NoneDetected {
+        scan.record.answer.identified.clear();
+    }
+    script.happen(Event::Answered(Arc::new(scan.clone())));
+    h.run_ok();
+    assert!(name_starting(h, "Record 5").is_none(), "nothing is called saved before it is");
+    scan.id = 5;
+    script.happen(Event::Saved(Arc::new(scan)));
+    h.run_ok();
+    assert!(name_starting(h, "Record 5 saved").is_some());
+}
+
+#[test]
+fn every_level_has_its_word_and_its_way_on() {
+    for (level, word, card) in [
+        (Level::Alarm, "Answer: ALARM: fentanyl", "What to do now"),
+        (Level::Alert, "Answer: ALERT: fentanyl", "What to do now"),
+        (Level::Inconclusive, "Answer: Inconclusive: Too weak", "What to do now"),
+        (Level::NoneDetected, "Answer: Nothing listed detected: Found: sucrose", "This is not “safe”"),
+    ] {
+        let script = Script::new();
+        let mut h = ready(&script, true);
+        answer(&script, &mut h, level);
+        assert!(name_starting(&h, word).is_some(), "{level:?}: {:?}", names(&h));
+        assert!(name_starting(&h, card).is_some(), "{level:?}");
+        press(&mut h, "Next parcel");
+        assert!(name_starting(&h, "Space starts").is_some());
+    }
+}
+
+#[test]
+fn space_starts_and_escape_stops() {
+    let script = Script::new();
+    let mut h = ready(&script, true);
+    h.key_press(Key::Space);
+    h.run_ok();
+    assert_eq!(script.commands(), [Command::Scan { parcel: String::new() }]);
+    script.happen(Event::Progress { stage: Stage::Light, fraction: 0.5, remaining_ms: 2100 });
+    h.run_ok();
+    assert!(names(&h).iter().any(|n| n.contains("about 3 seconds left")));
+    h.key_press(Key::Escape);
+    h.run_ok();
+    assert_eq!(script.commands(), [Command::Cancel]);
+    assert!(name_starting(&h, "Answer: Stopping").is_some());
+    script.happen(Event::Cancelled);
+    h.run_ok();
+    assert!(name_starting(&h, "Scan cancelled").is_some());
+}
+
+#[test]
+fn what_a_barcode_scanner_types_finds_the_parcel_field_and_goes_into_the_scan() {
+    let script = Script::new();
+    let mut h = ready(&script, true);
+    for c in ["R", "R4", "7"] {
+        h.event(egui::Event::Text(c.to_owned()));
+        h.step();
+    }
+    h.key_press(Key::Enter);
+    h.run_ok();
+    assert_eq!(h.state().model().parcel, "RR47");
+    assert!(script.commands().is_empty(), "a barcode starts nothing");
+    h.key_press(Key::Space);
+    h.run_ok();
+    assert_eq!(script.commands(), [Command::Scan { parcel: "RR47".to_owned() }]);
+}
+
+#[test]
+fn a_real_laser_needs_the_safety_answer_and_a_dangerous_sample_is_refused() {
+    let script = Script::new();
+    let mut h = ready(&script, false);
+    assert!(name_starting(&h, "EMULATED").is_none());
+    h.key_press(Key::Space);
+    h.run_ok();
+    assert!(script.commands().is_empty());
+    press(&mut h, "Yes, or not sure");
+    h.key_press(Key::Space);
+    press(&mut h, "Scan");
+    assert!(script.commands().is_empty());
+    assert!(name_starting(&h, "Do not scan at full power").is_some());
+    press(&mut h, "No");
+    press(&mut h, "Scan");
+    assert_eq!(script.commands(), [Command::Scan { parcel: String::new() }]);
+}
+
+#[test]
+fn a_scan_that_is_not_saved_says_so_with_the_reason() {
+    let script = Script::new();
+    let mut h = ready(&script, true);
+    press(&mut h, "Scan");
+    let scan = Arc::new(script::scan(script.library(), &[("sucrose", 1.0)]));
+    script.happen(Event::NotSaved { scan, why: "The disk is full: free some space.".to_owned() });
+    h.run_ok();
+    assert!(name_starting(&h, "NOT SAVED").is_some());
+    assert!(names(&h).iter().any(|n| n.contains("The disk is full")));
+}
+
+#[test]
+fn a_lost_analyzer_means_that_the_laser_is_treated_as_on() {
+    let script = Script::new();
+    let mut h = ready(&script, true);
+    script.happen(Event::Laser(LaserState::On));
+    h.run_ok();
+    assert!(name_starting(&h, "LASER ON").is_some());
+    script.happen(Event::Connection(Connection::Lost("The cable was pulled.".to_owned())));
+    h.run_ok();
+    assert!(name_starting(&h, "LASER STATE UNKNOWN: treat as on").is_some());
+    assert!(name_starting(&h, "The cable was pulled.").is_some());
+}
+
+fn summary(id: i64) -> ScanSummary {
+    ScanSummary {
+        id,
+        taken_at: "2026-11-24T14:08:30Z".parse().expect("a time"),
+        operator: "unenrolled".to_owned(),
+        parcel: String::new(),
+        level: Level::Inconclusive,
+        headline: "Too weak".to_owned(),
+        simulated: true,
+    }
+}
+
+#[test]
+fn records_are_paged_and_opened() {
+    let script = Script::new();
+    let mut h = ready(&script, true);
+    press(&mut h, "Records page");
+    assert_eq!(script.commands(), [Command::ListRecords { offset: 0, limit: 50 }]);
+    script.happen(Event::Records { page: (51..=100).rev().map(summary).collect(), total: 100 });
+    h.run_ok();
+    press(&mut h, "Older");
+    assert_eq!(script.commands(), [Command::ListRecords { offset: 50, limit: 50 }]);
+    let row = name_starting(&h, "Record 100,").expect("the newest record");
+    press(&mut h, &row);
+    assert_eq!(script.commands(), [Command::OpenRecord { id: 100 }]);
+}
+
+/// Holds that everything that can be pressed is a target for a glove and lies inside the window.
+fn check_targets(h: &Harness<'_, App>, size: [f32; 2], page: &str) {
+    let window = egui::Rect::from_min_size(egui::Pos2::ZERO, size.into());
+    let mut seen = 0;
+    for node in h.root().children_recursive() {
+        let inner = node.accesskit_node();
+        if !egui::accessibility::is_input(inner.role()) || inner.is_hidden() {
+            continue;
+        }
+        seen += 1;
+        let rect = node.rect();
+        let name = inner.label().unwrap_or_default();
+        assert!(rect.width() >= 47.9 && rect.height() >= 47.9, "{name:?} is {rect:?} on {page} at {size:?}");
+        assert!(window.contains_rect(rect), "{name:?} at {rect:?} leaves {page} at {size:?}");
+    }
+    assert!(seen > 3, "{page} has things to press");
+}
+
+#[test]
+fn everything_that_can_be_pressed_is_large_enough_and_inside_the_window() {
+    for size in SIZES {
+        let script = Script::new();
+        let mut h = ready(&script, true);
+        h.set_size(size.into());
+        h.run_ok();
+        check_targets(&h, size, "the page before a scan");
+        press(&mut h, "Scan");
+        check_targets(&h, size, "the page of a running scan");
+        script.happen(Event::Failed("The cable was pulled.".to_owned()));
+        h.run_ok();
+        check_targets(&h, size, "the page of a failed scan");
+        press(&mut h, "Try again");
+        answer(&script, &mut h, Level::Alarm);
+        check_targets(&h, size, "the answer");
+        press(&mut h, "Records page");
+        script.happen(Event::Records { page: vec![summary(2), summary(1)], total: 2 });
+        h.run_ok();
+        check_targets(&h, size, "the records");
+    }
+}
