@@ -12,9 +12,9 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
 
-use crate::casebook::StoredScan;
+use crate::casebook::{Casebook, StoredScan};
 use crate::identify::Answer;
-use crate::session::{Command, Connection, Event, KitChoice, Session, SessionConfig, Stage, data_dir};
+use crate::session::{Command, Connection, Event, KitChoice, Session, SessionConfig, Stage, casebook_path, data_dir};
 
 use super::{Context, answer_text, output};
 
@@ -78,6 +78,8 @@ pub fn run(args: ScanArgs, context: &Context) -> Result<ExitCode, anyhow::Error>
     let kit = choose_kit(args)?;
     let interrupted = watch_signals().context("the signals of this process cannot be watched; try again")?;
     let data_dir = data_dir(context.data_dir.as_deref())?;
+    // What could not be recorded is not scanned: nobody sits here to whom a window would show the unsaved scan.
+    Casebook::open(&casebook_path(&data_dir)).context("nothing was scanned")?;
     let session = Session::start(SessionConfig::new(data_dir, kit)).context("this system gives no more threads")?;
     connect(&session, &interrupted)?;
     session.send(Command::Scan { parcel })?;
@@ -152,7 +154,6 @@ fn connect(session: &Session, interrupted: &AtomicBool) -> Result<(), anyhow::Er
                 return Ok(());
             }
             Some(Event::Connection(Connection::Lost(why)) | Event::Failed(why)) => bail!(why),
-            Some(Event::CasebookTrouble(why)) => bail!("{why}. Nothing was scanned"),
             _ => {}
         }
         if interrupted.load(Ordering::SeqCst) {

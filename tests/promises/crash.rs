@@ -316,6 +316,38 @@ fn a_spectrometer_that_goes_away_in_the_light_exposure_leaves_the_laser_off() {
     laser.assert_off(1, "closed after the error");
 }
 
+#[test]
+fn a_kit_that_comes_back_is_connected_again_without_the_laser_ever_going_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = [dir.path().join("spectrometer"), dir.path().join("laser")];
+    let plug_in = |kit: &Emulated| {
+        for (name, path) in names.iter().zip(&kit.paths) {
+            let _ = fs::remove_file(name);
+            std::os::unix::fs::symlink(path, name).unwrap();
+        }
+    };
+    let kit = Emulated::start("kit", dir.path());
+    plug_in(&kit);
+    let (session, _) = port_session(dir.path(), names[0].to_str().unwrap(), names[1].to_str().unwrap());
+    kit.assert_off(0, "connected");
+    drop(kit);
+    let why = wait(&session, "lost kit", |e| match e {
+        Event::Connection(Connection::Lost(why)) => Some(why.clone()),
+        _ => None,
+    });
+    assert!(why.contains("spectrometer") || why.contains("laser"), "{why}");
+    scan(&session);
+    failure(&session);
+    let kit = Emulated::start("kit", dir.path());
+    plug_in(&kit);
+    wait(&session, "ready kit", |e| matches!(e, Event::Connection(Connection::Ready(_))).then_some(()));
+    kit.assert_off(0, "connected again");
+    scan(&session);
+    let saved = wait(&session, "saved scan", |e| if let Event::Saved(s) = e { Some(Arc::clone(s)) } else { None });
+    assert_eq!(saved.id, 1);
+    kit.assert_off(1, "a whole scan");
+}
+
 /// A pseudo-terminal before another one, whose device no longer says that it is emulated. Runs until the test ends.
 fn disguise(path: &str) -> String {
     use std::io::Write;

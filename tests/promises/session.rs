@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::{Command as Process, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -302,4 +303,101 @@ fn a_port_that_is_not_there_is_told_with_the_next_step() {
     assert!(why.contains("/dev/no-such-"), "{why}");
     scan(&session);
     failed(&session);
+}
+
+fn parcelscope(dir: &Path, arguments: &[&str]) -> Output {
+    Process::new(env!("CARGO_BIN_EXE_parcelscope")).arg("--data-dir").arg(dir).args(arguments).output().unwrap()
+}
+
+fn said(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn a_scan_from_the_command_line_is_printed_recorded_and_shown_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let scan = ["--json", "scan", "--port", "emulator", "--sample", "talc", "--seed", "3", "--parcel", "LX1"];
+    let output = parcelscope(dir.path(), &scan);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output.stderr));
+    let scan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&scan["record"], &scan["acknowledged"]), (&1.into(), &true.into()));
+    assert_eq!((&scan["simulated"], &scan["technique"]), (&true.into(), &"raman".into()));
+    assert!(scan["file"].is_null() && scan["assumed"].as_array().unwrap().is_empty(), "{scan}");
+    assert!(scan["elapsed_ms"].as_f64().unwrap() > 0.0);
+
+    let shown = parcelscope(dir.path(), &["casebook", "show", "1", "--json"]);
+    let record: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(record["record"]["answer"]["verdict"], scan["verdict"]);
+    assert_eq!(record["record"]["parcel"], "LX1");
+    assert_eq!(record["record"]["acquisition"]["dark"]["counts"].as_array().unwrap().len(), 1024);
+
+    let list: serde_json::Value =
+        serde_json::from_slice(&parcelscope(dir.path(), &["casebook", "show", "--json"]).stdout).unwrap();
+    assert_eq!((&list["total"], &list["records"][0]["id"]), (&1.into(), &1.into()));
+    let text = said(&parcelscope(dir.path(), &["casebook", "show", "1"]).stdout);
+    for part in ["Record 1, simulated", "LX1", "unenrolled", "talc", "serial", "SHA-256"] {
+        assert!(text.contains(part), "{part} is missing in: {text}");
+    }
+    let list = said(&parcelscope(dir.path(), &["casebook", "show"]).stdout);
+    assert!(list.contains("LX1") && list.contains("simulated") && list.contains("1 of 1 records"), "{list}");
+    let verified = parcelscope(dir.path(), &["casebook", "verify"]);
+    assert_eq!(verified.status.code(), Some(0));
+    assert!(said(&verified.stdout).contains("does not prove that nobody edited"), "{}", said(&verified.stdout));
+}
+
+#[test]
+fn verify_finds_damage_and_says_so_with_exit_code_1() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = Session::start(config(dir.path(), true)).unwrap();
+    ready(&session);
+    scan(&session);
+    saved(&session);
+    drop(session);
+    let database = rusqlite::Connection::open(casebook_path(dir.path())).unwrap();
+    database.execute_batch("DROP TRIGGER scan_keeps_values; UPDATE scan SET light_counts = x'00';").unwrap();
+    drop(database);
+    let verified = parcelscope(dir.path(), &["casebook", "verify", "--json"]);
+    assert_eq!(verified.status.code(), Some(1));
+    let found: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert!(found["damaged"].as_str().unwrap().contains("record 1"), "{found}");
+    assert_eq!(found["chained"], false);
+}
+
+#[test]
+fn what_cannot_be_scanned_or_shown_is_refused_with_the_next_step() {
+    let dir = tempfile::tempdir().unwrap();
+    for (arguments, part) in [
+        (vec!["scan", "--port", "emulator", "--user", "ana"], "no accounts yet"),
+        (vec!["scan", "--port", "emulator", "--laser-port", "/dev/x"], "its own laser"),
+        (vec!["scan", "--port", "/dev/no-such-port"], "--laser-port"),
+        (vec!["scan", "--port", "/dev/x", "--laser-port", "/dev/y", "--seed", "1"], "--port emulator only"),
+        (vec!["scan", "--port", "/dev/no-such-port", "--laser-port", "/dev/no-such-laser"], "/dev/no-such-"),
+        (vec!["scan", "--port", "emulator", "--sample", "no such thing"], "no such thing"),
+        (vec!["casebook", "show", "1"], "no casebook yet"),
+        (vec!["casebook", "verify"], "no casebook yet"),
+        (vec!["casebook", "replay", "1"], "casebook show ID --json"),
+    ] {
+        // Nothing may make a casebook only to refuse something.
+        let fresh = dir.path().join(arguments.join("_").replace('/', "-"));
+        let output = parcelscope(&fresh, &arguments);
+        let why = said(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {why}");
+        assert!(why.contains(part), "{arguments:?}: {why}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+    let empty = parcelscope(dir.path(), &["casebook", "show"]);
+    assert_eq!(empty.status.code(), Some(0));
+    assert!(said(&empty.stdout).contains("No records yet"), "{}", said(&empty.stdout));
+    assert!(!casebook_path(dir.path()).exists(), "looking makes no casebook");
+}
+
+#[test]
+fn a_casebook_that_cannot_be_opened_stops_a_command_line_scan_before_the_laser_is_used() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(casebook_path(dir.path()), "not a database").unwrap();
+    let output = parcelscope(dir.path(), &["--json", "scan", "--port", "emulator"]);
+    assert_eq!(output.status.code(), Some(2));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(document["error"].as_str().unwrap().contains("not a casebook"), "{document}");
+    assert_eq!(fs::read(casebook_path(dir.path())).unwrap(), b"not a database");
 }
