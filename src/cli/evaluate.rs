@@ -2,13 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 
+use crate::analyzer::emulator::{EXCITATION_NM, Gap, Sample, SamplePart, memory_kit};
+use crate::analyzer::{Clock, Kit, ScanSettings, VirtualClock};
 use crate::formats::SpectrumKind;
 use crate::identify::{Engine, Outcome, Query, Spectra, Table, Truth, ask};
-use crate::library::Library;
+use crate::library::{Library, Reference, Tier};
+use crate::spectrum::{Spectrum, Technique};
 
 use super::{Context, input, output};
 
@@ -26,9 +30,19 @@ enum Suite {
     Queries,
     /// The reference spectra, each with its own substance removed from the library
     LeaveOneOut,
+    /// Emulated scans of every measured Raman reference, with the gap between reference and sample, and empty probes
+    Emulator,
+    /// The same, each with its own substance removed from the library
+    EmulatorLeaveOneOut,
     /// All of these
     All,
 }
+
+/// What `all` runs.
+const EVERY_SUITE: [Suite; 5] =
+    [Suite::Reference, Suite::Queries, Suite::LeaveOneOut, Suite::Emulator, Suite::EmulatorLeaveOneOut];
+/// Emulated scans of each reference, each by another unit on another sample.
+const SEEDS: u64 = 3;
 
 /// Arguments of `evaluate`.
 #[derive(Args, Debug)]
@@ -46,10 +60,8 @@ pub fn run(args: EvaluateArgs, context: &Context) -> Result<ExitCode, anyhow::Er
     let EvaluateArgs { suite, data } = args;
     let engine = Engine::new(Library::bundled()?);
     let suites: &[Suite] = match suite {
-        Suite::All => &[Suite::Reference, Suite::Queries, Suite::LeaveOneOut],
-        Suite::Reference => &[Suite::Reference],
-        Suite::Queries => &[Suite::Queries],
-        Suite::LeaveOneOut => &[Suite::LeaveOneOut],
+        Suite::All => &EVERY_SUITE,
+        ref one => std::slice::from_ref(one),
     };
     let mut tables = Vec::new();
     for one in suites {
@@ -70,15 +82,52 @@ fn evaluate(suite: Suite, engine: &Engine, data: Option<&Path>) -> Result<Table,
         let queries = labelled(&data_folder(data)?, folder)?;
         Ok(queries.iter().map(|q| ask(engine, q, leave_out)).collect())
     };
+    let name = suite.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned());
+    let table = |spectra, outcomes: Vec<Outcome>, halves| Table::new(&name, spectra, &outcomes, halves);
     Ok(match suite {
-        Suite::Reference => Table::new("reference", Spectra::Measured, &measured("raman-reference/", false)?, true),
-        Suite::LeaveOneOut => {
-            Table::new("leave-one-out", Spectra::Measured, &measured("raman-reference/", true)?, true)
-        }
-        Suite::Queries | Suite::All => {
-            Table::new("queries", Spectra::Measured, &measured("raman-queries/", false)?, false)
-        }
+        Suite::Reference => table(Spectra::Measured, measured("raman-reference/", false)?, true),
+        Suite::LeaveOneOut => table(Spectra::Measured, measured("raman-reference/", true)?, true),
+        Suite::Queries | Suite::All => table(Spectra::Measured, measured("raman-queries/", false)?, false),
+        Suite::Emulator => table(Spectra::Simulated, emulated(engine, false)?, false),
+        Suite::EmulatorLeaveOneOut => table(Spectra::Simulated, emulated(engine, true)?, false),
     })
+}
+
+/// Emulated scans at default settings, through driver and protocol, in virtual time. Without `leave_out` empty probes
+/// are among them.
+fn emulated(engine: &Engine, leave_out: bool) -> Result<Vec<Outcome>, anyhow::Error> {
+    let library = engine.library();
+    let measured = |r: &&Reference| {
+        r.technique == Technique::Raman && matches!(r.tier, Tier::MeasuredHere | Tier::MeasuredElsewhere)
+    };
+    let mut outcomes = Vec::new();
+    for (number, reference) in library.references.iter().enumerate().filter(|(_, r)| measured(r)) {
+        let Some(substance) = library.substance_of(reference) else { continue };
+        let truth = Truth { name: substance.name.clone(), cas: substance.cas.iter().cloned().collect() };
+        let parts = vec![SamplePart { share: 1.0, bands: reference.bands.clone() }];
+        for seed in 0..SEEDS {
+            let name = format!("{} ({}), seed {seed}", substance.key, reference.source_item.as_deref().unwrap_or("-"));
+            let sample = Sample { name: substance.key.clone(), parts: parts.clone() };
+            let spectrum = emulated_scan(number as u64 * 1_000 + seed, sample)?;
+            outcomes.push(ask(engine, &Query { name, truth: truth.clone(), spectrum }, leave_out));
+        }
+    }
+    if !leave_out {
+        for seed in 0..SEEDS {
+            let truth = Truth { name: "nothing".to_owned(), cas: Vec::new() };
+            let spectrum = emulated_scan(u64::MAX - seed, Sample { name: "empty".to_owned(), parts: Vec::new() })?;
+            outcomes.push(ask(engine, &Query { name: format!("empty probe, seed {seed}"), truth, spectrum }, false));
+        }
+    }
+    Ok(outcomes)
+}
+
+fn emulated_scan(seed: u64, sample: Sample) -> Result<Spectrum, anyhow::Error> {
+    let clock: Arc<dyn Clock> = Arc::new(VirtualClock::default());
+    let parts = memory_kit(seed, Gap::MEASURED, sample, Arc::clone(&clock));
+    let mut kit = Kit::connect(Box::new(parts.spectrometer), Box::new(parts.laser), EXCITATION_NM, clock)?;
+    let acquisition = kit.acquire(&ScanSettings::default(), &|| false, &mut |_| {}, &mut |_| {})?;
+    Ok(acquisition.spectrum)
 }
 
 fn data_folder(argument: Option<&Path>) -> Result<PathBuf, anyhow::Error> {
