@@ -21,6 +21,8 @@ const VISIBLE_SIGMAS: f64 = 6.0;
 const MISSING_BELOW: f64 = 0.3;
 /// Signal up to this multiple of what the reference predicts counts as explained.
 const GENEROSITY: f64 = 1.25;
+/// Signal under this share of the strongest band may be an error of the baseline.
+pub(super) const FAINT: f64 = 0.015;
 /// Standard deviation that relative heights are allowed to drift by over half the range (response curve), in log.
 const RESPONSE_SLOPE_SD: f64 = 0.4;
 /// Usual scatter of heights of one band between instruments, in log.
@@ -151,13 +153,14 @@ pub(super) fn weigh(query: &Prepared, bands: &QueryBands, entry: &Indexed, shift
         else {
             continue;
         };
-        if *q <= 2.0 * n {
+        let seen = q - (2.0 * n).max(FAINT);
+        if seen <= 0.0 {
             continue;
         }
         let p = cell as f64 - shift;
         let r = [-blur, 0.0, blur].iter().filter_map(|d| entry.shape_at(p + d)).fold(0.0, f64::max);
-        total += q;
-        unexplained += (q - 2.0 * n - GENEROSITY * gain.at(grid.at(cell)) * r).max(0.0);
+        total += seen;
+        unexplained += (seen - GENEROSITY * gain.at(grid.at(cell)) * r).max(0.0);
     }
 
     let partner = |t: &Top| pairs.iter().any(|p| p.query.at_cm1 == t.at_cm1);

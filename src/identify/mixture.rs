@@ -6,6 +6,7 @@ use std::ops::Range;
 use crate::signal::Prepared;
 
 use super::candidates::Contender;
+use super::evidence::FAINT;
 
 /// Most components.
 const MAX_COMPONENTS: usize = 4;
@@ -193,7 +194,7 @@ fn finish(
     let reached = |i: usize| {
         fit.get(i.saturating_sub(1)..(i + 2).min(fit.len())).unwrap_or_default().iter().copied().fold(0.0, f64::max)
     };
-    let seen: Vec<f64> = signal.iter().zip(noise).map(|(q, n)| (q - 2.0 * n).max(0.0)).collect();
+    let seen: Vec<f64> = signal.iter().zip(noise).map(|(q, n)| (q - (2.0 * n).max(FAINT)).max(0.0)).collect();
     let surplus: Vec<f64> = seen.iter().enumerate().map(|(i, q)| (q - GENEROSITY * reached(i)).max(0.0)).collect();
     let areas: Vec<f64> = curves.iter().zip(&amplitudes).map(|(c, a)| a * c.iter().sum::<f64>()).collect();
     let fitted: f64 = areas.iter().sum();

@@ -12,13 +12,13 @@ pub struct SearchGrid {
 }
 
 impl SearchGrid {
-    /// The grid of a technique: 2 cm-1 from 100 to 4000 cm-1, and 8 cm-1 from 4000 to 12000 cm-1 in the near infrared,
-    /// where bands are tens of cm-1 wide.
+    /// The grid of a technique. Raman: 2 cm-1 from 250 to 4000 cm-1; below, the edge filters of portable instruments open,
+    /// each at another place, and their slope is no band. Infrared: 2 cm-1 from 400 to 4000 cm-1. Near infrared: 8 cm-1 from 4000 to
+    /// 12000 cm-1, where bands are tens of cm-1 wide.
     pub const fn of(technique: Technique) -> Self {
         match technique {
-            Technique::Raman | Technique::Sers | Technique::AtrFtir | Technique::IrTransmission => {
-                Self { start_cm1: 100.0, step_cm1: 2.0, len: 1951 }
-            }
+            Technique::Raman | Technique::Sers => Self { start_cm1: 250.0, step_cm1: 2.0, len: 1876 },
+            Technique::AtrFtir | Technique::IrTransmission => Self { start_cm1: 400.0, step_cm1: 2.0, len: 1801 },
             Technique::Nir => Self { start_cm1: 4000.0, step_cm1: 8.0, len: 1001 },
         }
     }
@@ -70,8 +70,8 @@ mod tests {
     #[test]
     fn a_span_holds_exactly_the_points_inside() {
         let grid = SearchGrid::of(Technique::Raman);
-        assert_eq!(grid.span(301.0, 306.0), 101..104);
-        assert_eq!(grid.span(100.0, 100.0), 0..1);
+        assert_eq!(grid.span(301.0, 306.0), 26..29);
+        assert_eq!(grid.span(250.0, 250.0), 0..1);
         assert!(grid.span(9000.0, 9900.0).is_empty());
         assert!(grid.span(500.0, 400.0).is_empty());
         assert_eq!(grid.nearest(grid.at(77)), 77);

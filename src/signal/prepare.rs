@@ -14,6 +14,8 @@ pub const MATCH_RESOLUTION_CM1: [f64; 6] = [9.0, 10.0, 11.0, 12.0, 14.0, 17.0];
 const LEAST_SMOOTHING_CM1: f64 = 5.0;
 /// Line width assumed for the spike test when neither stated nor measurable, cm-1.
 const USUAL_RESOLUTION_CM1: f64 = 6.0;
+/// Share of the noise seen in the data below which stated noise is not believed; the rest may be bands.
+const SEEN_SHARE: f64 = 0.8;
 /// Points closer than this are one point, cm-1.
 const CLOSEST_CM1: f64 = 0.02;
 /// A hole in the axis wider than this is not bridged, cm-1.
@@ -106,7 +108,7 @@ pub fn prepare(spectrum: &Spectrum) -> Prepared {
     let pitch = points.pitch();
     let line_width = stated.unwrap_or(USUAL_RESOLUTION_CM1) / pitch;
     let clean = despike(&points.y, line_width);
-    let native_noise = points.noise.clone().unwrap_or_else(|| noise_profile(&clean.values));
+    let native_noise = seen_noise(points.noise.as_deref(), &clean.values);
 
     let cells = match (points.x.first(), points.x.last()) {
         (Some(lo), Some(hi)) => grid.span(*lo, *hi),
@@ -239,6 +241,16 @@ impl Points {
             }
         }
         usable
+    }
+}
+
+/// Noise of each point: as stated, but never below most of what the data themselves show, because an acquisition cannot
+/// state everything (pixels of unequal response under a high background, digitisation).
+fn seen_noise(stated: Option<&[f64]>, values: &[f64]) -> Vec<f64> {
+    let seen = noise_profile(values);
+    match stated {
+        Some(stated) => stated.iter().zip(seen).map(|(a, b)| a.max(SEEN_SHARE * b)).collect(),
+        None => seen,
     }
 }
 
