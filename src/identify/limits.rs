@@ -24,14 +24,18 @@ pub(super) fn detection_limits(
     let residual = &mixture.residual;
     let scatter = (residual.iter().map(|v| v * v).sum::<f64>() / residual.len().max(1) as f64).sqrt();
     let scatter = scatter.max(noise) * autocorrelation_inflation(residual).sqrt();
-    let components: Vec<&[f64]> = mixture.curves.iter().map(Vec::as_slice).collect();
     let mut limits = Vec::new();
     for (index, substance) in library.substances.iter().enumerate().filter(|(_, s)| s.alarms) {
         if !library.references_of(index).any(|r| r.technique == technique) {
             continue;
         }
         let spectral_share = curve_of(index).map(|curve| {
-            let net = net_signal_norm(&curve, &components);
+            // What else was found can imitate it; itself it cannot.
+            let others: Vec<&[f64]> = (mixture.parts.iter().zip(&mixture.curves))
+                .filter(|(part, _)| part.substance != index)
+                .map(|(_, c)| c.as_slice())
+                .collect();
+            let net = net_signal_norm(&curve, &others);
             if net <= 1e-9 || signal_area <= 0.0 {
                 return 1.0;
             }

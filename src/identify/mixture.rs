@@ -28,12 +28,18 @@ const GENEROSITY: f64 = 1.25;
 const VISIBLE_HEIGHT: f64 = 0.05;
 /// ... and is missing when less than this share of it is there.
 const MISSING_BELOW: f64 = 0.3;
+/// Most of a component's predicted heights that may be missing.
+const MISSING_SHARE: f64 = 0.06;
+/// Grid points on either side within which a component's band is looked for.
+const REACH: usize = 2;
 
 /// One component of the fit.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Part {
     /// Index into the contenders.
     pub contender: usize,
+    /// Index of the substance in the library.
+    pub substance: usize,
     /// Share of the fitted signal (area), 0..=1.
     pub share: f64,
 }
@@ -114,7 +120,7 @@ pub(super) fn fit(query: &Prepared, contenders: &[Contender<'_>], leader_is_name
     // The leader is the first of the pool.
     let start = if leader_is_named { vec![0] } else { Vec::new() };
     let chosen = choose(start, &signal, &noise, &weights, &pool, query, contenders, &window);
-    finish(window, &signal, &noise, &weights, &pool, &chosen)
+    finish(window, &signal, &noise, &weights, &pool, &chosen, contenders)
 }
 
 /// Greedy forward choice; positions in `pool`, `chosen` to begin with.
@@ -154,17 +160,10 @@ fn choose(
             break;
         }
         let amplitude = amplitudes.last().copied().unwrap_or(0.0);
-        let bands_are_there = pool.get(k).and_then(|(c, _)| contenders.get(*c)).is_some_and(|c| {
-            c.entry.tops.iter().all(|top| {
-                let expected = amplitude * top.height;
-                let near = query.grid().nearest(top.at_cm1 + c.hit.shift_cm1);
-                let Some(at) = near.checked_sub(window.start).filter(|i| *i < signal.len()) else { return true };
-                let sigma = noise.get(at).copied().unwrap_or(0.0);
-                let from = at.saturating_sub(2);
-                let seen = signal.iter().skip(from).take(5).copied().fold(0.0, f64::max);
-                expected < VISIBLE_HEIGHT.max(6.0 * sigma) || seen >= MISSING_BELOW * expected
-            })
-        });
+        let bands_are_there = pool
+            .get(k)
+            .and_then(|(c, _)| contenders.get(*c))
+            .is_some_and(|c| missing_share(c, amplitude, signal, noise, query, window) <= MISSING_SHARE);
         if bands_are_there {
             chosen.push(k);
             rest = left;
@@ -175,6 +174,30 @@ fn choose(
     chosen
 }
 
+/// Share of the heights that a component at `amplitude` predicts which are not there.
+fn missing_share(
+    contender: &Contender<'_>,
+    amplitude: f64,
+    signal: &[f64],
+    noise: &[f64],
+    query: &Prepared,
+    window: &Range<usize>,
+) -> f64 {
+    let (mut missing, mut all) = (0.0, 0.0);
+    for top in &contender.entry.tops {
+        let expected = amplitude * top.height;
+        let cell = query.grid().nearest(top.at_cm1 + contender.hit.shift_cm1);
+        let Some(at) = cell.checked_sub(window.start).filter(|i| *i < signal.len()) else { continue };
+        let sigma = noise.get(at).copied().unwrap_or(0.0);
+        all += expected;
+        let seen = signal.iter().skip(at.saturating_sub(REACH)).take(2 * REACH + 1).copied().fold(0.0, f64::max);
+        if expected >= VISIBLE_HEIGHT.max(6.0 * sigma) && seen < MISSING_BELOW * expected {
+            missing += expected;
+        }
+    }
+    if all > 0.0 { missing / all } else { 1.0 }
+}
+
 fn finish(
     window: Range<usize>,
     signal: &[f64],
@@ -182,6 +205,7 @@ fn finish(
     weights: &[f64],
     pool: &[(usize, Vec<f64>)],
     chosen: &[usize],
+    contenders: &[Contender<'_>],
 ) -> Mixture {
     let weighted = |v: &[f64]| v.iter().zip(weights).map(|(a, w)| a * w).collect::<Vec<f64>>();
     let picked: Vec<&(usize, Vec<f64>)> = chosen.iter().filter_map(|k| pool.get(*k)).collect();
@@ -202,7 +226,9 @@ fn finish(
         .iter()
         .zip(&areas)
         .map(|((contender, c), a)| {
-            (Part { contender: *contender, share: if fitted > 0.0 { a / fitted } else { 0.0 } }, c.clone())
+            let substance = contenders.get(*contender).map_or(usize::MAX, |c| c.entry.substance);
+            let share = if fitted > 0.0 { a / fitted } else { 0.0 };
+            (Part { contender: *contender, substance, share }, c.clone())
         })
         .filter(|(p, _)| p.share >= MIN_SHARE)
         .collect();
