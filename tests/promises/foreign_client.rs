@@ -101,6 +101,7 @@ fn pyseabreeze_reads_identity_wavelengths_and_spectra_with_and_without_checksums
     let script = format!(
         "import sys, struct, json; sys.path.insert(0, {:?}); import obp_pyseabreeze as c\n\
          t = c.SerialTransport({port:?}); p = c.OBPProtocol(t)\n\
+         p.msgs = {{0x400002: bytes, 0x110000: bytes, **p.msgs}}\n\
          temperatures = struct.unpack('<3f', p.query(0x400002)[:12])\n\
          p.send(0x110010, 20000); integration = struct.unpack('<L', p.query(0x110000)[:4])[0]\n\
          print(json.dumps(dict(temperatures=temperatures, integration=integration)))",
