@@ -1,61 +1,169 @@
-//! Why a device or an acquisition failed.
+//! Why a kit could not be connected or did not deliver a spectrum. Every sentence ends with what to do.
 
 use thiserror::Error;
 
-use super::TransportError;
+use super::{LaserState, TransportError};
+use crate::spectrum::SpectrumError;
 
-/// A device did not do what it was asked, or an acquisition ended without a spectrum.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+/// What went wrong between the program and the kit.
+#[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum AnalyzerError {
-    /// The wire failed.
+    /// Bytes did not pass.
     #[error(transparent)]
-    Transport(#[from] TransportError),
-    /// The device refused a command.
-    #[error("{port} refused '{what}': {why}; check that the kit is set up for this model of device")]
+    Link(#[from] TransportError),
+    /// The user cancelled. The laser was commanded off.
+    #[error("the scan was cancelled; nothing was measured")]
+    Cancelled,
+    /// Nothing on the port speaks a known spectrometer protocol.
+    #[error(
+        "no spectrometer answered on {port} at any line speed; check that it is switched on, that the cable is the right one and that {port} is its port"
+    )]
+    NoSpectrometer {
+        /// The port's name.
+        port: String,
+    },
+    /// Nothing on the port answers like the laser.
+    #[error("no laser answered on {port}; treat the laser as on, check its power and cable, then connect again")]
+    NoLaser {
+        /// The port's name.
+        port: String,
+    },
+    /// Damaged bytes, also after a repeat.
+    #[error("{port} sent damaged data while reading {what} ({why}); check the cable and try again")]
+    Damaged {
+        /// The port's name.
+        port: String,
+        /// What was asked for.
+        what: &'static str,
+        /// What is wrong with the bytes.
+        why: String,
+    },
+    /// The device refused.
+    #[error("the device on {port} refused {what}: {why}; switch it off and on and connect again")]
     Refused {
         /// The port's name.
         port: String,
-        /// What was asked.
+        /// What was asked for.
         what: &'static str,
-        /// The device's reason.
-        why: String,
+        /// The device's error number, where its protocol has one.
+        number: u16,
+        /// What the device says.
+        why: &'static str,
     },
-    /// The device answered something that makes no sense.
-    #[error("{port} gave a wrong answer to '{what}': {why}; nothing of it was used. Check the cable and scan again")]
-    Garbled {
+    /// A well-formed answer whose content makes no sense.
+    #[error(
+        "the device on {port} answered {what} with something that cannot be right ({why}); it is not used, switch the device off and on and connect again"
+    )]
+    Implausible {
         /// The port's name.
         port: String,
-        /// What was asked.
+        /// What was asked for.
         what: &'static str,
-        /// What was wrong.
+        /// What is wrong with it.
         why: String,
     },
-    /// A setting was read back other than it was set.
-    #[error("{port} did not take the setting '{what}'; scan again, and if it stays so have the device serviced")]
+    /// A setting was sent and reads back differently.
+    #[error(
+        "{what} was set to {wanted} and reads back as {found} on {port}; switch the device off and on and try again"
+    )]
     NotTaken {
         /// The port's name.
         port: String,
         /// The setting.
         what: &'static str,
+        /// Value sent.
+        wanted: u64,
+        /// Value read back.
+        found: u64,
     },
-    /// The laser could not be confirmed off.
-    #[error("the laser could not be confirmed off: treat it as on, take its power away, and check its cable")]
-    LaserUnknown,
-    /// The laser did not start.
-    #[error("the laser did not switch on ({0}); check key and interlock")]
-    LaserStayedOff(String),
-    /// The user cancelled.
-    #[error("the scan was cancelled; the laser was switched off")]
-    Cancelled,
-    /// The counts do not make a spectrum.
-    #[error("the readout is no spectrum: {0}")]
-    NoSpectrum(String),
+    /// A setting that this device cannot do.
+    #[error(
+        "{what} of {wanted} is outside the limits of the device on {port} ({least} to {most}); choose a value within"
+    )]
+    OutOfLimits {
+        /// The port's name.
+        port: String,
+        /// The setting.
+        what: &'static str,
+        /// Value asked for.
+        wanted: u64,
+        /// Least value.
+        least: u64,
+        /// Greatest value.
+        most: u64,
+    },
+    /// Another instrument answers than the one that was connected.
+    #[error("{port} now answers as {found} and no longer as {expected}; connect again to use the other instrument")]
+    OtherDevice {
+        /// The port's name.
+        port: String,
+        /// Serial number that was connected.
+        expected: String,
+        /// Serial number that answers.
+        found: String,
+    },
+    /// The laser does not confirm that it is off.
+    #[error(
+        "the laser on {port} was commanded off and does not confirm it (state: {}); treat it as on, cut its power, then connect again",
+        state_words(*.state)
+    )]
+    LaserNotOff {
+        /// The port's name.
+        port: String,
+        /// State as read back.
+        state: LaserState,
+    },
+    /// The laser did not come on, or did not stay on.
+    #[error(
+        "the laser on {port} is not on when it should be (state: {}); it was commanded off, check key, interlock and supply, then scan again",
+        state_words(*.state)
+    )]
+    LaserNotOn {
+        /// The port's name.
+        port: String,
+        /// State as read back.
+        state: LaserState,
+    },
+    /// The wavelength calibration gives no rising Raman-shift axis.
+    #[error(
+        "the wavelength calibration of the device on {port} gives no Raman-shift axis with a laser of {excitation_nm} nm ({why}); check the laser wavelength of this kit"
+    )]
+    Calibration {
+        /// The port's name.
+        port: String,
+        /// Laser wavelength of the kit, nm.
+        excitation_nm: f64,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Counts that do not make a spectrum.
+    #[error("the exposures give no spectrum: {0}")]
+    Spectrum(#[from] SpectrumError),
 }
 
 impl AnalyzerError {
-    /// True when the device must be opened again before it can be used.
+    /// Whether the kit must be connected again before it can be used.
     pub const fn loses_the_kit(&self) -> bool {
-        matches!(self, Self::Transport(_) | Self::Garbled { .. } | Self::LaserUnknown)
+        !matches!(
+            self,
+            Self::Cancelled
+                | Self::OutOfLimits { .. }
+                | Self::Spectrum(_)
+                | Self::LaserNotOn { .. }
+                | Self::Damaged { .. }
+        )
+    }
+}
+
+/// The laser's state in the words of a sentence.
+const fn state_words(state: LaserState) -> &'static str {
+    match state {
+        LaserState::Off => "off",
+        LaserState::WarmingUp => "warming up",
+        LaserState::On => "on",
+        LaserState::Fault => "fault",
+        LaserState::Blocked => "blocked by key or interlock",
+        LaserState::Unknown => "unknown",
     }
 }

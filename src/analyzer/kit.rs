@@ -1,84 +1,66 @@
-//! A kit: spectrometer and laser, and one acquisition with them.
+//! A kit is a spectrometer with its laser. It measures dark, then light, and nothing else ever switches the laser on.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::spectrum::{Spectrum, Technique};
-
 use super::laser::{Laser, LaserGuard, MatchBoxLaser};
-use super::obp::{ObpSpectrometer, Readout};
+use super::obp::ObpSpectrometer;
+use super::progress::{AcquireProgress, AcquireStage, Plan, Ticker};
+use super::reduce::{Optics, raman_shift_axis_cm1, reduce};
+use super::spectrometer::{OnWait, Spectrometer};
 use super::{Acquisition, AnalyzerError, Clock, DeviceIdentity, Exposure, ExposureKind, LaserState, Transport};
 
-/// Electrons per count assumed for the shot noise where the kit's gain was not measured.
-const ASSUMED_ELECTRONS_PER_COUNT: f64 = 6.0;
-/// Time that commands and read-backs around one exposure take, for the estimate of the time left.
-const OVERHEAD: Duration = Duration::from_millis(300);
+/// Most light exposures of one scan.
+const LIGHT_EXPOSURES_MAX: u8 = 20;
+/// Time from the command to stable emission that is planned before it was ever measured.
+const WARM_UP_GUESS: Duration = Duration::from_millis(700);
 
-/// What to acquire.
+/// How a scan is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ScanSettings {
-    /// Integration time of one scan, microseconds.
+    /// Integration time of every readout, microseconds.
     pub integration_us: u32,
-    /// Scans that the device averages into one readout.
-    pub averages: u16,
-    /// Light readouts: with two or more a cosmic ray is found by its absence from the others.
-    pub light_readouts: u16,
-    /// Resolution of the spectrometer (full width at half maximum), cm-1.
+    /// Readouts that the device averages into the dark exposure.
+    pub dark_averages: u16,
+    /// Readouts that the device averages into one light exposure. More than one hides saturation and cosmic rays.
+    pub light_averages: u16,
+    /// Light exposures; from two on, cosmic rays are found by comparing them.
+    pub light_exposures: u8,
+    /// Resolution of the kit (full width at half maximum), cm-1.
     pub resolution_cm1: f64,
-    /// Line speed of the spectrometer, bits per second; decides how long a readout is on the wire.
-    pub baud: u32,
 }
 
 impl Default for ScanSettings {
+    /// Five readouts of a second: about six seconds with transfers and the laser's warm-up.
     fn default() -> Self {
-        Self { integration_us: 1_000_000, averages: 1, light_readouts: 3, resolution_cm1: 9.0, baud: 115_200 }
+        Self { integration_us: 1_000_000, dark_averages: 2, light_averages: 1, light_exposures: 3, resolution_cm1: 9.0 }
     }
 }
 
-impl ScanSettings {
-    /// Duration of one readout.
-    fn readout(&self) -> Duration {
-        Duration::from_micros(u64::from(self.integration_us)) * u32::from(self.averages)
-    }
-
-    /// Expected duration of the whole acquisition: one dark readout and the light ones.
-    pub fn duration(&self) -> Duration {
-        // A spectrum is 2,112 bytes of ten bits each.
-        let transfer = Duration::from_secs_f64(21_120.0 / f64::from(self.baud.max(1)));
-        (self.readout() + transfer + OVERHEAD) * (1 + u32::from(self.light_readouts))
-    }
-}
-
-/// How far an acquisition is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AcquireProgress {
-    /// What is being exposed.
-    pub kind: ExposureKind,
-    /// Share that is done, 0..=1.
-    pub fraction: f32,
-    /// Time left.
-    pub remaining: Duration,
-}
-
-/// What the kit says of itself.
+/// A kit's state as read back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KitReport {
-    /// Laser state as read back.
+    /// Laser state.
     pub laser_state: LaserState,
-    /// Temperatures of the spectrometer, deg C.
+    /// Temperatures that the spectrometer reports, deg C.
     pub temperatures_c: Vec<f32>,
 }
 
-/// An open kit. Dropping it commands the laser off.
+/// A connected kit. Dropping it commands the laser off.
 pub struct Kit {
-    spectrometer: ObpSpectrometer,
-    laser: MatchBoxLaser,
+    // Dropped first: the laser goes off before the spectrometer's port closes.
+    laser: Box<dyn Laser>,
+    spectrometer: Box<dyn Spectrometer>,
     excitation_nm: f64,
     clock: Arc<dyn Clock>,
+    /// Time from the command to stable emission, as last measured.
+    warm_up: Duration,
 }
 
 impl Kit {
-    /// Opens laser and spectrometer. The laser is commanded off before anything else is asked.
+    /// Connects an OBP spectrometer and a MatchBox laser: the laser is commanded off and must confirm it, then both are
+    /// identified and the calibration is read. `clock` is the one of both links.
     pub fn connect(
         spectrometer: Box<dyn Transport>,
         laser: Box<dyn Transport>,
@@ -87,11 +69,23 @@ impl Kit {
     ) -> Result<Self, AnalyzerError> {
         let laser = MatchBoxLaser::open(laser, Arc::clone(&clock))?;
         let spectrometer = ObpSpectrometer::open(spectrometer, Arc::clone(&clock))?;
-        Ok(Self { spectrometer, laser, excitation_nm, clock })
+        Self::from_parts(Box::new(spectrometer), Box::new(laser), excitation_nm, clock)
+    }
+
+    /// A kit of any spectrometer and any laser, both already opened. Refused where they give no Raman-shift axis.
+    pub fn from_parts(
+        spectrometer: Box<dyn Spectrometer>,
+        laser: Box<dyn Laser>,
+        excitation_nm: f64,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, AnalyzerError> {
+        let kit = Self { laser, spectrometer, excitation_nm, clock, warm_up: WARM_UP_GUESS };
+        raman_shift_axis_cm1(&kit.optics(&ScanSettings::default()), kit.spectrometer.limits().pixels)?;
+        Ok(kit)
     }
 
     /// The spectrometer.
-    pub const fn spectrometer(&self) -> &DeviceIdentity {
+    pub fn spectrometer(&self) -> &DeviceIdentity {
         self.spectrometer.identity()
     }
 
@@ -100,19 +94,41 @@ impl Kit {
         self.laser.identity()
     }
 
-    /// Asks both devices how they are.
-    pub fn report(&mut self) -> Result<KitReport, AnalyzerError> {
-        let laser_state = self.laser.state();
-        Ok(KitReport { laser_state, temperatures_c: self.spectrometer.temperatures_c()? })
+    /// Laser wavelength, nm.
+    pub const fn excitation_nm(&self) -> f64 {
+        self.excitation_nm
     }
 
-    /// Commands the laser off and returns the state that was read back.
+    /// Whether any part of the kit says that it is emulated.
+    pub fn simulated(&self) -> bool {
+        self.spectrometer().simulated || self.laser().simulated
+    }
+
+    /// Reads the kit's state. A laser that emits while no scan runs is commanded off.
+    pub fn report(&mut self) -> Result<KitReport, AnalyzerError> {
+        let on_wait: &mut OnWait<'_> = &mut || ControlFlow::Continue(());
+        let laser_state = match self.laser.state(on_wait) {
+            LaserState::On | LaserState::WarmingUp => self.laser.disable(),
+            state => state,
+        };
+        Ok(KitReport { laser_state, temperatures_c: self.spectrometer.temperatures_c(on_wait)? })
+    }
+
+    /// Commands the laser off and reads it back.
     pub fn laser_off(&mut self) -> LaserState {
         self.laser.disable()
     }
 
-    /// Dark, light, and the spectrum that they give. The laser is on only during the light readouts and is commanded off on
-    /// every way out. `cancelled` is asked at least every 50 ms; `progress` is called as often, `laser` at each change.
+    /// How long [`Self::acquire`] takes at these settings.
+    pub fn expected_duration(&self, settings: &ScanSettings) -> Duration {
+        self.plan(settings).total()
+    }
+
+    /// Measures the sample: dark with the laser confirmed off, light with the laser confirmed on, laser off and
+    /// confirmed, then the spectrum.
+    ///
+    /// The laser is commanded off on every way out. `cancelled` is asked every 20 ms while waiting for the devices;
+    /// `progress` is called as the scan goes on and `laser` with every change of the laser's state, both on this thread.
     pub fn acquire(
         &mut self,
         settings: &ScanSettings,
@@ -120,158 +136,183 @@ impl Kit {
         progress: &mut dyn FnMut(AcquireProgress),
         laser: &mut dyn FnMut(LaserState),
     ) -> Result<Acquisition, AnalyzerError> {
-        let readout = Readout { integration_us: settings.integration_us, averages: settings.averages };
-        let began = self.clock.now();
-        let total = settings.duration();
-        let clock = Arc::clone(&self.clock);
-        let mut report = |kind: ExposureKind| {
-            let gone = clock.now().saturating_sub(began);
-            let fraction = (gone.as_secs_f32() / total.as_secs_f32()).min(0.99);
-            progress(AcquireProgress { kind, fraction, remaining: total.saturating_sub(gone) });
-        };
-
-        let before = self.laser.disable();
-        laser(before);
-        if before != LaserState::Off {
-            return Err(AnalyzerError::LaserUnknown);
-        }
-        report(ExposureKind::Dark);
-        self.spectrometer.configure(readout)?;
-        let temperatures_c = self.spectrometer.temperatures_c()?;
-        let started_ms = milliseconds(self.clock.now());
-        let counts = self.spectrometer.acquire(readout, cancelled, &mut || report(ExposureKind::Dark))?;
-        let after = self.laser.state();
-        if after != LaserState::Off {
-            laser(after);
-            self.laser.disable();
-            return Err(AnalyzerError::LaserUnknown);
-        }
-        let exposure = |kind, counts, before, after, started_ms, temperatures_c| Exposure {
-            kind,
-            counts,
-            integration_us: readout.integration_us,
-            scans_averaged: readout.averages,
-            saturation_counts: self.spectrometer.saturation_counts(),
-            temperatures_c,
-            laser_before: before,
-            laser_after: after,
-            started_ms,
-        };
-        let dark = exposure(ExposureKind::Dark, counts, before, after, started_ms, temperatures_c.clone());
-
-        let mut light_counts = Vec::new();
-        let mut guard = LaserGuard::switch_on(&mut self.laser, self.clock.as_ref(), cancelled)?;
-        laser(LaserState::On);
-        for _ in 0..settings.light_readouts.max(1) {
-            let started_ms = milliseconds(self.clock.now());
-            let before = guard.state();
-            let counts = self.spectrometer.acquire(readout, cancelled, &mut || report(ExposureKind::Light));
-            let counts = match counts {
-                Ok(counts) => counts,
-                Err(error) => {
-                    laser(guard.switch_off());
-                    return Err(error);
-                }
-            };
-            let after = guard.state();
-            if before != LaserState::On || after != LaserState::On {
-                laser(guard.switch_off());
-                return Err(AnalyzerError::LaserStayedOff("it went out during the exposure".to_owned()));
-            }
-            light_counts.push((counts, before, after, started_ms));
-        }
-        let off = guard.switch_off();
-        laser(off);
-        if off != LaserState::Off {
-            return Err(AnalyzerError::LaserUnknown);
-        }
-        let saturation_counts = self.spectrometer.saturation_counts();
-        let light: Vec<Exposure> = light_counts
-            .into_iter()
-            .map(|(counts, before, after, started_ms)| Exposure {
-                kind: ExposureKind::Light,
-                counts,
-                laser_before: before,
-                laser_after: after,
-                started_ms,
-                temperatures_c: temperatures_c.clone(),
-                saturation_counts,
-                ..dark.clone()
-            })
-            .collect();
-        let coefficients = self.spectrometer.coefficients_nm().to_vec();
-        let spectrum = spectrum(&dark, &light, &coefficients, self.excitation_nm, settings)?;
-        let (spectrometer, laser) = (self.spectrometer.identity().clone(), self.laser.identity().clone());
-        let simulated = spectrometer.simulated || laser.simulated;
+        self.check(settings)?;
+        let plan = self.plan(settings);
+        let mut ticker = Ticker::new(Arc::clone(&self.clock), cancelled, progress, laser, plan);
+        let exposures = self.measure(settings, &mut ticker).inspect_err(|_| self.spectrometer.abort());
+        let (dark, light) = exposures?;
+        let spectrum = reduce(&dark, &light, &self.optics(settings))?;
         Ok(Acquisition {
-            spectrometer,
-            laser,
+            spectrometer: self.spectrometer().clone(),
+            laser: self.laser().clone(),
             excitation_nm: self.excitation_nm,
-            wavelength_coefficients_nm: coefficients,
+            wavelength_coefficients_nm: self.spectrometer.wavelength_coefficients_nm().to_vec(),
             dark,
             light,
             spectrum,
-            simulated,
+            simulated: self.simulated(),
         })
     }
+
+    fn check(&self, settings: &ScanSettings) -> Result<(), AnalyzerError> {
+        if (1..=LIGHT_EXPOSURES_MAX).contains(&settings.light_exposures) {
+            return Ok(());
+        }
+        Err(AnalyzerError::OutOfLimits {
+            port: self.spectrometer().port.clone(),
+            what: "a number of light exposures",
+            wanted: settings.light_exposures.into(),
+            least: 1,
+            most: LIGHT_EXPOSURES_MAX.into(),
+        })
+    }
+
+    fn plan(&self, settings: &ScanSettings) -> Plan {
+        let transaction = self.laser.expected_transaction();
+        let acquire = |averages| self.spectrometer.expected_acquire(settings.integration_us, averages);
+        Plan {
+            preparing: 2 * transaction + self.spectrometer.expected_prepare(),
+            dark: 2 * transaction + acquire(settings.dark_averages),
+            light: self.warm_up
+                + u32::from(settings.light_exposures) * (2 * transaction + acquire(settings.light_averages))
+                + 2 * transaction,
+        }
+    }
+
+    fn optics(&self, settings: &ScanSettings) -> Optics<'_> {
+        Optics {
+            wavelength_coefficients_nm: self.spectrometer.wavelength_coefficients_nm(),
+            excitation_nm: self.excitation_nm,
+            resolution_cm1: settings.resolution_cm1,
+            port: &self.spectrometer.identity().port,
+        }
+    }
+
+    fn measure(
+        &mut self,
+        settings: &ScanSettings,
+        ticker: &mut Ticker<'_>,
+    ) -> Result<(Exposure, Vec<Exposure>), AnalyzerError> {
+        self.confirm_off(ticker)?;
+        let dark = self.measure_dark(settings, ticker).map_err(|error| self.off_after(error, ticker))?;
+        ticker.enter(AcquireStage::Light);
+        let temperatures_c = self.prepare_light(settings, ticker).map_err(|error| self.off_after(error, ticker))?;
+        let light = self.measure_light(settings, &temperatures_c, ticker)?;
+        Ok((dark, light))
+    }
+
+    /// Commands the laser off and hands on why, or that the laser does not obey, which matters more.
+    fn off_after(&mut self, error: AnalyzerError, ticker: &mut Ticker<'_>) -> AnalyzerError {
+        let state = self.laser.disable();
+        ticker.laser(state);
+        if state == LaserState::Off { error } else { not_off(&*self.laser, state) }
+    }
+
+    /// Makes sure that the laser is off before anything else.
+    fn confirm_off(&mut self, ticker: &mut Ticker<'_>) -> Result<(), AnalyzerError> {
+        let mut state = self.laser.state(&mut || ticker.tick());
+        if state != LaserState::Off {
+            state = self.laser.disable();
+        }
+        ticker.laser(state);
+        match state {
+            LaserState::Off if ticker.tick().is_break() => Err(AnalyzerError::Cancelled),
+            LaserState::Off => Ok(()),
+            state => Err(not_off(&*self.laser, state)),
+        }
+    }
+
+    fn measure_dark(&mut self, settings: &ScanSettings, ticker: &mut Ticker<'_>) -> Result<Exposure, AnalyzerError> {
+        let averages = settings.dark_averages;
+        self.spectrometer.prepare(settings.integration_us, averages, &mut || ticker.tick())?;
+        ticker.enter(AcquireStage::Dark);
+        let temperatures_c = self.spectrometer.temperatures_c(&mut || ticker.tick())?;
+        let laser_before = self.require_off(ticker)?;
+        let started_ms = milliseconds(self.clock.now());
+        let counts = self.spectrometer.acquire(&mut || ticker.tick())?;
+        // A laser that is not off now may have been on during the readout: that is no dark.
+        let laser_after = self.require_off(ticker)?;
+        Ok(Exposure {
+            kind: ExposureKind::Dark,
+            counts,
+            integration_us: settings.integration_us,
+            scans_averaged: averages,
+            saturation_counts: self.spectrometer.limits().saturation_counts,
+            temperatures_c,
+            laser_before,
+            laser_after,
+            started_ms,
+        })
+    }
+
+    fn require_off(&mut self, ticker: &mut Ticker<'_>) -> Result<LaserState, AnalyzerError> {
+        match self.laser.state(&mut || ticker.tick()) {
+            LaserState::Off => Ok(LaserState::Off),
+            // A question that a cancel cut short gives no state.
+            _ if ticker.tick().is_break() => Err(AnalyzerError::Cancelled),
+            state => Err(not_off(&*self.laser, state)),
+        }
+    }
+
+    /// Everything that the light exposures need and that can be done while the laser is still off.
+    fn prepare_light(&mut self, settings: &ScanSettings, ticker: &mut Ticker<'_>) -> Result<Vec<f32>, AnalyzerError> {
+        if settings.light_averages != settings.dark_averages {
+            self.spectrometer.set_averages(settings.light_averages, &mut || ticker.tick())?;
+        }
+        self.spectrometer.temperatures_c(&mut || ticker.tick())
+    }
+
+    fn measure_light(
+        &mut self,
+        settings: &ScanSettings,
+        temperatures_c: &[f32],
+        ticker: &mut Ticker<'_>,
+    ) -> Result<Vec<Exposure>, AnalyzerError> {
+        let commanded = self.clock.now();
+        // From the command on it may emit.
+        ticker.laser(LaserState::WarmingUp);
+        let mut guard = match LaserGuard::emit(&mut *self.laser, &self.clock, &mut || ticker.tick()) {
+            Ok(guard) => guard,
+            Err(error) => {
+                ticker.laser(match error {
+                    AnalyzerError::LaserNotOff { state, .. } => state,
+                    _ => LaserState::Off,
+                });
+                return Err(error);
+            }
+        };
+        ticker.laser(LaserState::On);
+        self.warm_up = self.clock.now().saturating_sub(commanded);
+        let mut laser_before = LaserState::On;
+        let exposures: Result<Vec<Exposure>, AnalyzerError> = (0..settings.light_exposures)
+            .map(|_| {
+                let started_ms = milliseconds(self.clock.now());
+                let counts = self.spectrometer.acquire(&mut || ticker.tick())?;
+                let laser_after = guard.require_on(&mut || ticker.tick())?;
+                let before = std::mem::replace(&mut laser_before, laser_after);
+                Ok(Exposure {
+                    kind: ExposureKind::Light,
+                    counts,
+                    integration_us: settings.integration_us,
+                    scans_averaged: settings.light_averages,
+                    saturation_counts: self.spectrometer.limits().saturation_counts,
+                    temperatures_c: temperatures_c.to_vec(),
+                    laser_before: before,
+                    laser_after,
+                    started_ms,
+                })
+            })
+            .collect();
+        let state = guard.off();
+        ticker.laser(state);
+        if state == LaserState::Off { exposures } else { Err(not_off(&*self.laser, state)) }
+    }
+}
+
+fn not_off(laser: &dyn Laser, state: LaserState) -> AnalyzerError {
+    AnalyzerError::LaserNotOff { port: laser.identity().port.clone(), state }
 }
 
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Light minus dark on the Raman-shift axis, with the noise of each point.
-fn spectrum(
-    dark: &Exposure,
-    light: &[Exposure],
-    coefficients_nm: &[f64],
-    excitation_nm: f64,
-    settings: &ScanSettings,
-) -> Result<Spectrum, AnalyzerError> {
-    let n = dark.counts.len();
-    if light.is_empty() || light.iter().any(|l| l.counts.len() != n) {
-        return Err(AnalyzerError::NoSpectrum("light and dark readouts differ in length; scan again".to_owned()));
-    }
-    let read_noise = scatter(&dark.counts);
-    let electrons_per_count = ASSUMED_ELECTRONS_PER_COUNT * f64::from(settings.averages.max(1));
-    let (mut axis, mut signal, mut noise, mut saturated) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for pixel in 0..n {
-        let wavelength_nm = coefficients_nm.iter().rev().fold(0.0, |sum, c| sum * pixel as f64 + c);
-        let shift_cm1 = 1e7 / excitation_nm - 1e7 / wavelength_nm;
-        let values: Vec<u32> = light.iter().filter_map(|l| l.counts.get(pixel).copied()).collect();
-        let (mean, kept) = mean_without_cosmic_rays(&values, read_noise, electrons_per_count);
-        let dark_counts = f64::from(dark.counts.get(pixel).copied().unwrap_or(0));
-        if values.iter().any(|v| *v >= dark.saturation_counts) {
-            saturated.push(axis.len());
-        }
-        let shot = (mean - dark_counts).max(0.0) / electrons_per_count;
-        axis.push(shift_cm1);
-        signal.push(mean - dark_counts);
-        noise.push(((shot + read_noise * read_noise) / kept as f64 + read_noise * read_noise).sqrt());
-    }
-    let wrong = |e: crate::spectrum::SpectrumError| AnalyzerError::NoSpectrum(e.to_string());
-    Ok(Spectrum::new(Technique::Raman, axis, signal)
-        .and_then(|s| s.with_noise(noise))
-        .map_err(wrong)?
-        .with_saturated(saturated)
-        .with_resolution(settings.resolution_cm1))
-}
-
-/// Mean of the readouts of one pixel, without those that stand more than six standard deviations above the lowest: a
-/// cosmic ray only adds, and hits one readout. Also the number of readouts kept.
-fn mean_without_cosmic_rays(values: &[u32], read_noise: f64, electrons_per_count: f64) -> (f64, usize) {
-    let lowest = f64::from(values.iter().copied().min().unwrap_or(0));
-    let sd = (read_noise * read_noise + lowest / electrons_per_count).sqrt().max(1.0);
-    let kept: Vec<f64> = values.iter().map(|v| f64::from(*v)).filter(|v| *v <= lowest + 6.0 * sd).collect();
-    (kept.iter().sum::<f64>() / kept.len().max(1) as f64, kept.len().max(1))
-}
-
-/// Standard deviation of neighbouring differences, robust: the read and dark noise of one pixel, counts.
-fn scatter(counts: &[u32]) -> f64 {
-    let mut steps: Vec<f64> = counts.windows(2).map(|w| (f64::from(w[1]) - f64::from(w[0])).abs()).collect();
-    if steps.is_empty() {
-        return 1.0;
-    }
-    let middle = steps.len() / 2;
-    (*steps.select_nth_unstable_by(middle, f64::total_cmp).1 / 0.6745 / std::f64::consts::SQRT_2).max(0.3)
 }

@@ -1,20 +1,21 @@
-//! A serial port of the operating system.
+//! Serial ports as transports, and which ones this machine has, by the `serialport` crate. Errors of the operating system are named once, here.
 
-use std::io::{self, Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serialport::{ErrorKind, SerialPort, SerialPortType};
+use serialport::{ClearBuffer, SerialPort, SerialPortType};
 
 use super::{Clock, Transport, TransportError};
 
-/// Shortest wait that is asked of the operating system.
-const MIN_WAIT: Duration = Duration::from_millis(1);
+/// Longest single wait in a call of the operating system.
+const STEP: Duration = Duration::from_millis(50);
 
-/// An open port, held exclusively.
+/// A serial port that this process holds alone.
 pub struct SerialLink {
-    name: String,
     port: Box<dyn SerialPort>,
+    name: String,
     clock: Arc<dyn Clock>,
 }
 
@@ -27,7 +28,7 @@ pub struct PortListing {
     pub usb: Option<UsbDevice>,
 }
 
-/// A USB device behind a port.
+/// The USB device behind a port: the adapter, not the instrument at its far side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsbDevice {
     /// Vendor number.
@@ -41,15 +42,32 @@ pub struct UsbDevice {
 }
 
 impl SerialLink {
-    /// Opens a port with 8 data bits, no parity, one stop bit and no flow control.
-    pub fn open(name: &str, baud: u32, clock: Arc<dyn Clock>) -> Result<Self, TransportError> {
-        let port = serialport::new(name, baud).timeout(MIN_WAIT).open().map_err(|e| from_serialport(name, &e))?;
-        Ok(Self { name: name.to_owned(), port, clock })
+    /// Opens a port, 8N1 without flow control, for this process only; drivers change the line speed where they need to. `clock` is the one on which deadlines are given;
+    /// a port needs real time.
+    pub fn open(path: &str, baud: u32, clock: Arc<dyn Clock>) -> Result<Self, TransportError> {
+        let mut port = serialport::new(path, baud).timeout(STEP).open().map_err(|error| open_error(path, &error))?;
+        // Some adapters power the far side from DTR; pseudo-terminals do not have it.
+        if let Err(error) = port.write_data_terminal_ready(true) {
+            tracing::debug!(path, %error, "DTR cannot be set");
+        }
+        port.clear(ClearBuffer::Input).map_err(|error| io_error(path, &error.into()))?;
+        Ok(Self { port, name: path.to_owned(), clock })
     }
 
-    fn wait_until(&mut self, deadline: Duration) -> Result<(), TransportError> {
-        let left = deadline.saturating_sub(self.clock.now()).max(MIN_WAIT);
-        self.port.set_timeout(left).map_err(|e| from_serialport(&self.name, &e))
+    /// The wait of the next call of the operating system, or `None` after the deadline.
+    fn step(&mut self, deadline: Duration) -> Result<Option<()>, TransportError> {
+        let left = deadline.saturating_sub(self.clock.now());
+        if left.is_zero() {
+            return Ok(None);
+        }
+        // Below a millisecond some systems round to zero and the loop would spin.
+        let wait = left.clamp(Duration::from_millis(1), STEP);
+        self.port.set_timeout(wait).map_err(|error| io_error(&self.name, &error.into()))?;
+        Ok(Some(()))
+    }
+
+    fn timeout(&self) -> TransportError {
+        TransportError::Timeout { port: self.name.clone() }
     }
 }
 
@@ -58,40 +76,58 @@ impl Transport for SerialLink {
         &self.name
     }
 
-    fn write_all(&mut self, bytes: &[u8], deadline: Duration) -> Result<(), TransportError> {
-        self.wait_until(deadline)?;
-        self.port.write_all(bytes).map_err(|e| from_io(&self.name, &e))
+    fn write_all(&mut self, mut bytes: &[u8], deadline: Duration) -> Result<(), TransportError> {
+        while !bytes.is_empty() {
+            self.step(deadline)?.ok_or_else(|| self.timeout())?;
+            match self.port.write(bytes) {
+                Ok(n) => bytes = bytes.get(n..).unwrap_or_default(),
+                Err(error) if is_nothing_yet(error.kind()) => {}
+                Err(error) => return Err(io_error(&self.name, &error)),
+            }
+        }
+        Ok(())
     }
 
     fn read_some(&mut self, buffer: &mut [u8], deadline: Duration) -> Result<usize, TransportError> {
-        self.wait_until(deadline)?;
-        match self.port.read(buffer) {
-            Ok(0) => Err(TransportError::Unplugged { port: self.name.clone() }),
-            Ok(n) => Ok(n),
-            Err(e) => Err(from_io(&self.name, &e)),
+        loop {
+            self.step(deadline)?.ok_or_else(|| self.timeout())?;
+            match self.port.read(buffer) {
+                // A port that is readable and has nothing has lost its other side.
+                Ok(0) => return Err(TransportError::Unplugged { port: self.name.clone() }),
+                Ok(n) => return Ok(n),
+                Err(error) if is_nothing_yet(error.kind()) => {}
+                Err(error) => return Err(io_error(&self.name, &error)),
+            }
         }
     }
 
     fn drain(&mut self, quiet: Duration, deadline: Duration) -> Result<(), TransportError> {
-        let mut buffer = [0_u8; 4096];
+        let mut buffer = [0; 1024];
         loop {
             let now = self.clock.now();
-            match self.read_some(&mut buffer, (now + quiet).min(deadline)) {
-                Ok(_) if self.clock.now() < deadline => {}
-                Ok(_) | Err(TransportError::Timeout { .. }) => return Ok(()),
-                Err(other) => return Err(other),
+            if now >= deadline {
+                return Ok(());
+            }
+            match self.read_some(&mut buffer, deadline.min(now + quiet)) {
+                Ok(_) => {}
+                Err(TransportError::Timeout { .. }) => return Ok(()),
+                Err(error) => return Err(error),
             }
         }
     }
 
     fn set_baud(&mut self, baud: u32) -> Result<(), TransportError> {
-        self.port.set_baud_rate(baud).map_err(|e| from_serialport(&self.name, &e))
+        self.port.set_baud_rate(baud).map_err(|error| io_error(&self.name, &error.into()))
     }
 }
 
-/// The serial ports that the operating system lists.
+/// The serial ports that the operating system lists. Pseudo-terminals are not among them.
 pub fn list_ports() -> Result<Vec<PortListing>, TransportError> {
-    let ports = serialport::available_ports().map_err(|e| from_serialport("the list of ports", &e))?;
+    let failed = |what: String| TransportError::Other { port: "the list of serial ports".to_owned(), what };
+    // The enumeration of the crate panics where /sys is not mounted.
+    let ports = catch_unwind(serialport::available_ports)
+        .map_err(|_| failed("the operating system does not show its devices".to_owned()))?
+        .map_err(|error| failed(error.to_string()))?;
     Ok(ports
         .into_iter()
         .map(|port| PortListing {
@@ -109,27 +145,40 @@ pub fn list_ports() -> Result<Vec<PortListing>, TransportError> {
         .collect())
 }
 
-fn from_io(name: &str, error: &io::Error) -> TransportError {
-    let port = name.to_owned();
-    // EIO, ENXIO, ENODEV: what Linux says when an adapter is pulled out.
-    let pulled = matches!(error.raw_os_error(), Some(5 | 6 | 19));
+const fn is_nothing_yet(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::TimedOut | ErrorKind::Interrupted | ErrorKind::WouldBlock)
+}
+
+/// Names what the operating system says when a port is opened.
+fn open_error(path: &str, error: &serialport::Error) -> TransportError {
+    let port = path.to_owned();
     match error.kind() {
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => TransportError::Timeout { port },
-        io::ErrorKind::BrokenPipe => TransportError::Unplugged { port },
-        _ if pulled => TransportError::Unplugged { port },
-        io::ErrorKind::NotFound => TransportError::NotFound { port },
-        io::ErrorKind::PermissionDenied => TransportError::NoPermission { port },
+        serialport::ErrorKind::Io(ErrorKind::PermissionDenied) => TransportError::NoPermission { port },
+        serialport::ErrorKind::Io(ErrorKind::ResourceBusy) => TransportError::Busy { port },
+        // The crate reports a lock that somebody else holds as "no device"; only its words tell the two apart.
+        serialport::ErrorKind::NoDevice if is_held(&error.description) => TransportError::Busy { port },
+        serialport::ErrorKind::NoDevice | serialport::ErrorKind::Io(ErrorKind::NotFound) => {
+            TransportError::NotFound { port }
+        }
         _ => TransportError::Other { port, what: error.to_string() },
     }
 }
 
-fn from_serialport(name: &str, error: &serialport::Error) -> TransportError {
-    let port = name.to_owned();
-    match error.kind() {
-        ErrorKind::NoDevice if error.description.contains("lock") => TransportError::Busy { port },
-        ErrorKind::NoDevice | ErrorKind::Io(io::ErrorKind::NotFound) => TransportError::NotFound { port },
-        ErrorKind::Io(io::ErrorKind::PermissionDenied) => TransportError::NoPermission { port },
-        ErrorKind::Io(io::ErrorKind::TimedOut) => TransportError::Timeout { port },
-        _ => TransportError::Other { port, what: error.to_string() },
-    }
+/// On Unix the lock fails; on Windows an open port is refused with "access denied".
+fn is_held(words: &str) -> bool {
+    let words = words.to_lowercase();
+    words.contains("exclusive lock") || words.contains("access is denied") || words.contains("busy")
+}
+
+/// Names what the operating system says about an open port. Adapters that were pulled out answer with EIO, ENXIO or
+/// ENODEV where a clean hang-up gives a broken pipe.
+fn io_error(path: &str, error: &std::io::Error) -> TransportError {
+    const EIO_ENXIO_ENODEV: [i32; 3] = [5, 6, 19];
+    let port = path.to_owned();
+    let gone = matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::NotFound | ErrorKind::NotConnected)
+        || (cfg!(unix) && error.raw_os_error().is_some_and(|code| EIO_ENXIO_ENODEV.contains(&code)))
+        || (cfg!(windows) && error.kind() == ErrorKind::PermissionDenied)
+        // `serialport` turns EIO of a closed pseudo-terminal into words.
+        || error.to_string().contains("I/O error");
+    if gone { TransportError::Unplugged { port } } else { TransportError::Other { port, what: error.to_string() } }
 }

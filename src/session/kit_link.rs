@@ -1,11 +1,10 @@
 //! The kit as the session's kit thread uses it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::analyzer::emulator::{Bench, EXCITATION_NM, Gap, memory_kit};
 use crate::analyzer::{
-    Acquisition, AnalyzerError, Clock, ExposureKind, Kit, LaserState, ScanSettings, SerialLink, SystemClock,
+    AcquireStage, Acquisition, AnalyzerError, Clock, Kit, LaserState, ScanSettings, SerialLink, SystemClock,
     VirtualClock,
 };
 use crate::library::Library;
@@ -59,11 +58,7 @@ impl KitLink {
                 let laser = open(laser, MATCHBOX_BAUD)?;
                 let spectrometer = open(spectrometer, OBP_BAUD)?;
                 let kit = Kit::connect(Box::new(spectrometer), Box::new(laser), *excitation_nm, clock);
-                Ok(Self {
-                    kit: kit.map_err(|e| words(&e))?,
-                    settings: ScanSettings { baud: OBP_BAUD, ..settings },
-                    emulated: None,
-                })
+                Ok(Self { kit: kit.map_err(|e| words(&e))?, settings, emulated: None })
             }
         }
     }
@@ -76,7 +71,7 @@ impl KitLink {
             laser_state: report.laser_state,
             // Tenths are what a person reads; finer digits would make every status a new one.
             temperatures_c: report.temperatures_c.iter().map(|t| (t * 10.0).round() / 10.0).collect(),
-            scan_ms: u64::try_from(self.settings.duration().as_millis()).unwrap_or(u64::MAX),
+            scan_ms: u64::try_from(self.kit.expected_duration(&self.settings).as_millis()).unwrap_or(u64::MAX),
         })
     }
 
@@ -88,21 +83,16 @@ impl KitLink {
     }
 
     pub(super) fn acquire(&mut self, shared: &Shared) -> Result<Acquisition, Ended> {
-        shared.progress(Stage::Preparing, 0.0, self.settings.duration());
-        let mut last = Duration::MAX;
         let end = self.kit.acquire(
             &self.settings,
             &|| shared.cancelled(),
             &mut |progress| {
-                // Ten steps a second are enough for an eye.
-                if last.saturating_sub(progress.remaining) >= Duration::from_millis(100) {
-                    last = progress.remaining;
-                    let stage = match progress.kind {
-                        ExposureKind::Dark => Stage::Dark,
-                        ExposureKind::Light => Stage::Light,
-                    };
-                    shared.progress(stage, progress.fraction * ACQUISITION_SHARE, progress.remaining);
-                }
+                let stage = match progress.stage {
+                    AcquireStage::Preparing => Stage::Preparing,
+                    AcquireStage::Dark => Stage::Dark,
+                    AcquireStage::Light => Stage::Light,
+                };
+                shared.progress(stage, progress.fraction * ACQUISITION_SHARE, progress.remaining);
             },
             &mut |state: LaserState| shared.events.push(Event::Laser(state)),
         );

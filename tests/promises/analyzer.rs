@@ -177,5 +177,5 @@ fn a_laser_that_does_not_answer_is_unknown_and_no_scan_starts() {
     let (parts, clock) = bench("sucrose");
     let mute = BadWire { inner: parts.laser.clone(), spoil: Box::new(Vec::clear) };
     let end = Kit::connect(Box::new(parts.spectrometer.clone()), Box::new(mute), EXCITATION_NM, clock);
-    assert_eq!(end.err(), Some(AnalyzerError::LaserUnknown));
+    assert!(matches!(end.err(), Some(AnalyzerError::NoLaser { .. } | AnalyzerError::LaserNotOff { .. })));
 }

@@ -5,5 +5,6 @@ pub mod device_error;
 pub mod kinds;
 
 mod driver;
+mod exchange;
 
-pub use driver::{ObpSpectrometer, Readout};
+pub use driver::ObpSpectrometer;

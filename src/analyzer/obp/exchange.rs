@@ -1,0 +1,300 @@
+//! Requests and their answers over one link: deadlines, the way back into step after trouble, and refusals.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::codec::{Decoder, FrameError, MIN_FRAME_LEN, Message, encode, flags};
+use super::{device_error, kinds};
+use crate::analyzer::spectrometer::{OnWait, SLICE};
+use crate::analyzer::{AnalyzerError, Clock, Transport, TransportError};
+
+/// Time that a device may think, beyond the time on the wire: RS-232 adapters and slow firmware.
+const MARGIN: Duration = Duration::from_millis(500);
+/// Silence after which nothing more of an abandoned answer is expected in the buffers.
+const QUIET: Duration = Duration::from_millis(60);
+/// Usual delay of one short transaction beyond the wire: latency timer of USB adapters.
+const LATENCY: Duration = Duration::from_millis(20);
+/// Bits on the line for one byte (8N1).
+const BITS_PER_BYTE: u64 = 10;
+
+/// One request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask<'a> {
+    /// Message type.
+    pub kind: u32,
+    /// The subject, for sentences.
+    pub what: &'static str,
+    /// Data of the request.
+    pub data: &'a [u8],
+    /// Bytes of data that the answer brings.
+    pub answer_bytes: usize,
+    /// Time that the device works before it answers.
+    pub work: Duration,
+}
+
+impl<'a> Ask<'a> {
+    /// A short question that is answered at once.
+    pub const fn short(kind: u32, what: &'static str, data: &'a [u8]) -> Self {
+        Self { kind, what, data, answer_bytes: 0, work: Duration::ZERO }
+    }
+}
+
+/// How a set ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SetEnd {
+    /// The device said that it is done.
+    Acknowledged,
+    /// No trustworthy answer; only reading back can tell.
+    Unconfirmed,
+}
+
+/// What can go wrong with one attempt.
+enum Trouble {
+    Link(TransportError),
+    Frame(FrameError),
+    /// The answer began and did not end.
+    CutShort,
+    /// A valid frame that answers something else.
+    OutOfStep,
+    Cancelled,
+}
+
+/// An answer that was not waited for and may still come.
+#[derive(Clone, Copy)]
+struct Stale {
+    /// When it would have been overdue.
+    until: Duration,
+    /// The device may be acquiring and was not yet told to stop.
+    acquiring: bool,
+}
+
+/// One link with the state of its conversation.
+pub(super) struct Exchange {
+    link: Box<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    decoder: Decoder,
+    baud: u32,
+    stale: Option<Stale>,
+}
+
+impl Exchange {
+    pub fn new(link: Box<dyn Transport>, clock: Arc<dyn Clock>, baud: u32) -> Self {
+        Self { link, clock, decoder: Decoder::new(), baud, stale: None }
+    }
+
+    pub fn port(&self) -> String {
+        self.link.name().to_owned()
+    }
+
+    /// Changes the speed of our side and forgets what came at the old one.
+    pub fn set_baud(&mut self, baud: u32) -> Result<(), TransportError> {
+        self.link.set_baud(baud)?;
+        self.baud = baud;
+        let now = self.clock.now();
+        self.link.drain(LATENCY, now + QUIET)?;
+        self.decoder.clear();
+        self.stale = None;
+        Ok(())
+    }
+
+    /// Waits, asking `on_wait` on the way.
+    pub fn pause(&self, duration: Duration, on_wait: &mut OnWait<'_>) -> Result<(), AnalyzerError> {
+        let end = self.clock.now() + duration;
+        loop {
+            let left = end.saturating_sub(self.clock.now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            if on_wait().is_break() {
+                return Err(AnalyzerError::Cancelled);
+            }
+            self.clock.sleep(left.min(SLICE));
+        }
+    }
+
+    /// Usual duration of a transaction.
+    pub fn expected(&self, ask: &Ask<'_>) -> Duration {
+        ask.work + self.wire_time(ask) + LATENCY
+    }
+
+    /// One attempt without repeat, for finding out who is there.
+    pub fn probe(&mut self, ask: &Ask<'_>, on_wait: &mut OnWait<'_>) -> Result<Message, AnalyzerError> {
+        let reply = self.once(&Message::query(ask.kind, ask.data), ask, on_wait);
+        self.checked(ask, reply)
+    }
+
+    /// Asks; after damaged bytes once more. A silent device is not asked twice.
+    pub fn query(&mut self, ask: &Ask<'_>, on_wait: &mut OnWait<'_>) -> Result<Message, AnalyzerError> {
+        self.settle(on_wait)?;
+        let request = Message::query(ask.kind, ask.data);
+        let first = self.once(&request, ask, on_wait);
+        let damaged_on_the_way = |reply: &Message| {
+            reply.has(flags::NACK) && matches!(reply.error, device_error::BAD_CHECKSUM | device_error::BAD_END)
+        };
+        let reply = match first {
+            Err(Trouble::Frame(_) | Trouble::CutShort | Trouble::OutOfStep) => {
+                self.settle(on_wait)?;
+                self.once(&request, ask, on_wait)
+            }
+            Ok(reply) if damaged_on_the_way(&reply) => self.once(&request, ask, on_wait),
+            other => other,
+        };
+        self.checked(ask, reply)
+    }
+
+    /// Like [`Self::query`], with `None` when the device does not know the message or has no such information.
+    pub fn query_optional(
+        &mut self,
+        ask: &Ask<'_>,
+        on_wait: &mut OnWait<'_>,
+    ) -> Result<Option<Message>, AnalyzerError> {
+        absent_as_none(self.query(ask, on_wait))
+    }
+
+    /// Sets with an ACK. Never repeated: without a trustworthy answer the caller reads back.
+    pub fn set(&mut self, ask: &Ask<'_>, on_wait: &mut OnWait<'_>) -> Result<SetEnd, AnalyzerError> {
+        self.settle(on_wait)?;
+        match self.once(&Message::set(ask.kind, ask.data), ask, on_wait) {
+            Err(
+                Trouble::Frame(_)
+                | Trouble::CutShort
+                | Trouble::OutOfStep
+                | Trouble::Link(TransportError::Timeout { .. }),
+            ) => Ok(SetEnd::Unconfirmed),
+            reply => {
+                let reply = self.checked(ask, reply)?;
+                Ok(if reply.has(flags::ACK) { SetEnd::Acknowledged } else { SetEnd::Unconfirmed })
+            }
+        }
+    }
+
+    /// Like [`Self::set`], with `None` when the device does not know the message.
+    pub fn set_optional(&mut self, ask: &Ask<'_>, on_wait: &mut OnWait<'_>) -> Result<Option<SetEnd>, AnalyzerError> {
+        absent_as_none(self.set(ask, on_wait))
+    }
+
+    /// Tells the device to stop acquiring and returns without waiting for its answer.
+    pub fn abort(&mut self) {
+        let now = self.clock.now();
+        if self.link.write_all(&encode(&Message::set(kinds::ABORT, &[])), now + SLICE).is_ok() {
+            let until = self.stale.map_or(now, |stale| stale.until).max(now + MARGIN);
+            self.stale = Some(Stale { until, acquiring: false });
+        }
+    }
+
+    /// Brings both sides into step after an abandoned answer: abort where needed, silence, then one question whose
+    /// answer can only come after everything older.
+    fn settle(&mut self, on_wait: &mut OnWait<'_>) -> Result<(), AnalyzerError> {
+        let Some(stale) = self.stale else { return Ok(()) };
+        if stale.acquiring {
+            self.abort();
+        }
+        let now = self.clock.now();
+        self.link.drain(QUIET, now + MARGIN)?;
+        self.decoder.clear();
+        let ask = Ask::short(kinds::SERIAL_NUMBER, "the serial number", &[]);
+        let sent = self.send(&Message::query(ask.kind, ask.data));
+        let deadline = self.deadline(&ask) + stale.until.saturating_sub(self.clock.now());
+        let mut end = sent.map_err(Trouble::Link);
+        while end.is_ok() {
+            match self.receive(deadline, on_wait) {
+                Ok(message) if message.kind == ask.kind => {
+                    self.stale = None;
+                    return Ok(());
+                }
+                Ok(_) | Err(Trouble::Frame(_)) => {}
+                Err(trouble) => end = Err(trouble),
+            }
+        }
+        end.map_err(|trouble| self.explain(&ask, trouble))
+    }
+
+    fn once(&mut self, request: &Message, ask: &Ask<'_>, on_wait: &mut OnWait<'_>) -> Result<Message, Trouble> {
+        let deadline = self.deadline(ask);
+        let reply = self.send(request).map_err(Trouble::Link).and_then(|()| self.receive(deadline, on_wait));
+        let reply = reply.and_then(|reply| if reply.kind == ask.kind { Ok(reply) } else { Err(Trouble::OutOfStep) });
+        if reply.is_err() {
+            self.stale = Some(Stale { until: deadline, acquiring: !ask.work.is_zero() });
+        }
+        reply
+    }
+
+    fn send(&mut self, message: &Message) -> Result<(), TransportError> {
+        let bytes = encode(message);
+        let deadline = self.clock.now() + self.line_time(bytes.len()) + MARGIN;
+        self.link.write_all(&bytes, deadline)
+    }
+
+    /// The next frame, whatever it answers.
+    fn receive(&mut self, deadline: Duration, on_wait: &mut OnWait<'_>) -> Result<Message, Trouble> {
+        let mut buffer = [0; 1024];
+        loop {
+            if let Some(frame) = self.decoder.next() {
+                return frame.map_err(Trouble::Frame);
+            }
+            if on_wait().is_break() {
+                return Err(Trouble::Cancelled);
+            }
+            let now = self.clock.now();
+            if now >= deadline {
+                return Err(if self.decoder.pending() > 0 {
+                    Trouble::CutShort
+                } else {
+                    Trouble::Link(TransportError::Timeout { port: self.port() })
+                });
+            }
+            match self.link.read_some(&mut buffer, deadline.min(now + SLICE)) {
+                Ok(n) => self.decoder.push(buffer.get(..n).unwrap_or_default()),
+                Err(TransportError::Timeout { .. }) => {}
+                Err(error) => return Err(Trouble::Link(error)),
+            }
+        }
+    }
+
+    /// Turns the end of an attempt into an answer without refusal.
+    fn checked(&self, ask: &Ask<'_>, reply: Result<Message, Trouble>) -> Result<Message, AnalyzerError> {
+        let reply = reply.map_err(|trouble| self.explain(ask, trouble))?;
+        if reply.has(flags::NACK) || reply.has(flags::EXCEPTION) || reply.error != device_error::OK {
+            return Err(AnalyzerError::Refused {
+                port: self.port(),
+                what: ask.what,
+                number: reply.error,
+                why: device_error::meaning(reply.error),
+            });
+        }
+        Ok(reply)
+    }
+
+    fn explain(&self, ask: &Ask<'_>, trouble: Trouble) -> AnalyzerError {
+        let why = match trouble {
+            Trouble::Link(error) => return error.into(),
+            Trouble::Cancelled => return AnalyzerError::Cancelled,
+            Trouble::Frame(error) => error.to_string(),
+            Trouble::CutShort => "the answer broke off".to_owned(),
+            Trouble::OutOfStep => "an answer to another question came".to_owned(),
+        };
+        AnalyzerError::Damaged { port: self.port(), what: ask.what, why }
+    }
+
+    fn deadline(&self, ask: &Ask<'_>) -> Duration {
+        self.clock.now() + ask.work + self.wire_time(ask) + MARGIN
+    }
+
+    fn wire_time(&self, ask: &Ask<'_>) -> Duration {
+        self.line_time(2 * MIN_FRAME_LEN + ask.data.len() + ask.answer_bytes)
+    }
+
+    fn line_time(&self, bytes: usize) -> Duration {
+        Duration::from_micros(bytes as u64 * BITS_PER_BYTE * 1_000_000 / u64::from(self.baud.max(1)))
+    }
+}
+
+fn absent_as_none<T>(result: Result<T, AnalyzerError>) -> Result<Option<T>, AnalyzerError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(AnalyzerError::Refused { number: device_error::UNKNOWN_TYPE | device_error::NO_INFORMATION, .. }) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
