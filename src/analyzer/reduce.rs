@@ -189,21 +189,22 @@ fn without_cosmic_rays(column: &[f64], noise: &NoiseModel) -> Vec<f64> {
 }
 
 /// Replaces cosmic rays in the dark. There is one dark exposure, so a hit is known by its shape: far above its
-/// neighbours in the dark, and a hole in the difference. A hot pixel is no hole, because the light has it too.
+/// neighbours in the dark, and a hole in the difference. A hot pixel is no hole, because the light has it too. A weak
+/// hit under the tip of a narrow, strong band makes no hole either and stays: it lowers that band a little.
 fn mend_dark(dark: &mut [f64], light: &[f64], noise_sd: &[f64], dark_sd: impl Fn(f64) -> f64) {
     let difference: Vec<f64> = light.iter().zip(dark.iter()).map(|(light, dark)| light - dark).collect();
     let original = dark.to_vec();
     for (p, value) in dark.iter_mut().enumerate() {
-        let around = |values: &[f64]| {
-            let from = p.saturating_sub(NEIGHBOURS);
-            let near = values.iter().enumerate().skip(from).take_while(|(i, _)| *i <= p + NEIGHBOURS);
-            median(near.filter(|(i, _)| i.abs_diff(p) > NEAREST).map(|(_, v)| *v).collect())
-        };
-        let level = around(&original);
-        let stands_out = *value > level + COSMIC_SIGMAS * dark_sd(level);
-        let hole =
-            difference.get(p).zip(noise_sd.get(p)).is_some_and(|(d, sd)| *d < around(&difference) - COSMIC_SIGMAS * sd);
-        if stands_out && hole {
+        let near = original.iter().enumerate().skip(p.saturating_sub(NEIGHBOURS)).take_while(|(i, _)| *i <= p + NEIGHBOURS);
+        let level = median(near.filter(|(i, _)| i.abs_diff(p) > NEAREST).map(|(_, v)| *v).collect());
+        if *value <= level + COSMIC_SIGMAS * dark_sd(level) {
+            continue;
+        }
+        // The pixels just outside the hit; at the edge of the detector there is only one.
+        let outside = [p.checked_sub(NEAREST + 1), p.checked_add(NEAREST + 1)];
+        let outside: Vec<f64> = outside.into_iter().flatten().filter_map(|i| difference.get(i)).copied().collect();
+        let hole = difference.get(p).zip(noise_sd.get(p)).is_some_and(|(d, sd)| *d < mean(&outside) - COSMIC_SIGMAS * sd);
+        if hole {
             *value = level;
         }
     }
