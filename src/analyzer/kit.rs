@@ -32,9 +32,9 @@ pub struct ScanSettings {
 }
 
 impl Default for ScanSettings {
-    /// Five readouts of a second: about six seconds with transfers and the laser's warm-up.
+    /// Four and a half seconds of readouts: about six with transfers and the laser's warm-up and read-backs.
     fn default() -> Self {
-        Self { integration_us: 1_000_000, dark_averages: 2, light_averages: 1, light_exposures: 3, resolution_cm1: 9.0 }
+        Self { integration_us: 900_000, dark_averages: 2, light_averages: 1, light_exposures: 3, resolution_cm1: 9.0 }
     }
 }
 
@@ -154,27 +154,37 @@ impl Kit {
         })
     }
 
+    /// Refuses what this kit cannot do before anything is sent.
     fn check(&self, settings: &ScanSettings) -> Result<(), AnalyzerError> {
-        if (1..=LIGHT_EXPOSURES_MAX).contains(&settings.light_exposures) {
-            return Ok(());
+        let limits = self.spectrometer.limits();
+        let averages = (1, u64::from(limits.averages_max));
+        let cases: [(&'static str, u64, (u64, u64)); 4] = [
+            (
+                "an integration time in microseconds",
+                settings.integration_us.into(),
+                (limits.integration_us_min.into(), limits.integration_us_max.into()),
+            ),
+            ("a number of averaged dark readouts", settings.dark_averages.into(), averages),
+            ("a number of averaged light readouts", settings.light_averages.into(), averages),
+            ("a number of light exposures", settings.light_exposures.into(), (1, LIGHT_EXPOSURES_MAX.into())),
+        ];
+        for (what, wanted, (least, most)) in cases {
+            if !(least..=most).contains(&wanted) {
+                let port = self.spectrometer().port.clone();
+                return Err(AnalyzerError::OutOfLimits { port, what, wanted, least, most });
+            }
         }
-        Err(AnalyzerError::OutOfLimits {
-            port: self.spectrometer().port.clone(),
-            what: "a number of light exposures",
-            wanted: settings.light_exposures.into(),
-            least: 1,
-            most: LIGHT_EXPOSURES_MAX.into(),
-        })
+        Ok(())
     }
 
     fn plan(&self, settings: &ScanSettings) -> Plan {
         let transaction = self.laser.expected_transaction();
         let acquire = |averages| self.spectrometer.expected_acquire(settings.integration_us, averages);
         Plan {
-            preparing: 2 * transaction + self.spectrometer.expected_prepare(),
+            preparing: transaction + self.spectrometer.expected_prepare(),
             dark: 2 * transaction + acquire(settings.dark_averages),
             light: self.warm_up
-                + u32::from(settings.light_exposures) * (2 * transaction + acquire(settings.light_averages))
+                + u32::from(settings.light_exposures) * (transaction + acquire(settings.light_averages))
                 + 2 * transaction,
         }
     }

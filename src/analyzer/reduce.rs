@@ -195,7 +195,8 @@ fn mend_dark(dark: &mut [f64], light: &[f64], noise_sd: &[f64], dark_sd: impl Fn
     let difference: Vec<f64> = light.iter().zip(dark.iter()).map(|(light, dark)| light - dark).collect();
     let original = dark.to_vec();
     for (p, value) in dark.iter_mut().enumerate() {
-        let near = original.iter().enumerate().skip(p.saturating_sub(NEIGHBOURS)).take_while(|(i, _)| *i <= p + NEIGHBOURS);
+        let near =
+            original.iter().enumerate().skip(p.saturating_sub(NEIGHBOURS)).take_while(|(i, _)| *i <= p + NEIGHBOURS);
         let level = median(near.filter(|(i, _)| i.abs_diff(p) > NEAREST).map(|(_, v)| *v).collect());
         if *value <= level + COSMIC_SIGMAS * dark_sd(level) {
             continue;
@@ -203,7 +204,8 @@ fn mend_dark(dark: &mut [f64], light: &[f64], noise_sd: &[f64], dark_sd: impl Fn
         // The pixels just outside the hit; at the edge of the detector there is only one.
         let outside = [p.checked_sub(NEAREST + 1), p.checked_add(NEAREST + 1)];
         let outside: Vec<f64> = outside.into_iter().flatten().filter_map(|i| difference.get(i)).copied().collect();
-        let hole = difference.get(p).zip(noise_sd.get(p)).is_some_and(|(d, sd)| *d < mean(&outside) - COSMIC_SIGMAS * sd);
+        let hole =
+            difference.get(p).zip(noise_sd.get(p)).is_some_and(|(d, sd)| *d < mean(&outside) - COSMIC_SIGMAS * sd);
         if hole {
             *value = level;
         }

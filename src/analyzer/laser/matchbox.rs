@@ -97,7 +97,7 @@ impl Laser for MatchBoxLaser {
     }
 
     fn expected_transaction(&self) -> Duration {
-        2 * IDLE
+        self.line.took
     }
 }
 
@@ -126,6 +126,8 @@ struct Line {
     received: Vec<u8>,
     /// A reply was not waited for and may still come.
     stale: bool,
+    /// Time of the last command with its reply, the silence before it included.
+    took: Duration,
 }
 
 impl Line {
@@ -133,7 +135,7 @@ impl Line {
         link.set_baud(BAUD)?;
         // Whatever was sent before us may still be half a command.
         let free_at = clock.now() + IDLE;
-        Ok(Self { link, clock, free_at, received: Vec::new(), stale: false })
+        Ok(Self { link, clock, free_at, received: Vec::new(), stale: false, took: 2 * IDLE })
     }
 
     fn port(&self) -> String {
@@ -148,7 +150,8 @@ impl Line {
             self.link.drain(QUIET, self.clock.now() + REPLY).map_err(Trouble::Link)?;
             self.stale = false;
         }
-        self.clock.sleep(self.free_at.saturating_sub(self.clock.now()));
+        let began = self.clock.now();
+        self.clock.sleep(self.free_at.saturating_sub(began));
         self.received.clear();
         let sent = self.clock.now();
         let on_the_wire = BYTE * command.len() as u32;
@@ -161,6 +164,7 @@ impl Line {
                 Ok(line) if fits(&line) => {
                     // A verdict comes after every older reply.
                     self.stale &= !is_verdict(&line);
+                    self.took = self.clock.now().saturating_sub(began);
                     return Ok(line);
                 }
                 Ok(_) => {}

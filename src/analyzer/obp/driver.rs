@@ -126,31 +126,6 @@ impl ObpSpectrometer {
         })
     }
 
-    fn check_limits(&self, integration_us: u32, averages: u16) -> Result<(), AnalyzerError> {
-        let limits = &self.limits;
-        let cases: [(&'static str, u32, u32, u32); 2] = [
-            (
-                "an integration time in microseconds",
-                integration_us,
-                limits.integration_us_min,
-                limits.integration_us_max,
-            ),
-            ("a number of averaged readouts", averages.into(), 1, limits.averages_max.into()),
-        ];
-        for (what, wanted, least, most) in cases {
-            if !(least..=most).contains(&wanted) {
-                return Err(AnalyzerError::OutOfLimits {
-                    port: self.exchange.port(),
-                    what,
-                    wanted: wanted.into(),
-                    least: least.into(),
-                    most: most.into(),
-                });
-            }
-        }
-        Ok(())
-    }
-
     fn counts(&self, data: &[u8]) -> Result<Vec<u32>, AnalyzerError> {
         let implausible =
             |why: String| AnalyzerError::Implausible { port: self.exchange.port(), what: "a spectrum", why };
@@ -215,7 +190,6 @@ impl Spectrometer for ObpSpectrometer {
     }
 
     fn prepare(&mut self, integration_us: u32, averages: u16, on_wait: &mut OnWait<'_>) -> Result<(), AnalyzerError> {
-        self.check_limits(integration_us, averages)?;
         let found = serial_number(&mut self.exchange, on_wait)?;
         if found != self.identity.serial {
             return Err(AnalyzerError::OtherDevice {

@@ -12,7 +12,8 @@ use crate::analyzer::{AnalyzerError, Clock, Transport, TransportError};
 const MARGIN: Duration = Duration::from_millis(500);
 /// Silence after which nothing more of an abandoned answer is expected in the buffers.
 const QUIET: Duration = Duration::from_millis(60);
-/// Usual delay of one short transaction beyond the wire: latency timer of USB adapters.
+/// Delay of one short transaction beyond the wire that is expected before it was measured: the latency timer of USB
+/// adapters.
 const LATENCY: Duration = Duration::from_millis(20);
 /// Bits on the line for one byte (8N1).
 const BITS_PER_BYTE: u64 = 10;
@@ -75,11 +76,13 @@ pub(super) struct Exchange {
     decoder: Decoder,
     baud: u32,
     stale: Option<Stale>,
+    /// Delay of the last short transaction beyond the wire.
+    latency: Duration,
 }
 
 impl Exchange {
     pub fn new(link: Box<dyn Transport>, clock: Arc<dyn Clock>, baud: u32) -> Self {
-        Self { link, clock, decoder: Decoder::new(), baud, stale: None }
+        Self { link, clock, decoder: Decoder::new(), baud, stale: None, latency: LATENCY }
     }
 
     pub fn port(&self) -> String {
@@ -114,7 +117,7 @@ impl Exchange {
 
     /// Usual duration of a transaction.
     pub fn expected(&self, ask: &Ask<'_>) -> Duration {
-        ask.work + self.wire_time(ask) + LATENCY
+        ask.work + self.wire_time(ask) + self.latency
     }
 
     /// One attempt without repeat, for finding out who is there.
@@ -211,8 +214,13 @@ impl Exchange {
 
     fn once(&mut self, request: &Message, ask: &Ask<'_>, on_wait: &mut OnWait<'_>) -> Result<Message, Trouble> {
         let deadline = self.deadline(ask);
+        let began = self.clock.now();
         let reply = self.send(request).map_err(Trouble::Link).and_then(|()| self.receive(deadline, on_wait));
         let reply = reply.and_then(|reply| if reply.kind == ask.kind { Ok(reply) } else { Err(Trouble::OutOfStep) });
+        if reply.is_ok() && ask.work.is_zero() {
+            let took = self.clock.now().saturating_sub(began);
+            self.latency = took.saturating_sub(self.wire_time(ask));
+        }
         if reply.is_err() {
             self.stale = Some(Stale { until: deadline, acquiring: !ask.work.is_zero() });
         }
