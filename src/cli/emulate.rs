@@ -29,11 +29,12 @@ pub struct EmulateArgs {
     /// Let the sample be exactly its reference, which no real sample is
     #[arg(long)]
     no_gap: bool,
-    /// Write every command that the devices receive, with its time in seconds, to this file
+    /// Append every command that the devices receive, with seconds since the start, to this file
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
 }
 
+/// Devices; those that the help does not list are refused by name until they are built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Kind {
     /// Ocean STS spectrometer, Ocean Binary Protocol
@@ -42,6 +43,24 @@ enum Kind {
     Matchbox,
     /// Both, on one sample
     Kit,
+    #[value(hide = true)]
+    ObpQepro,
+    #[value(hide = true)]
+    ObpVentana,
+    #[value(hide = true)]
+    Wasatch,
+    #[value(hide = true)]
+    Nirscan,
+    #[value(hide = true)]
+    OceanLetter,
+    #[value(hide = true)]
+    Obis,
+    #[value(hide = true)]
+    Cobolt,
+    #[value(hide = true)]
+    Ondax,
+    #[value(hide = true)]
+    Gps,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -73,6 +92,10 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
     /// Line speed of an STS as delivered.
     const STS_BAUD: u32 = 9_600;
 
+    if !matches!(args.kind, Kind::ObpSts | Kind::Matchbox | Kind::Kit) {
+        let name = args.kind.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
+        anyhow::bail!("the emulator of '{name}' is not built yet; use obp-sts, matchbox or kit");
+    }
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("the program cannot listen for signals")?;
@@ -81,7 +104,11 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
     let log = match &args.log {
         None => Log::default(),
         Some(path) => Log::to_file(
-            std::fs::File::create(path).with_context(|| format!("the log {} cannot be written", path.display()))?,
+            std::fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path)
+                .with_context(|| format!("the log {} cannot be written", path.display()))?,
         ),
     };
     let checksum = match args.reply_checksum {
@@ -92,22 +119,19 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
     let bench = Bench::new(args.seed, if args.no_gap { Gap::NONE } else { Gap::MEASURED }, sample);
     let opened = "no pseudo-terminal could be opened";
     let spectrometer = match args.kind {
-        Kind::Matchbox => None,
         Kind::ObpSts | Kind::Kit => {
             let device = ObpSts::new(bench.clone(), args.seed, checksum, STS_BAUD, log.clone());
             Some(PtyHost::start("emulated-sts", device, Arc::clone(&clock)).context(opened)?)
         }
+        _ => None,
     };
-    let laser = match args.kind {
+    let laser = if args.kind == Kind::ObpSts {
         // A spectrometer alone looks at a sample that is always lit.
-        Kind::ObpSts => {
-            bench.laser_on(Duration::ZERO);
-            None
-        }
-        Kind::Matchbox | Kind::Kit => {
-            let device = MatchBox::new(bench, args.seed, log);
-            Some(PtyHost::start("emulated-laser", device, clock).context(opened)?)
-        }
+        bench.laser_on(Duration::ZERO);
+        None
+    } else {
+        let device = MatchBox::new(bench, args.seed, log);
+        Some(PtyHost::start("emulated-laser", device, clock).context(opened)?)
     };
     let path = |host: &Option<PtyHost>| host.as_ref().map(|h| h.path().to_owned());
     let (spectrometer_path, laser_path) = (path(&spectrometer), path(&laser));

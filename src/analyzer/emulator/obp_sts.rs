@@ -45,6 +45,9 @@ struct Acquiring {
     request: Message,
     start: Duration,
     end: Duration,
+    /// Settings at the request: later ones hold for the next exposure.
+    averages: u16,
+    boxcar: u8,
 }
 
 impl ObpSts {
@@ -75,7 +78,10 @@ impl ObpSts {
 
     fn handle(&mut self, request: &Message, now: Duration) {
         self.log.write(now, &format!("obp {:06x} {}", request.kind, hex(&request.data)));
-        let outcome = self.act(request, now);
+        let outcome = self.act(request, now).and_then(|answer| {
+            let wrong = answer.is_some() && !takes_index(request.kind) && !request.data.is_empty();
+            if wrong { Err(device_error::LENGTH_MISMATCH) } else { Ok(answer) }
+        });
         // A set without a wish for an ACK gets no answer at all, not even a refusal.
         let quiet = is_set(request.kind) && !request.has(flags::ACK_REQUESTED);
         match outcome {
@@ -87,6 +93,21 @@ impl ObpSts {
         if request.kind == kinds::SET_BAUD && outcome_is_ok(request, self.baud) {
             self.line.set_baud(self.baud);
         }
+    }
+
+    /// A frame that cannot be read is answered with the number that says why, as far as its header can be trusted.
+    fn refuse_frame(&mut self, broken: &FrameError, now: Duration) {
+        self.log.write(now, &format!("obp {broken}"));
+        let (kind, regarding, error) = match *broken {
+            FrameError::Version { kind, regarding, .. } => (kind, regarding, device_error::UNSUPPORTED_PROTOCOL),
+            FrameError::Lengths { kind, regarding } => (kind, regarding, device_error::LENGTH_MISMATCH),
+            FrameError::TooLong { kind, regarding, .. } => (kind, regarding, device_error::TOO_LARGE),
+            FrameError::ChecksumType { kind, regarding, .. } => (kind, regarding, device_error::UNKNOWN_CHECKSUM),
+            FrameError::Footer { kind, regarding } => (kind, regarding, device_error::BAD_END),
+            FrameError::Checksum { kind, regarding } => (kind, regarding, device_error::BAD_CHECKSUM),
+        };
+        let request = Message { regarding, ..Message::query(kind, &[]) };
+        self.answer(Message::nack(&request, error), now);
     }
 
     /// Data of the answer, nothing for a set or an answer that comes later, or an error number.
@@ -178,17 +199,24 @@ impl ObpSts {
                     .ok_or(device_error::DATA_INVALID)
             }
             kinds::TEMPERATURES => Ok(Some(Self::temperatures(now).iter().flat_map(|t| t.to_le_bytes()).collect())),
-            kinds::CORRECTED_SPECTRUM | kinds::RAW_SPECTRUM => {
-                if self.acquiring.is_some() {
-                    return Err(device_error::NOT_READY);
-                }
-                let integration_us = self.integration_us.ok_or(device_error::NOT_READY)?;
-                let time = Duration::from_micros(u64::from(integration_us)) * u32::from(self.averages);
-                self.acquiring = Some(Acquiring { request: request.clone(), start: now, end: now + time });
-                Ok(None)
-            }
+            kinds::CORRECTED_SPECTRUM | kinds::RAW_SPECTRUM => self.begin(request, now).map(|()| None),
             _ => Err(device_error::UNKNOWN_TYPE),
         }
+    }
+
+    /// Starts an exposure with the present settings; its spectrum is sent when it is over.
+    fn begin(&mut self, request: &Message, now: Duration) -> Result<(), u16> {
+        if !request.data.is_empty() {
+            return Err(device_error::LENGTH_MISMATCH);
+        }
+        if self.acquiring.is_some() {
+            return Err(device_error::NOT_READY);
+        }
+        let integration_us = self.integration_us.ok_or(device_error::NOT_READY)?;
+        let (averages, boxcar) = (self.averages, self.boxcar);
+        let end = now + Duration::from_micros(u64::from(integration_us)) * u32::from(averages);
+        self.acquiring = Some(Acquiring { request: request.clone(), start: now, end, averages, boxcar });
+        Ok(())
     }
 
     /// Detector, reserved, board: slowly warming up.
@@ -199,8 +227,8 @@ impl ObpSts {
 
     fn finish(&mut self, now: Duration) {
         if let Some(done) = self.acquiring.take_if(|a| a.end <= now) {
-            let counts = self.bench.read_out(done.start, done.end, self.averages);
-            let smoothed = boxcar(&counts, usize::from(self.boxcar));
+            let counts = self.bench.read_out(done.start, done.end, done.averages);
+            let smoothed = boxcar(&counts, usize::from(done.boxcar));
             let data = smoothed.iter().flat_map(|c| (*c as u16).to_le_bytes()).collect();
             self.answer(Message::reply(&done.request, data), done.end);
         }
@@ -214,8 +242,7 @@ impl Device for ObpSts {
         while let Some(frame) = self.decoder.next() {
             match frame {
                 Ok(request) => self.handle(&request, now),
-                Err(FrameError::Checksum { .. }) => self.log.write(now, "obp frame with a wrong checksum"),
-                Err(_) => self.log.write(now, "obp bytes that are no frame"),
+                Err(broken) => self.refuse_frame(&broken, now),
             }
         }
     }
@@ -245,6 +272,17 @@ const fn is_set(kind: u32) -> bool {
             | kinds::SET_BOXCAR
             | kinds::SET_TRIGGER_MODE
             | kinds::SET_LAMP_ENABLE
+    )
+}
+
+/// Questions that carry the index of what they ask for.
+const fn takes_index(kind: u32) -> bool {
+    matches!(
+        kind,
+        kinds::WAVELENGTH_COEFFICIENT
+            | kinds::NONLINEARITY_COEFFICIENT
+            | kinds::STRAY_LIGHT_COEFFICIENT
+            | kinds::TEMPERATURE
     )
 }
 

@@ -1,5 +1,6 @@
 //! An emulated device on a new pseudo-terminal, where any program can open it as a serial port.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
@@ -9,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{OpenptyResult, openpty};
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
@@ -20,6 +22,8 @@ use super::Device;
 
 /// Longest time between two looks at the stop flag and the device's clock.
 const SLICE_MS: u16 = 10;
+/// Bytes that wait for a host that does not read; more are lost, as on a real cable.
+const MAX_UNREAD: usize = 16 * 1024;
 
 /// A device that runs on its own thread behind a pseudo-terminal until it is dropped.
 #[derive(Debug)]
@@ -37,6 +41,9 @@ impl PtyHost {
         let mut settings = tcgetattr(slave.as_fd())?;
         cfmakeraw(&mut settings);
         tcsetattr(slave.as_fd(), SetArg::TCSANOW, &settings)?;
+        // A host that stops reading must not stop the device, nor keep it from ending.
+        let flags = OFlag::from_bits_truncate(fcntl(&master, FcntlArg::F_GETFL)?);
+        fcntl(&master, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
         let path = ttyname(slave.as_fd())?.to_string_lossy().into_owned();
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
@@ -66,10 +73,18 @@ impl Drop for PtyHost {
 
 fn serve(mut master: &File, mut device: impl Device, clock: &dyn Clock, stop: &AtomicBool) {
     let mut buffer = [0_u8; 4096];
+    let mut unread: VecDeque<u8> = VecDeque::new();
     while !stop.load(Ordering::SeqCst) {
         let out = device.transmit_at_most(clock.now(), 512);
-        if !out.is_empty() && master.write_all(&out).is_err() {
-            return;
+        if unread.len() + out.len() <= MAX_UNREAD {
+            unread.extend(out);
+        }
+        if !unread.is_empty() {
+            match master.write(unread.make_contiguous()) {
+                Ok(written) => drop(unread.drain(..written)),
+                Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                Err(_) => return,
+            }
         }
         let due =
             device.next_due().map_or(Duration::from_millis(u64::from(SLICE_MS)), |d| d.saturating_sub(clock.now()));
@@ -83,7 +98,7 @@ fn serve(mut master: &File, mut device: impl Device, clock: &dyn Clock, stop: &A
         match master.read(&mut buffer) {
             Ok(0) => return,
             Ok(n) => device.receive(buffer.get(..n).unwrap_or_default(), clock.now()),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
             // EIO: no host has the port open; wait for the next.
             Err(e) if e.raw_os_error() == Some(5) => clock.sleep(Duration::from_millis(u64::from(SLICE_MS))),
             Err(_) => return,
