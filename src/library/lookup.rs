@@ -55,19 +55,6 @@ impl Library {
         self.sources.iter().find(|s| s.key == key)
     }
 
-    /// The same library with every reference of the substance `key` removed, for leave-one-out evaluation. The
-    /// substance stays, as *not searchable*, so that indices and names keep their meaning; the identity says what is
-    /// missing.
-    #[must_use]
-    pub fn without_substance(&self, key: &str) -> Self {
-        let mut library = self.clone();
-        if let Some(index) = self.substances.iter().position(|s| s.key == key) {
-            library.references.retain(|r| r.substance != index);
-            library.identity.version = format!("{} without {key}", self.identity.version);
-        }
-        library
-    }
-
     /// What of the watch list can be searched for with `technique`.
     pub fn coverage(&self, technique: Technique) -> Coverage {
         let mut coverage = Coverage::default();

@@ -306,19 +306,6 @@ fn coverage_counts_every_listed_substance_once() {
 }
 
 #[test]
-fn leaving_a_substance_out_takes_its_references_and_nothing_else() {
-    let library = bundled();
-    let without = library.without_substance("acetone");
-    let index = library.find_index("acetone").expect("acetone is there");
-    assert_eq!(without.substances, library.substances);
-    assert_eq!(without.references_of(index).count(), 0);
-    let removed = library.references_of(index).count();
-    assert!(removed > 0);
-    assert_eq!(without.references.len() + removed, library.references.len());
-    assert_ne!(without.identity, library.identity);
-}
-
-#[test]
 fn an_instrument_sees_a_measured_reference_no_sharper_than_it_was_measured() {
     let library = bundled();
     let index = library.find_index("acetone").expect("acetone is there");
