@@ -22,5 +22,5 @@ pub use kit::{Kit, KitReport, ScanSettings};
 pub use progress::{AcquireProgress, AcquireStage};
 pub use reduce::{Optics, raman_shift_axis_cm1, reduce};
 pub use serial::{PortListing, SerialLink, UsbDevice, list_ports};
-pub use spectrometer::{Limits, OnWait, SLICE, Spectrometer};
+pub use spectrometer::{CoolerState, DetectorFacts, Limits, OnWait, SLICE, Spectrometer};
 pub use transport::{Transport, TransportError};

@@ -2,6 +2,7 @@
 //! ([`MemoryLink`]) or on a pseudo-terminal.
 
 mod bench;
+mod faults;
 mod line;
 mod log;
 mod matchbox;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use crate::spectrum::Band;
 
 pub use bench::Bench;
+pub use faults::{Fault, Faults, UnknownFault};
 pub use log::Log;
 pub use matchbox::MatchBox;
 pub use memory_link::MemoryLink;
