@@ -83,7 +83,7 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
     use super::output;
-    use crate::analyzer::emulator::{Bench, Gap, Log, MatchBox, ObpSts, PtyHost};
+    use crate::analyzer::emulator::{Bench, Faults, Gap, Log, MatchBox, ObpDevice, ObpModel, ObpUnit, PtyHost};
     use crate::analyzer::obp::codec::Checksum;
     use crate::analyzer::{Clock, SystemClock};
     use crate::library::Library;
@@ -120,7 +120,8 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
     let opened = "no pseudo-terminal could be opened";
     let spectrometer = match args.kind {
         Kind::ObpSts | Kind::Kit => {
-            let device = ObpSts::new(bench.clone(), args.seed, checksum, STS_BAUD, log.clone());
+            let unit = ObpUnit { model: ObpModel::Sts, serial_number: args.seed, checksum, baud: STS_BAUD };
+            let device = ObpDevice::new(unit, bench.clone(), log.clone(), Faults::none());
             Some(PtyHost::start("emulated-sts", device, Arc::clone(&clock)).context(opened)?)
         }
         _ => None,
@@ -130,7 +131,7 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
         bench.laser_on(Duration::ZERO);
         None
     } else {
-        let device = MatchBox::new(bench, args.seed, log);
+        let device = MatchBox::new(bench, args.seed, log, Faults::none());
         Some(PtyHost::start("emulated-laser", device, clock).context(opened)?)
     };
     let path = |host: &Option<PtyHost>| host.as_ref().map(|h| h.path().to_owned());

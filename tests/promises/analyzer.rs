@@ -368,7 +368,7 @@ fn the_driver_sends_the_bytes_that_the_vendors_library_sends() {
 
 #[cfg(unix)]
 mod on_a_pseudo_terminal {
-    use parcelscope::analyzer::emulator::{Bench, Log, MatchBox, ObpSts, PtyHost};
+    use parcelscope::analyzer::emulator::{Bench, Faults, Log, MatchBox, ObpDevice, ObpModel, ObpUnit, PtyHost};
     use parcelscope::analyzer::obp::codec::Checksum;
     use parcelscope::analyzer::{SerialLink, SystemClock};
 
@@ -384,8 +384,9 @@ mod on_a_pseudo_terminal {
     fn ports(baud: u32) -> Ports {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let (bench, log) = (Bench::new(7, Gap::MEASURED, sample("sucrose")), Log::default());
-        let sts = ObpSts::new(bench.clone(), 7, Checksum::None, baud, log.clone());
-        let laser = MatchBox::new(bench.clone(), 7, log);
+        let unit = ObpUnit { model: ObpModel::Sts, serial_number: 7, checksum: Checksum::None, baud };
+        let sts = ObpDevice::new(unit, bench.clone(), log.clone(), Faults::none());
+        let laser = MatchBox::new(bench.clone(), 7, log, Faults::none());
         Ports {
             spectrometer: PtyHost::start("test-sts", sts, Arc::clone(&clock)).expect("a pseudo-terminal"),
             laser: PtyHost::start("test-laser", laser, Arc::clone(&clock)).expect("a pseudo-terminal"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::bench::Bench;
 use super::line::Line;
-use super::{Device, Log};
+use super::{Device, Fault, Faults, Log};
 
 /// Silence that ends a command.
 const SILENCE: Duration = Duration::from_millis(30);
@@ -14,6 +14,8 @@ const WARM_UP: Duration = Duration::from_millis(150);
 const MAX_COMMAND: usize = 64;
 /// Rated power, mW.
 const RATED_MW: u32 = 300;
+/// Length of a reply that never ends a line.
+const TOO_LONG: usize = 400;
 /// Line speed of the real device.
 const BAUD: u32 = 115_200;
 
@@ -23,6 +25,7 @@ pub struct MatchBox {
     bench: Bench,
     line: Line,
     log: Log,
+    faults: Faults,
     serial_number: u64,
     heard: Vec<u8>,
     heard_at: Duration,
@@ -30,15 +33,18 @@ pub struct MatchBox {
     power_mw: u32,
     access_level: u8,
     switched_on: u32,
+    /// Number of refusals that the fault made up so far; walks through the error numbers.
+    refusals: u16,
 }
 
 impl MatchBox {
     /// A laser that shines on `bench`; off at first.
-    pub fn new(bench: Bench, serial_number: u64, log: Log) -> Self {
+    pub fn new(bench: Bench, serial_number: u64, log: Log, faults: Faults) -> Self {
         Self {
             bench,
             line: Line::new(BAUD),
             log,
+            faults,
             serial_number,
             heard: Vec::new(),
             heard_at: Duration::ZERO,
@@ -46,12 +52,14 @@ impl MatchBox {
             power_mw: RATED_MW,
             access_level: 0,
             switched_on: 0,
+            refusals: 0,
         }
     }
 
     fn state(&self, now: Duration) -> &'static str {
         match self.on_since {
             None => "OFF",
+            Some(_) if self.faults.is_on(Fault::OnButReadsOff) => "OFF",
             Some(since) if now.saturating_sub(since) < WARM_UP => "WRM",
             Some(_) => "APC",
         }
@@ -63,8 +71,20 @@ impl MatchBox {
             return;
         }
         self.log.write(now, &format!("matchbox {command}"));
+        if self.faults.strikes(Fault::ResetBetweenCommands) || self.faults.is_on(Fault::InterlockOpen) {
+            self.dim(now);
+        }
         let words: Vec<&str> = command.split_whitespace().collect();
         let reply = match words.as_slice() {
+            _ if self.faults.strikes(Fault::Nack) => self.next_refusal(),
+            ["e" | "c" | "f", ..] if command != "e 0" && self.faults.strikes(Fault::AccessLevel) => {
+                "<ERR 1>".to_owned()
+            }
+            // The list of error numbers has none for the interlock; 0 is the general one.
+            ["e", "1"] if self.faults.is_on(Fault::InterlockOpen) => "<ERR 0>".to_owned(),
+            ["ID?"] if self.faults.strikes(Fault::OtherSerial) => {
+                format!("<{:06}>", self.serial_number.wrapping_add(1) % 1_000_000)
+            }
             ["NM?"] => "<0785L-EMU>".to_owned(),
             ["ID?"] => format!("<{:06}>", self.serial_number % 1_000_000),
             ["r", "i"] => format!(
@@ -88,8 +108,7 @@ impl MatchBox {
                 "<ACK>".to_owned()
             }
             ["e", "0"] => {
-                self.on_since = None;
-                self.bench.laser_off(now);
+                self.dim(now);
                 "<ACK>".to_owned()
             }
             ["c", "u", "1", "1234"] => {
@@ -107,7 +126,34 @@ impl MatchBox {
             },
             _ => "<ERR 5>".to_owned(),
         };
-        self.line.send(format!("{reply}\r\n").as_bytes(), now);
+        self.send(&reply, now);
+    }
+
+    /// Emission ends.
+    fn dim(&mut self, now: Duration) {
+        self.on_since = None;
+        self.bench.laser_off(now);
+    }
+
+    /// The error numbers of the device, one after the other.
+    fn next_refusal(&mut self) -> String {
+        let number = self.refusals % 7;
+        self.refusals += 1;
+        format!("<ERR {number}>")
+    }
+
+    fn send(&mut self, reply: &str, now: Duration) {
+        let reply = match reply {
+            _ if self.faults.strikes(Fault::WrongType) => "<ACKNOWLEDGED>",
+            reply => reply,
+        };
+        let end = if self.faults.strikes(Fault::WrongFooter) { "\n\r" } else { "\r\n" };
+        let mut bytes = format!("{reply}{end}").into_bytes();
+        if self.faults.strikes(Fault::OversizedLength) {
+            // Text has no length field; the counterpart is a line that does not end.
+            bytes = reply.bytes().cycle().take(TOO_LONG).collect();
+        }
+        self.line.send(&bytes, now);
     }
 
     fn settle(&mut self, now: Duration) {

@@ -7,7 +7,7 @@ mod line;
 mod log;
 mod matchbox;
 mod memory_link;
-mod obp_sts;
+mod obp_device;
 mod optics;
 #[cfg(unix)]
 mod pty;
@@ -22,7 +22,7 @@ pub use faults::{Fault, Faults, UnknownFault};
 pub use log::Log;
 pub use matchbox::MatchBox;
 pub use memory_link::MemoryLink;
-pub use obp_sts::{MANUFACTURER, ObpSts};
+pub use obp_device::{MANUFACTURER, ObpDevice, ObpModel, ObpUnit};
 pub use optics::{EXCITATION_NM, Gap, MAX_COUNTS, PIXELS, Unit};
 #[cfg(unix)]
 pub use pty::PtyHost;
@@ -74,17 +74,25 @@ pub struct MemoryKit {
     pub bench: Bench,
     /// What both were told.
     pub log: Log,
+    /// Misbehaviour of the spectrometer.
+    pub spectrometer_faults: Faults,
+    /// Misbehaviour of the laser.
+    pub laser_faults: Faults,
 }
 
 /// Builds the emulated kit that `seed` draws, with `sample` under its probe.
 pub fn memory_kit(seed: u64, gap: Gap, sample: Sample, clock: Arc<dyn Clock>) -> MemoryKit {
     let (bench, log) = (Bench::new(seed, gap, sample), Log::default());
-    let spectrometer = ObpSts::new(bench.clone(), seed, Checksum::None, 115_200, log.clone());
-    let laser = MatchBox::new(bench.clone(), seed, log.clone());
+    let (spectrometer_faults, laser_faults) = (Faults::none(), Faults::none());
+    let unit = ObpUnit { model: ObpModel::Sts, serial_number: seed, checksum: Checksum::None, baud: 115_200 };
+    let spectrometer = ObpDevice::new(unit, bench.clone(), log.clone(), spectrometer_faults.clone());
+    let laser = MatchBox::new(bench.clone(), seed, log.clone(), laser_faults.clone());
     MemoryKit {
         spectrometer: MemoryLink::new("emulator", spectrometer, Arc::clone(&clock)),
         laser: MemoryLink::new("emulated laser", laser, clock),
         bench,
         log,
+        spectrometer_faults,
+        laser_faults,
     }
 }

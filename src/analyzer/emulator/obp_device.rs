@@ -1,15 +1,15 @@
-//! An emulated STS spectrometer that speaks the Ocean Binary Protocol.
+//! An emulated spectrometer that speaks the Ocean Binary Protocol.
 
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::analyzer::obp::codec::{Checksum, Decoder, FrameError, Message, encode, flags};
+use crate::analyzer::obp::codec::{Checksum, Decoder, FrameError, MAX_FRAME_LEN, Message, encode, flags};
 use crate::analyzer::obp::{device_error, kinds};
 
 use super::bench::Bench;
 use super::line::Line;
 use super::optics::{MAX_COUNTS, PIXELS, REPORTED_COEFFICIENTS_NM};
-use super::{Device, Log};
+use super::{Device, Fault, Faults, Log};
 
 /// What the unit says when asked for its maker: whoever drives it can tell that it is emulated.
 pub const MANUFACTURER: &str = "Parcelscope emulated";
@@ -20,13 +20,37 @@ const MAX_AVERAGES: u16 = 5_000;
 /// Line speeds that it takes.
 const BAUDS: [u32; 5] = [9_600, 19_200, 38_400, 57_600, 115_200];
 
+/// What an emulated unit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObpModel {
+    /// STS: 1,024 pixels of 16 bits, no laser of its own.
+    Sts,
+}
+
+/// One unit of a model and how its line is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObpUnit {
+    /// The model.
+    pub model: ObpModel,
+    /// From which the serial number is made.
+    pub serial_number: u64,
+    /// Protection of replies until the host asks for another.
+    pub checksum: Checksum,
+    /// Line speed at power-up, bits per second.
+    pub baud: u32,
+}
+
 /// The device.
 #[derive(Debug)]
-pub struct ObpSts {
+pub struct ObpDevice {
     bench: Bench,
     line: Line,
     decoder: Decoder,
     log: Log,
+    faults: Faults,
+    unit: ObpUnit,
+    /// Number of refusals that the fault made up so far; walks through the error numbers.
+    refusals: usize,
     checksum: Checksum,
     serial: String,
     baud: u32,
@@ -50,17 +74,20 @@ struct Acquiring {
     boxcar: u8,
 }
 
-impl ObpSts {
-    /// A unit on `bench` whose line runs at `baud` and whose replies carry MD5 when `checksum` says so.
-    pub fn new(bench: Bench, serial_number: u64, checksum: Checksum, baud: u32, log: Log) -> Self {
+impl ObpDevice {
+    /// A unit on `bench`, just switched on.
+    pub fn new(unit: ObpUnit, bench: Bench, log: Log, faults: Faults) -> Self {
         Self {
             bench,
-            line: Line::new(baud),
+            line: Line::new(unit.baud),
             decoder: Decoder::new(),
             log,
-            checksum,
-            serial: format!("EMU{:05}", serial_number % 100_000),
-            baud,
+            faults,
+            unit,
+            refusals: 0,
+            checksum: unit.checksum,
+            serial: serial_of(unit.serial_number),
+            baud: unit.baud,
             alias: Vec::new(),
             integration_us: None,
             averages: 1,
@@ -72,16 +99,45 @@ impl ObpSts {
     }
 
     fn answer(&mut self, message: Message, now: Duration) {
-        let bytes = encode(&Message { checksum: self.checksum, ..message });
+        let mut message = Message { checksum: self.checksum, ..message };
+        if self.faults.strikes(Fault::WrongType) {
+            message.kind ^= 1;
+        }
+        let wrong_checksum = self.faults.strikes(Fault::WrongChecksum);
+        if wrong_checksum {
+            // Without a checksum there is none that could be wrong.
+            message.checksum = Checksum::Md5;
+        }
+        let mut bytes = encode(&message);
+        if wrong_checksum {
+            let at = bytes.len().saturating_sub(20);
+            bytes.iter_mut().skip(at).take(1).for_each(|b| *b ^= 0xFF);
+        }
+        if self.faults.strikes(Fault::WrongFooter) {
+            bytes.iter_mut().rev().take(1).for_each(|b| *b ^= 0xFF);
+        }
+        if self.faults.strikes(Fault::OversizedLength) {
+            // Data that follow the header exclude data inside it.
+            bytes.iter_mut().skip(23).take(1).for_each(|b| *b = 0);
+            let length = (MAX_FRAME_LEN as u32).to_le_bytes();
+            bytes.iter_mut().skip(40).zip(length).for_each(|(place, b)| *place = b);
+        }
         self.line.send(&bytes, now);
     }
 
     fn handle(&mut self, request: &Message, now: Duration) {
         self.log.write(now, &format!("obp {:06x} {}", request.kind, hex(&request.data)));
-        let outcome = self.act(request, now).and_then(|answer| {
-            let wrong = answer.is_some() && !takes_index(request.kind) && !request.data.is_empty();
-            if wrong { Err(device_error::LENGTH_MISMATCH) } else { Ok(answer) }
-        });
+        if self.faults.strikes(Fault::ResetBetweenCommands) {
+            self.power_up();
+        }
+        let outcome = if self.faults.strikes(Fault::Nack) {
+            Err(self.next_refusal())
+        } else {
+            self.act(request, now).and_then(|answer| {
+                let wrong = answer.is_some() && !takes_index(request.kind) && !request.data.is_empty();
+                if wrong { Err(device_error::LENGTH_MISMATCH) } else { Ok(answer) }
+            })
+        };
         // A set without a wish for an ACK gets no answer at all, not even a refusal.
         let quiet = is_set(request.kind) && !request.has(flags::ACK_REQUESTED);
         match outcome {
@@ -93,6 +149,22 @@ impl ObpSts {
         if request.kind == kinds::SET_BAUD && outcome_is_ok(request, self.baud) {
             self.line.set_baud(self.baud);
         }
+    }
+
+    /// Every setting as after power-up.
+    fn power_up(&mut self) {
+        self.acquiring = None;
+        self.line.clear();
+        (self.integration_us, self.averages, self.boxcar, self.trigger, self.lamp) = (None, 1, 0, 0, 0);
+        (self.checksum, self.baud) = (self.unit.checksum, self.unit.baud);
+        self.line.set_baud(self.baud);
+    }
+
+    /// The error numbers of the protocol, one after the other.
+    fn next_refusal(&mut self) -> u16 {
+        let number = device_error::ALL.get(self.refusals % device_error::ALL.len()).copied();
+        self.refusals += 1;
+        number.unwrap_or(device_error::INTERNAL)
     }
 
     /// A frame that cannot be read is answered with the number that says why, as far as its header can be trusted.
@@ -116,8 +188,7 @@ impl ObpSts {
         let some = |bytes: &[u8]| Ok(Some(bytes.to_vec()));
         match request.kind {
             kinds::RESET | kinds::RESET_DEFAULTS => {
-                self.acquiring = None;
-                (self.integration_us, self.averages, self.boxcar, self.trigger, self.lamp) = (None, 1, 0, 0, 0);
+                self.power_up();
                 Ok(None)
             }
             kinds::SET_CHECKSUM_TYPE => {
@@ -130,6 +201,9 @@ impl ObpSts {
             }
             kinds::HARDWARE_REVISION | kinds::STRAY_LIGHT_COEFFICIENT_COUNT => some(&[1]),
             kinds::FIRMWARE_REVISION => some(&0x0100_u16.to_le_bytes()),
+            kinds::SERIAL_NUMBER if self.faults.strikes(Fault::OtherSerial) => {
+                some(serial_of(self.unit.serial_number.wrapping_add(1)).as_bytes())
+            }
             kinds::SERIAL_NUMBER => some(self.serial.as_bytes()),
             kinds::SERIAL_NUMBER_LENGTH | kinds::ALIAS_LENGTH => some(&[16]),
             kinds::ALIAS => some(&self.alias),
@@ -227,7 +301,10 @@ impl ObpSts {
 
     fn finish(&mut self, now: Duration) {
         if let Some(done) = self.acquiring.take_if(|a| a.end <= now) {
-            let counts = self.bench.read_out(done.start, done.end, done.averages);
+            let mut counts = self.bench.read_out(done.start, done.end, done.averages);
+            if self.faults.strikes(Fault::Saturation) {
+                counts.fill(MAX_COUNTS);
+            }
             let smoothed = boxcar(&counts, usize::from(done.boxcar));
             let data = smoothed.iter().flat_map(|c| (*c as u16).to_le_bytes()).collect();
             self.answer(Message::reply(&done.request, data), done.end);
@@ -235,7 +312,7 @@ impl ObpSts {
     }
 }
 
-impl Device for ObpSts {
+impl Device for ObpDevice {
     fn receive(&mut self, bytes: &[u8], now: Duration) {
         self.finish(now);
         self.decoder.push(bytes);
@@ -255,6 +332,10 @@ impl Device for ObpSts {
     fn next_due(&self) -> Option<Duration> {
         [self.line.next_due(), self.acquiring.as_ref().map(|a| a.end)].into_iter().flatten().min()
     }
+}
+
+fn serial_of(number: u64) -> String {
+    format!("EMU{:05}", number % 100_000)
 }
 
 /// Types that change something; all others ask.
