@@ -4,10 +4,11 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::acquisition::{
+    AcquireProgress, AcquireStage, Optics, Plan, ScanConditions, Ticker, raman_shift_axis_cm1, reduce,
+};
 use super::laser::{Laser, LaserGuard, MatchBoxLaser};
 use super::obp::ObpSpectrometer;
-use super::progress::{AcquireProgress, AcquireStage, Plan, Ticker};
-use super::reduce::{Optics, raman_shift_axis_cm1, reduce};
 use super::spectrometer::{OnWait, Spectrometer};
 use super::{Acquisition, AnalyzerError, Clock, DeviceIdentity, Exposure, ExposureKind, LaserState, Transport};
 
@@ -151,6 +152,7 @@ impl Kit {
             light,
             spectrum,
             simulated: self.simulated(),
+            conditions: ScanConditions::default(),
         })
     }
 

@@ -3,6 +3,8 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{AnalyzerError, DeviceIdentity};
 
 /// Longest time that a driver waits without asking whether it should go on.
@@ -28,7 +30,8 @@ pub struct Limits {
 }
 
 /// What a device says of its detector; empty where it says nothing.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct DetectorFacts {
     /// Polynomial over dark-subtracted counts by which they are divided to become linear, constant term first.
     pub nonlinearity_coefficients: Vec<f64>,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Row, ToSql};
 use serde::{Deserialize, Serialize};
 
-use crate::analyzer::{Acquisition, DeviceIdentity, Exposure, ExposureKind, LaserState};
+use crate::analyzer::{Acquisition, DeviceIdentity, Exposure, ExposureKind, LaserState, ScanConditions};
 use crate::identify::{Answer, Level};
 use crate::spectrum::{Spectrum, Technique};
 
@@ -71,6 +71,8 @@ struct Settings {
     excitation_nm: f64,
     wavelength_coefficients_nm: Vec<f64>,
     simulated: bool,
+    #[serde(default)]
+    conditions: ScanConditions,
     dark: ExposureSettings,
     light: Vec<ExposureSettings>,
     spectrum: SpectrumSettings,
@@ -229,6 +231,7 @@ impl Encoded {
             light,
             spectrum,
             simulated,
+            conditions,
         } = acquisition;
         let (dark_settings, dark_counts) = split_exposure(dark);
         let (light_settings, light_counts): (Vec<_>, Vec<_>) = light.iter().map(split_exposure).unzip();
@@ -238,6 +241,7 @@ impl Encoded {
             excitation_nm: *excitation_nm,
             wavelength_coefficients_nm: wavelength_coefficients_nm.clone(),
             simulated: *simulated,
+            conditions: conditions.clone(),
             dark: dark_settings,
             light: light_settings,
             spectrum: SpectrumSettings {
@@ -363,6 +367,7 @@ impl Encoded {
                 light,
                 spectrum: settings.spectrum.join(&self.spectrum)?,
                 simulated: settings.simulated,
+                conditions: settings.conditions,
             },
             answer,
             program_version: self.program_version.clone(),

@@ -4,14 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use parcelscope::analyzer::{Acquisition, DeviceIdentity, Exposure, ExposureKind, LaserState};
+use parcelscope::analyzer::{
+    Acquisition, CheckState, DarkSource, DeviceIdentity, Exposure, ExposureKind, LaserState, ScanConditions,
+};
 use parcelscope::casebook::{Casebook, CasebookError, ScanRecord};
 use parcelscope::identify::{
     Answer, Candidate, Component, Coverage, DetectionLimit, Identified, QualityReport, ReferenceNote, Residual,
     Strength, Verdict,
 };
 use parcelscope::library::{LibraryIdentity, Tier};
-use parcelscope::spectrum::{Spectrum, Technique};
+use parcelscope::spectrum::{AxisCorrection, Correction, ResponseCurve, Spectrum, Technique};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -64,6 +66,7 @@ fn plain_record(i: u32) -> ScanRecord {
             light: vec![exposure(ExposureKind::Light)],
             spectrum: Spectrum::new(Technique::Raman, axis, intensity).unwrap(),
             simulated: true,
+            conditions: ScanConditions::default(),
         },
         answer: answer(Verdict::inconclusive("no-signal", format!("No signal {i}"), "Scan again.".to_owned())),
         program_version: "0.1.0".to_owned(),
@@ -248,6 +251,43 @@ fn any_answer() -> impl Strategy<Value = Answer> {
 }
 
 prop_compose! {
+    fn conditions()(
+        [low, high, excitation, change] in any::<[i32; 4]>().prop_map(|v| v.map(|n| f64::from(n) / 7.0)),
+        offset_nm in any::<[i16; 4]>().prop_map(|v| v.map(|n| f64::from(n) / 3.0)),
+        sources in vec(any::<String>(), 0..3),
+        knots in vec((number(), number()), 0..5),
+        pixels in vec(0_usize..2_000, 0..5),
+        (age_ms, cached) in any::<(u64, bool)>(),
+        check in 0_usize..4,
+        why in any::<String>(),
+        seconds in -9_000_000_000_i64..9_000_000_000,
+    ) -> ScanConditions {
+        let time = Timestamp::from_second(seconds).unwrap();
+        let axis = AxisCorrection {
+            domain_nm: (low, high), offset_nm, reported_excitation_nm: excitation, excitation_nm: excitation,
+        };
+        let (shift_cm1, response) = knots.into_iter().unzip();
+        ScanConditions {
+            correction: cached.then(|| Correction {
+                sources, axis: Some(axis), response: Some(ResponseCurve { shift_cm1, response }), resolution_cm1: Some(low),
+            }),
+            check: [
+                CheckState::Never,
+                CheckState::Passed { expires: time },
+                CheckState::Expired { expired: time },
+                CheckState::Failed { why },
+            ][check].clone(),
+            dark_source: if cached { DarkSource::Cached { age_ms } } else { DarkSource::Fresh },
+            changed_during_scan: Some(change),
+            change_share: None,
+            hot_pixels: pixels.clone(),
+            interpolated_pixels: pixels,
+            ..ScanConditions::default()
+        }
+    }
+}
+
+prop_compose! {
     fn record()(
         seconds in -60_000_000_000_i64..250_000_000_000,
         nanos in 0..1_000_000_000_i32,
@@ -261,10 +301,12 @@ prop_compose! {
         light in vec(exposure(ExposureKind::Light), 0..4),
         spectrum in spectrum(),
         simulated in any::<bool>(),
+        conditions in conditions(),
         answer in any_answer(),
     ) -> ScanRecord {
         let acquisition = Acquisition {
             spectrometer, laser, excitation_nm, wavelength_coefficients_nm, dark, light, spectrum, simulated,
+            conditions,
         };
         let taken_at = Timestamp::new(seconds, nanos).unwrap();
         ScanRecord { taken_at, operator, parcel, emulated_sample, acquisition, answer, program_version }

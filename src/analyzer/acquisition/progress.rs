@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Clock, LaserState};
+use super::LaserState;
+use crate::analyzer::Clock;
 
 /// Shortest time between two reports of the same stage.
 const REPORT_EVERY: Duration = Duration::from_millis(100);
@@ -33,7 +34,7 @@ pub struct AcquireProgress {
 
 /// Planned durations of the stages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Plan {
+pub(in crate::analyzer) struct Plan {
     pub preparing: Duration,
     pub dark: Duration,
     pub light: Duration,
@@ -62,7 +63,7 @@ impl Plan {
 }
 
 /// Listens to the user and reports progress while drivers wait.
-pub(super) struct Ticker<'a> {
+pub(in crate::analyzer) struct Ticker<'a> {
     clock: Arc<dyn Clock>,
     cancelled: &'a dyn Fn() -> bool,
     report: &'a mut dyn FnMut(AcquireProgress),

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::spectrum::Spectrum;
 
+use super::ScanConditions;
+
 /// What is known of the laser. `Unknown` must be treated as on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -91,4 +93,7 @@ pub struct Acquisition {
     pub spectrum: Spectrum,
     /// True when any device of the kit is emulated.
     pub simulated: bool,
+    /// Conditions, findings and calibration of the scan.
+    #[serde(default)]
+    pub conditions: ScanConditions,
 }

@@ -1,7 +1,8 @@
 //! From exposures to a spectrum: cosmic rays, dark subtraction, noise of every point, the Raman-shift axis. Pure, so
 //! that stored counts give the same spectrum again.
 
-use super::{AnalyzerError, Exposure};
+use super::Exposure;
+use crate::analyzer::AnalyzerError;
 use crate::spectrum::{Spectrum, Technique};
 
 /// Standard deviations above the other exposures at which a count is a cosmic ray.
