@@ -53,11 +53,11 @@ enum Kind {
     Nirscan,
     #[value(hide = true)]
     OceanLetter,
-    #[value(hide = true)]
+    /// Coherent OBIS laser, 785 nm
     Obis,
-    #[value(hide = true)]
+    /// Cobolt (Hübner) laser, 785 nm
     Cobolt,
-    #[value(hide = true)]
+    /// Ondax LM laser, 785 nm, 19200 baud
     Ondax,
     #[value(hide = true)]
     Gps,
@@ -83,7 +83,9 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
     use super::output;
-    use crate::analyzer::emulator::{Bench, Faults, Gap, Log, MatchBox, ObpDevice, ObpModel, ObpUnit, PtyHost};
+    use crate::analyzer::emulator::{
+ Bench, Cobolt, Device, Faults, Gap, Log, MatchBox, Obis, ObpDevice, ObpModel, ObpUnit, Ondax, PtyHost,
+};
     use crate::analyzer::obp::codec::Checksum;
     use crate::analyzer::{Clock, SystemClock};
     use crate::library::Library;
@@ -92,9 +94,9 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
     /// Line speed of an STS as delivered.
     const STS_BAUD: u32 = 9_600;
 
-    if !matches!(args.kind, Kind::ObpSts | Kind::Matchbox | Kind::Kit) {
+    if !matches!(args.kind, Kind::ObpSts | Kind::Matchbox | Kind::Obis | Kind::Cobolt | Kind::Ondax | Kind::Kit) {
         let name = args.kind.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
-        anyhow::bail!("the emulator of '{name}' is not built yet; use obp-sts, matchbox or kit");
+        anyhow::bail!("the emulator of '{name}' is not built yet; use obp-sts, matchbox, obis, cobolt, ondax or kit");
     }
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT, SIGHUP] {
@@ -131,7 +133,13 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
         bench.laser_on(Duration::ZERO);
         None
     } else {
-        let device = MatchBox::new(bench, args.seed, log, Faults::none());
+        let (seed, faults) = (args.seed, Faults::none());
+        let device: Box<dyn Device> = match args.kind {
+            Kind::Obis => Box::new(Obis::new(bench, seed, log, faults)),
+            Kind::Cobolt => Box::new(Cobolt::new(bench, seed, log, faults)),
+            Kind::Ondax => Box::new(Ondax::new(bench, seed, log, faults)),
+            _ => Box::new(MatchBox::new(bench, seed, log, faults)),
+        };
         Some(PtyHost::start("emulated-laser", device, clock).context(opened)?)
     };
     let path = |host: &Option<PtyHost>| host.as_ref().map(|h| h.path().to_owned());

@@ -1,13 +1,17 @@
 //! Emulated devices. They speak the same bytes as the real ones and are reached only through them: in memory
 //! ([`MemoryLink`]) or on a pseudo-terminal.
 
+mod ascii_laser;
 mod bench;
+mod cobolt;
 mod faults;
 mod line;
 mod log;
 mod matchbox;
 mod memory_link;
+mod obis;
 mod obp_device;
+mod ondax;
 mod optics;
 #[cfg(unix)]
 mod pty;
@@ -18,11 +22,14 @@ use std::time::Duration;
 use crate::spectrum::Band;
 
 pub use bench::Bench;
+pub use cobolt::Cobolt;
 pub use faults::{Fault, Faults, UnknownFault};
 pub use log::Log;
 pub use matchbox::MatchBox;
 pub use memory_link::MemoryLink;
+pub use obis::Obis;
 pub use obp_device::{MANUFACTURER, ObpDevice, ObpModel, ObpUnit};
+pub use ondax::Ondax;
 pub use optics::{EXCITATION_NM, Gap, MAX_COUNTS, PIXELS, Unit};
 #[cfg(unix)]
 pub use pty::PtyHost;
@@ -42,6 +49,20 @@ pub trait Device: Send {
     /// Hands over all bytes that are due at time `now`.
     fn transmit(&mut self, now: Duration) -> Vec<u8> {
         self.transmit_at_most(now, usize::MAX)
+    }
+}
+
+impl<D: Device + ?Sized> Device for Box<D> {
+    fn receive(&mut self, bytes: &[u8], now: Duration) {
+        (**self).receive(bytes, now);
+    }
+
+    fn transmit_at_most(&mut self, now: Duration, most: usize) -> Vec<u8> {
+        (**self).transmit_at_most(now, most)
+    }
+
+    fn next_due(&self) -> Option<Duration> {
+        (**self).next_due()
     }
 }
 
