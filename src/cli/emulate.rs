@@ -84,8 +84,8 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
 
     use super::output;
     use crate::analyzer::emulator::{
- Bench, Cobolt, Device, Faults, Gap, Log, MatchBox, Obis, ObpDevice, ObpModel, ObpUnit, Ondax, PtyHost,
-};
+        Bench, Cobolt, Device, Faults, Gap, Log, MatchBox, Obis, ObpDevice, ObpModel, ObpUnit, Ondax, PtyHost,
+    };
     use crate::analyzer::obp::codec::Checksum;
     use crate::analyzer::{Clock, SystemClock};
     use crate::library::Library;
