@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
@@ -14,8 +15,10 @@ pub enum Fault {
     OneByteReads,
     /// Bytes that belong to no message precede the next reply.
     LeadingNoise,
-    /// One byte of a reply is lost.
+    /// One byte is lost on the wire, mostly of a reply.
     DroppedByte,
+    /// One byte of a reply is changed on the wire.
+    ChangedByte,
     /// The checksum of a reply does not fit.
     WrongChecksum,
     /// The last bytes of a reply are not the protocol's footer or terminator.
@@ -52,10 +55,11 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault with the name that the command line knows and what it does.
-    pub const ALL: [(Self, &'static str, &'static str); 19] = [
+    pub const ALL: [(Self, &'static str, &'static str); 20] = [
         (Self::OneByteReads, "one-byte-reads", "every read hands over a single byte"),
         (Self::LeadingNoise, "leading-noise", "stray bytes precede a reply"),
-        (Self::DroppedByte, "dropped-byte", "one byte of a reply is lost"),
+        (Self::DroppedByte, "dropped-byte", "one byte is lost on the wire"),
+        (Self::ChangedByte, "changed-byte", "one byte of a reply is changed on the wire"),
         (Self::WrongChecksum, "wrong-checksum", "the checksum of a reply does not fit"),
         (Self::WrongFooter, "wrong-footer", "the end of a reply is not the protocol's"),
         (Self::Nack, "nack", "the device refuses requests"),
@@ -73,6 +77,21 @@ impl Fault {
         (Self::Saturation, "saturation", "the detector saturates"),
         (Self::TecUnstable, "tec-unstable", "the cooler does not reach its temperature"),
     ];
+
+    /// Whether the wire does it, whatever the device; the others are done by the devices to which they apply.
+    pub const fn is_of_the_wire(self) -> bool {
+        matches!(
+            self,
+            Self::OneByteReads
+                | Self::LeadingNoise
+                | Self::DroppedByte
+                | Self::ChangedByte
+                | Self::LateReply
+                | Self::MissingReply
+                | Self::BaudMismatch
+                | Self::UnplugMidSpectrum
+        )
+    }
 
     /// The name that the command line knows.
     pub fn name(self) -> &'static str {
@@ -105,6 +124,8 @@ impl FromStr for Fault {
 pub struct Faults {
     /// How often each fault still happens; `None` is for ever.
     switched_on: Arc<Mutex<BTreeMap<Fault, Option<u32>>>>,
+    /// The cable is out.
+    unplugged: Arc<AtomicBool>,
 }
 
 impl Faults {
@@ -128,9 +149,25 @@ impl Faults {
         self.map().insert(fault, Some(times));
     }
 
-    /// Switches everything off.
+    /// Switches everything off and plugs the cable in.
     pub fn clear(&self) {
         self.map().clear();
+        self.plug_in();
+    }
+
+    /// Pulls the cable.
+    pub fn unplug(&self) {
+        self.unplugged.store(true, Ordering::SeqCst);
+    }
+
+    /// Plugs the cable in again.
+    pub fn plug_in(&self) {
+        self.unplugged.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether the cable is out.
+    pub fn unplugged(&self) -> bool {
+        self.unplugged.load(Ordering::SeqCst)
     }
 
     /// Whether a fault is on, without using up an occurrence.

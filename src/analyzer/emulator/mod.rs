@@ -5,6 +5,7 @@ mod ascii_laser;
 mod bench;
 mod cobolt;
 mod faults;
+mod faulty_wire;
 mod line;
 mod log;
 mod matchbox;
@@ -24,6 +25,7 @@ use crate::spectrum::Band;
 pub use bench::Bench;
 pub use cobolt::Cobolt;
 pub use faults::{Fault, Faults, UnknownFault};
+pub use faulty_wire::{FaultyWire, Traffic};
 pub use log::Log;
 pub use matchbox::MatchBox;
 pub use memory_link::MemoryLink;
@@ -45,6 +47,12 @@ pub trait Device: Send {
     fn transmit_at_most(&mut self, now: Duration, most: usize) -> Vec<u8>;
     /// When the next bytes may become due, if any work is under way.
     fn next_due(&self) -> Option<Duration>;
+    /// Hears at which speed the host's end of the line runs, bits per second. A wire in good order does not mind.
+    fn host_speed(&mut self, _baud: u32) {}
+    /// False while the cable is out: the host's port is then gone.
+    fn plugged(&self) -> bool {
+        true
+    }
 
     /// Hands over all bytes that are due at time `now`.
     fn transmit(&mut self, now: Duration) -> Vec<u8> {
@@ -95,9 +103,9 @@ pub struct MemoryKit {
     pub bench: Bench,
     /// What both were told.
     pub log: Log,
-    /// Misbehaviour of the spectrometer.
+    /// Misbehaviour of the spectrometer and its wire.
     pub spectrometer_faults: Faults,
-    /// Misbehaviour of the laser.
+    /// Misbehaviour of the laser and its wire.
     pub laser_faults: Faults,
 }
 
@@ -108,6 +116,8 @@ pub fn memory_kit(seed: u64, gap: Gap, sample: Sample, clock: Arc<dyn Clock>) ->
     let unit = ObpUnit { model: ObpModel::Sts, serial_number: seed, checksum: Checksum::None, baud: 115_200 };
     let spectrometer = ObpDevice::new(unit, bench.clone(), log.clone(), spectrometer_faults.clone());
     let laser = MatchBox::new(bench.clone(), seed, log.clone(), laser_faults.clone());
+    let spectrometer = FaultyWire::new(spectrometer, Traffic::Spectra, spectrometer_faults.clone(), seed);
+    let laser = FaultyWire::new(laser, Traffic::ShortReplies, laser_faults.clone(), seed);
     MemoryKit {
         spectrometer: MemoryLink::new("emulator", spectrometer, Arc::clone(&clock)),
         laser: MemoryLink::new("emulated laser", laser, clock),
