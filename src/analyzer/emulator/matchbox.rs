@@ -120,6 +120,7 @@ impl MatchBox {
             ["c", "4", power] => match power.parse::<u32>() {
                 Ok(power_mw) if power_mw <= RATED_MW => {
                     self.power_mw = power_mw;
+                    self.bench.set_laser_power(f64::from(power_mw) / f64::from(RATED_MW), now);
                     "<ACK>".to_owned()
                 }
                 _ => "<ERR 4>".to_owned(),

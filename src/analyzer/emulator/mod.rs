@@ -4,6 +4,7 @@
 mod ascii_laser;
 mod bench;
 mod cobolt;
+mod detector;
 mod faults;
 mod faulty_wire;
 mod line;
@@ -24,6 +25,7 @@ use crate::spectrum::Band;
 
 pub use bench::Bench;
 pub use cobolt::Cobolt;
+pub use detector::Detector;
 pub use faults::{Fault, Faults, UnknownFault};
 pub use faulty_wire::{FaultyWire, Traffic};
 pub use log::Log;
@@ -32,7 +34,7 @@ pub use memory_link::MemoryLink;
 pub use obis::Obis;
 pub use obp_device::{MANUFACTURER, ObpDevice, ObpModel, ObpUnit};
 pub use ondax::Ondax;
-pub use optics::{EXCITATION_NM, Gap, MAX_COUNTS, PIXELS, Unit};
+pub use optics::{EXCITATION_NM, Gap, Light, MAX_COUNTS, PIXELS, Unit};
 #[cfg(unix)]
 pub use pty::PtyHost;
 

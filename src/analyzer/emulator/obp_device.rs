@@ -8,7 +8,7 @@ use crate::analyzer::obp::{device_error, kinds};
 
 use super::bench::Bench;
 use super::line::Line;
-use super::optics::{MAX_COUNTS, PIXELS, REPORTED_COEFFICIENTS_NM};
+use super::optics::{MAX_COUNTS, PIXELS};
 use super::{Device, Fault, Faults, Log};
 
 /// What the unit says when asked for its maker: whoever drives it can tell that it is emulated.
@@ -257,8 +257,8 @@ impl ObpDevice {
             kinds::SET_TRIGGER_MODE => set_byte(&mut self.trigger, data, 2),
             kinds::LAMP_ENABLE => some(&[self.lamp]),
             kinds::SET_LAMP_ENABLE => set_byte(&mut self.lamp, data, 1),
-            kinds::WAVELENGTH_COEFFICIENT_COUNT => some(&[REPORTED_COEFFICIENTS_NM.len() as u8]),
-            kinds::WAVELENGTH_COEFFICIENT => coefficient(&REPORTED_COEFFICIENTS_NM, data),
+            kinds::WAVELENGTH_COEFFICIENT_COUNT => some(&[super::Detector::STS.reported_coefficients_nm.len() as u8]),
+            kinds::WAVELENGTH_COEFFICIENT => coefficient(&super::Detector::STS.reported_coefficients_nm, data),
             kinds::NONLINEARITY_COEFFICIENT_COUNT => some(&[8]),
             kinds::NONLINEARITY_COEFFICIENT => coefficient(&[1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], data),
             kinds::STRAY_LIGHT_COEFFICIENT => coefficient(&[0.0], data),
