@@ -90,6 +90,26 @@ impl Prepared {
         MATCH_RESOLUTION_CM1.get(self.match_index).copied().unwrap_or(MATCH_RESOLUTION_CM1[0])
     }
 
+    /// What a fit leaves of this scan, in the unit that makes `unit` of the old signal 1. `fitted` is the part that is taken
+    /// away and `error` its standard deviation, from grid point `start` on; points that they do not reach are unusable.
+    #[must_use]
+    pub fn less(&self, start: usize, fitted: &[f64], error: &[f64], unit: f64) -> Self {
+        let mut rest = self.clone();
+        for (i, ((signal, noise), usable)) in
+            rest.signal.iter_mut().zip(&mut rest.noise_sd).zip(&mut rest.usable).enumerate()
+        {
+            let place = (i + self.first).checked_sub(start);
+            match place.and_then(|p| Some((fitted.get(p)?, error.get(p)?))) {
+                Some((f, e)) => {
+                    *signal = (*signal - f) / unit;
+                    *noise = noise.hypot(*e) / unit;
+                }
+                None => *usable = false,
+            }
+        }
+        rest
+    }
+
     /// Quality of the spectrum.
     pub const fn quality(&self) -> &Quality {
         &self.quality

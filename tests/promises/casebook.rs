@@ -227,6 +227,7 @@ fn any_answer() -> impl Strategy<Value = Answer> {
                     spectral_share: share,
                     share_interval: flag.then_some((share, upper)),
                     p_value,
+                    alternatives: Vec::new(),
                 })
                 .collect();
             Answer {
