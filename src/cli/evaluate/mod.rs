@@ -16,6 +16,9 @@ use crate::spectrum::{Spectrum, Technique};
 
 use super::{Context, input, output};
 
+mod daughters;
+mod laboratory;
+
 /// Names the folder with labelled spectra where `--data` does not.
 const DATA_VARIABLE: &str = "PARCELSCOPE_DATA";
 /// What the manifest says of a substance that is in no reference.
@@ -34,13 +37,24 @@ enum Suite {
     Emulator,
     /// The same, each with its own substance removed from the library
     EmulatorLeaveOneOut,
+    /// Three emulated units ask a simulated laboratory pack that a fourth has measured
+    Daughters,
+    /// The same, each with its own substance removed from the pack
+    DaughtersLeaveOneOut,
     /// All of these
     All,
 }
 
 /// What `all` runs.
-const EVERY_SUITE: [Suite; 5] =
-    [Suite::Reference, Suite::Queries, Suite::LeaveOneOut, Suite::Emulator, Suite::EmulatorLeaveOneOut];
+const EVERY_SUITE: [Suite; 7] = [
+    Suite::Reference,
+    Suite::Queries,
+    Suite::LeaveOneOut,
+    Suite::Emulator,
+    Suite::EmulatorLeaveOneOut,
+    Suite::Daughters,
+    Suite::DaughtersLeaveOneOut,
+];
 /// Emulated scans of each reference, each by another unit on another sample.
 const SEEDS: u64 = 3;
 
@@ -90,6 +104,8 @@ fn evaluate(suite: Suite, engine: &Engine, data: Option<&Path>) -> Result<Table,
         Suite::Queries | Suite::All => table(Spectra::Measured, measured("raman-queries/", false)?, false),
         Suite::Emulator => table(Spectra::Simulated, emulated(engine, false)?, false),
         Suite::EmulatorLeaveOneOut => table(Spectra::Simulated, emulated(engine, true)?, false),
+        Suite::Daughters => table(Spectra::Simulated, daughters::pure(engine.library(), false)?, true),
+        Suite::DaughtersLeaveOneOut => table(Spectra::Simulated, daughters::pure(engine.library(), true)?, true),
     })
 }
 
