@@ -8,6 +8,7 @@ mod kit;
 mod serial;
 mod spectrometer;
 mod transport;
+mod wire_log;
 
 pub mod emulator;
 pub mod laser;
@@ -23,3 +24,4 @@ pub use kit::{Kit, KitReport, ScanSettings};
 pub use serial::{PortListing, SerialLink, UsbDevice, list_ports};
 pub use spectrometer::{CoolerState, DetectorFacts, Limits, OnWait, SLICE, Spectrometer};
 pub use transport::{Transport, TransportError};
+pub use wire_log::WireLog;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +13,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
 
+use crate::analyzer::WireLog;
 use crate::casebook::{Casebook, StoredScan};
 use crate::identify::Answer;
 use crate::session::{Command, Connection, Event, KitChoice, Session, SessionConfig, Stage, casebook_path, data_dir};
@@ -51,6 +53,9 @@ pub struct ScanArgs {
     /// Number of the parcel, for the record
     #[arg(long, value_name = "NUMBER", default_value = "")]
     parcel: String,
+    /// Write what passed over the wires during the last minute to this file when the scan has ended, also when it failed
+    #[arg(long, value_name = "FILE")]
+    wire_log: Option<PathBuf>,
     /// Account of the operator
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -74,18 +79,23 @@ struct Document<'a> {
 
 /// Runs `scan`.
 pub fn run(args: ScanArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
-    let parcel = args.parcel.clone();
+    let (parcel, wire_log) = (args.parcel.clone(), args.wire_log.clone());
     let kit = choose_kit(args)?;
     let interrupted = watch_signals().context("the signals of this process cannot be watched; try again")?;
     let data_dir = data_dir(context.data_dir.as_deref())?;
     // What could not be recorded is not scanned: nobody sits here to whom a window would show the unsaved scan.
     Casebook::open(&casebook_path(&data_dir)).context("nothing was scanned")?;
     let session = Session::start(SessionConfig::new(data_dir, kit)).context("this system gives no more threads")?;
-    connect(&session, &interrupted)?;
-    session.send(Command::Scan { parcel })?;
-    let outcome = follow(&session, &interrupted);
+    let wires = session.wire_log();
+    let outcome = scan(&session, parcel, &interrupted);
     // The laser is commanded off and the threads end before the result is printed.
     drop(session);
+    if let Some(path) = wire_log
+        && let Err(error) = write_wire_log(&path, &wires)
+    {
+        // How the scan ended matters more.
+        output::complain(&format!("{error:#}"));
+    }
     let Outcome { scan, elapsed, not_saved } = outcome?;
     print(&scan, elapsed, not_saved.is_none(), context)?;
     match not_saved {
@@ -98,7 +108,7 @@ pub fn run(args: ScanArgs, context: &Context) -> Result<ExitCode, anyhow::Error>
 }
 
 fn choose_kit(args: ScanArgs) -> Result<KitChoice, anyhow::Error> {
-    let ScanArgs { port, laser_port, excitation_nm, sample, seed, user, parcel: _ } = args;
+    let ScanArgs { port, laser_port, excitation_nm, sample, seed, user, parcel: _, wire_log: _ } = args;
     if let Some(user) = user {
         bail!(
             "no account '{user}' can sign in: this version has no accounts yet, so leave out --user; only emulated kits can be scanned without one"
@@ -135,6 +145,20 @@ fn watch_signals() -> io::Result<Arc<AtomicBool>> {
         signal_hook::flag::register(signal, Arc::clone(&flag))?;
     }
     Ok(flag)
+}
+
+/// Connects and scans.
+fn scan(session: &Session, parcel: String, interrupted: &AtomicBool) -> Result<Outcome, anyhow::Error> {
+    connect(session, interrupted)?;
+    session.send(Command::Scan { parcel })?;
+    follow(session, interrupted)
+}
+
+/// Writes the log with the off command that ended the session as its last entry.
+fn write_wire_log(path: &Path, wires: &WireLog) -> Result<(), anyhow::Error> {
+    std::fs::write(path, wires.text()).with_context(|| {
+        format!("the wire log {} cannot be written; choose another place with --wire-log", path.display())
+    })
 }
 
 /// Waits until the kit is ready.

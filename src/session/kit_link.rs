@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::analyzer::emulator::{Bench, EXCITATION_NM, Gap, memory_kit};
 use crate::analyzer::{
     AcquireStage, Acquisition, AnalyzerError, Clock, Kit, LaserState, ScanSettings, SerialLink, SystemClock,
-    VirtualClock,
+    VirtualClock, WireLog,
 };
 use crate::library::Library;
 
@@ -39,7 +39,12 @@ pub(super) struct KitLink {
 }
 
 impl KitLink {
-    pub(super) fn connect(choice: &KitChoice, sample: &str, library: Option<Arc<Library>>) -> Result<Self, String> {
+    pub(super) fn connect(
+        choice: &KitChoice,
+        sample: &str,
+        library: Option<Arc<Library>>,
+        wire_log: &WireLog,
+    ) -> Result<Self, String> {
         let settings = ScanSettings::default();
         match choice {
             KitChoice::Emulator { seed, virtual_time, .. } => {
@@ -49,15 +54,20 @@ impl KitLink {
                     if *virtual_time { Arc::new(VirtualClock::default()) } else { Arc::new(SystemClock::start()) };
                 let sample = sample_from_name(&library, sample).map_err(|e| words(&e))?;
                 let parts = memory_kit(*seed, Gap::MEASURED, sample, Arc::clone(&clock));
-                let kit = Kit::connect(Box::new(parts.spectrometer), Box::new(parts.laser), EXCITATION_NM, clock);
+                let watched = |link| wire_log.watch(Box::new(link), Arc::clone(&clock));
+                let (spectrometer, laser) = (watched(parts.spectrometer), watched(parts.laser));
+                let kit = Kit::connect(spectrometer, laser, EXCITATION_NM, clock);
                 Ok(Self { kit: kit.map_err(|e| words(&e))?, settings, emulated: Some((parts.bench, library)) })
             }
             KitChoice::Ports { spectrometer, laser, excitation_nm } => {
                 let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-                let open = |name: &str, baud| SerialLink::open(name, baud, Arc::clone(&clock)).map_err(|e| words(&e));
+                let open = |name: &str, baud| match SerialLink::open(name, baud, Arc::clone(&clock)) {
+                    Ok(link) => Ok(wire_log.watch(Box::new(link), Arc::clone(&clock))),
+                    Err(error) => Err(words(&error)),
+                };
                 let laser = open(laser, MATCHBOX_BAUD)?;
                 let spectrometer = open(spectrometer, OBP_BAUD)?;
-                let kit = Kit::connect(Box::new(spectrometer), Box::new(laser), *excitation_nm, clock);
+                let kit = Kit::connect(spectrometer, laser, *excitation_nm, clock);
                 Ok(Self { kit: kit.map_err(|e| words(&e))?, settings, emulated: None })
             }
         }

@@ -139,7 +139,7 @@ impl KitWorker {
             Some(Err(why)) => return self.lost(why.clone()),
             None => None,
         };
-        match KitLink::connect(&self.choice, &self.sample, library) {
+        match KitLink::connect(&self.choice, &self.sample, library, &self.shared.wire_log) {
             Ok(kit) => {
                 self.link = Link::Up { kit: Box::new(kit), status: None };
                 self.refresh();

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use crate::analyzer::WireLog;
+
 use super::casebook_worker::{CasebookRequest, CasebookWorker};
 use super::events::Events;
 use super::identify_worker::IdentifyWorker;
@@ -87,6 +89,12 @@ impl Session {
             Command::ListRecords { offset, limit } => self.ask_casebook(CasebookRequest::List { offset, limit }),
             Command::OpenRecord { id } => self.ask_casebook(CasebookRequest::Load(id)),
         }
+    }
+
+    /// The last minute of what passed over the wires of the kit. To be read at any time, also while the kit's thread
+    /// waits for a device.
+    pub fn wire_log(&self) -> WireLog {
+        self.shared.wire_log.clone()
     }
 
     /// The oldest event that was not read yet. Never waits.

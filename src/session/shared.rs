@@ -2,8 +2,11 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use crate::analyzer::{SystemClock, WireLog};
 
 use super::events::Events;
 use super::{Event, Stage};
@@ -11,6 +14,8 @@ use super::{Event, Stage};
 /// Shared by all threads of a session.
 pub(super) struct Shared {
     pub(super) events: Events,
+    /// What passed over the wires of the kit, whichever connection it was.
+    pub(super) wire_log: WireLog,
     /// Set by the user: the running scan must end.
     pub(super) cancel: AtomicBool,
     /// True from the acceptance of a scan to the event that ends it.
@@ -24,6 +29,7 @@ impl Shared {
     pub(super) fn new(events: Events) -> Self {
         Self {
             events,
+            wire_log: WireLog::new(Arc::new(SystemClock::start())),
             cancel: AtomicBool::new(false),
             scanning: AtomicBool::new(false),
             closing: AtomicBool::new(false),

@@ -203,7 +203,8 @@ fn start_port_scan(data_dir: &Path, spectrometer: &str, laser: &str) -> Child {
     Command::new(env!("CARGO_BIN_EXE_parcelscope"))
         .arg("--data-dir")
         .arg(data_dir)
-        .args(["scan", "--port", spectrometer, "--laser-port", laser])
+        .args(["scan", "--port", spectrometer, "--laser-port", laser, "--wire-log"])
+        .arg(data_dir.join("wire.txt"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -224,6 +225,11 @@ fn a_signal_in_the_light_exposure_tells_the_laser_to_go_off_and_ends_with_a_sent
         assert_eq!(output.status.code(), Some(2), "{signal}: {said}");
         assert!(said.contains("stopped by a signal; the laser was commanded off"), "{signal}: {said}");
         assert!(output.stdout.is_empty(), "{signal}: nothing is acknowledged");
+        let wires = std::fs::read_to_string(dir.path().join("wire.txt")).unwrap();
+        let laser: Vec<&str> = wires.lines().filter(|l| l.contains(" > ") && l.ends_with("  |e 0|")).collect();
+        let on = wires.find("|e 1|").expect("the command that switched on is in the wire log");
+        assert!(laser.len() >= 2 && wires.rfind("|e 0|") > Some(on), "{signal}: off is the last word: {wires}");
+        assert!(wires.contains(&format!("{} <", kit.paths[0])), "{signal}: replies of the spectrometer are in it");
     }
     assert_eq!(Casebook::open(&casebook_path(dir.path())).unwrap().integrity_check().unwrap(), 0);
 }

@@ -316,7 +316,9 @@ fn said(bytes: &[u8]) -> String {
 #[test]
 fn a_scan_from_the_command_line_is_printed_recorded_and_shown_again() {
     let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("wire.txt");
     let scan = ["--json", "scan", "--port", "emulator", "--sample", "talc", "--seed", "3", "--parcel", "LX1"];
+    let scan = [&scan[..], &["--wire-log", log.to_str().unwrap()]].concat();
     let output = parcelscope(dir.path(), &scan);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output.stderr));
     let scan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -324,6 +326,9 @@ fn a_scan_from_the_command_line_is_printed_recorded_and_shown_again() {
     assert_eq!((&scan["simulated"], &scan["technique"]), (&true.into(), &"raman".into()));
     assert!(scan["file"].is_null() && scan["assumed"].as_array().unwrap().is_empty(), "{scan}");
     assert!(scan["elapsed_ms"].as_f64().unwrap() > 0.0);
+
+    let wires = std::fs::read_to_string(log).unwrap();
+    assert!(wires.contains("emulator < c1 c0") && wires.contains("emulated laser > 65 20 31"), "{wires}");
 
     let shown = parcelscope(dir.path(), &["casebook", "show", "1", "--json"]);
     let record: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
