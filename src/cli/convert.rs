@@ -11,7 +11,6 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::formats::{self, FileSpectrum};
-use crate::spectrum::Technique;
 
 use super::input::{self, FileResult};
 use super::{Context, output};
@@ -20,7 +19,7 @@ use super::{Context, output};
 #[derive(Args, Debug)]
 #[command(
     after_help = "Without --to the spectra in each file are listed as they are stored, in the file's own units.\n\
-                  Files that are read: ENLIGHTEN CSV, LabSpec text, B&W Tek text, and text with two or more columns \
+                  Files that are read: JCAMP-DX, ENLIGHTEN CSV, LabSpec text, B&W Tek text, and text with two or more columns \
                   (tab, space, comma or semicolon; decimal point or comma). The content decides, not the file's name."
 )]
 pub struct ConvertArgs {
@@ -60,7 +59,7 @@ struct Document {
 struct Listed {
     title: String,
     kind: formats::SpectrumKind,
-    technique: Option<Technique>,
+    technique: Option<String>,
     x_unit: Option<String>,
     y_unit: Option<String>,
     points: usize,
@@ -72,6 +71,8 @@ struct Listed {
     y_max: Option<f64>,
     y_sum: f64,
     notes: Vec<String>,
+    /// Checks of the file itself that failed; such a spectrum is listed but never identified.
+    defects: Vec<String>,
 }
 
 impl Listed {
@@ -80,7 +81,7 @@ impl Listed {
         Self {
             title: spectrum.title.clone(),
             kind: spectrum.kind,
-            technique: spectrum.technique,
+            technique: spectrum.technique.as_ref().map(ToString::to_string),
             x_unit: spectrum.x_unit.as_ref().map(ToString::to_string),
             y_unit: spectrum.y_unit.as_ref().map(ToString::to_string),
             points: x.len(),
@@ -92,6 +93,7 @@ impl Listed {
             y_max: y.iter().copied().reduce(f64::max),
             y_sum: y.iter().sum(),
             notes: spectrum.notes.clone(),
+            defects: spectrum.defects.clone(),
         }
     }
 }
@@ -128,7 +130,7 @@ fn list(path: &Path, spectra: &[FileSpectrum]) -> FileResult<Document> {
             line.y_max.unwrap_or_default(),
             line.y_unit.as_deref().unwrap_or("(unit not stated)"),
         );
-        for note in &line.notes {
+        for note in line.notes.iter().chain(&line.defects) {
             let _ = writeln!(text, "                {note}");
         }
     }

@@ -15,8 +15,8 @@ pub fn to_csv(spectrum: &FileSpectrum) -> String {
     };
     line("title", &spectrum.title);
     line("kind", spectrum.kind.name());
-    if let Some(technique) = spectrum.technique {
-        line("technique", technique.name());
+    if let Some(technique) = &spectrum.technique {
+        line("technique", &technique.to_string());
     }
     if let Some(laser_nm) = spectrum.laser_nm {
         line("laser_nm", &laser_nm.to_string());
@@ -49,9 +49,8 @@ fn text_cell(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{FileSpectrum, XUnit, YUnit, read_bytes};
+    use super::super::{FileSpectrum, FileTechnique, XUnit, YUnit, read_bytes};
     use super::{text_cell, to_csv};
-    use crate::spectrum::Technique;
 
     #[test]
     fn a_title_cannot_become_a_formula() {
@@ -72,7 +71,7 @@ mod tests {
         let x: Vec<f64> = (0..50).map(|i| 1800.0 - 3.3 * f64::from(i)).collect();
         let y: Vec<f64> = x.iter().map(|x| (x / 7.0).sin() * 1e5).collect();
         let mut spectrum = FileSpectrum::sample("tea".to_owned(), x, y);
-        spectrum.technique = Some(Technique::Raman);
+        spectrum.technique = Some(FileTechnique::RAMAN);
         spectrum.x_unit = Some(XUnit::Cm1);
         spectrum.y_unit = Some(YUnit::Counts);
         spectrum.laser_nm = Some(784.82);

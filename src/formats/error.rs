@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::spectrum::SpectrumError;
 
-use super::MAX_FILE_BYTES;
+use super::{MAX_FILE_BYTES, MAX_TEXT_BYTES};
 
 /// Why bytes are not spectra, or why a spectrum of a file cannot be compared with references.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -16,6 +16,15 @@ pub enum FormatError {
         limit = MAX_FILE_BYTES / 1_000_000
     )]
     TooLarge {
+        /// Its size, rounded up.
+        megabytes: u64,
+    },
+    /// No known binary format, and larger than any text with spectra.
+    #[error(
+        "the file is no known spectrum format in binary, and with {megabytes} MB it is too large for text (at most {limit} MB); export a single spectrum",
+        limit = MAX_TEXT_BYTES / 1_000_000
+    )]
+    TooLargeAsText {
         /// Its size, rounded up.
         megabytes: u64,
     },
@@ -79,5 +88,10 @@ impl FormatError {
     /// The refusal of a file of this many bytes.
     pub fn too_large(bytes: u64) -> Self {
         Self::TooLarge { megabytes: bytes.div_ceil(1_000_000) }
+    }
+
+    /// The refusal of a text of this many bytes.
+    pub(super) fn too_large_as_text(bytes: u64) -> Self {
+        Self::TooLargeAsText { megabytes: bytes.div_ceil(1_000_000) }
     }
 }

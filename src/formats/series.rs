@@ -3,7 +3,7 @@
 
 use super::number::{self, Decimal};
 use super::table::{Layout, Separator};
-use super::{Content, FileSpectrum, FormatError, MAX_CELLS, MAX_POINTS, text};
+use super::{Content, FileSpectrum, FormatError, MAX_NUMBERS, MAX_POINTS, text};
 
 /// Fewest axis points that tell a series from an ordinary table with an empty cell.
 const MIN_AXIS: usize = 16;
@@ -29,7 +29,7 @@ pub(super) fn read(content: &Content<'_>) -> Result<Vec<FileSpectrum>, FormatErr
     let mut spectra = Vec::new();
     for (line, row) in text::lines(content.text).skip(axis_line).filter(|(_, row)| !row.trim().is_empty()) {
         // Every spectrum holds the axis too.
-        if (spectra.len() + 1).saturating_mul(2 * axis.len()) > MAX_CELLS {
+        if (spectra.len() + 1).saturating_mul(2 * axis.len()) > MAX_NUMBERS {
             return Err(FormatError::TooManyNumbers);
         }
         let cells = layout.cells(row);

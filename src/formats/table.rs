@@ -1,7 +1,7 @@
 //! Tables of numbers in text: which characters separate columns and decimals, where the table begins, its cells.
 
 use super::number::{self, Decimal};
-use super::{FormatError, MAX_CELLS, MAX_POINTS, text};
+use super::{FormatError, MAX_NUMBERS, MAX_POINTS, text};
 
 /// Text that is looked at to find out how columns and decimals are separated.
 const SAMPLE_BYTES: usize = 256 * 1024;
@@ -189,7 +189,7 @@ pub(super) fn read_rows<'a>(
             return Err(FormatError::Line { line: line_number, what });
         }
         count += 1;
-        if count > MAX_POINTS || cells.len() + columns > MAX_CELLS {
+        if count > MAX_POINTS || cells.len() + columns > MAX_NUMBERS {
             return Err(FormatError::TooManyNumbers);
         }
         cells.extend(row.iter().map(|cell| number::parse(cell, layout.decimal).unwrap_or(f64::NAN)));

@@ -3,7 +3,7 @@
 use crate::spectrum::Technique;
 
 use super::table::{self, Table};
-use super::{Content, FileSpectrum, FormatError, SpectrumKind, XUnit, YUnit, number};
+use super::{Content, FileSpectrum, FileTechnique, FormatError, SpectrumKind, XUnit, YUnit, number};
 
 /// One spectrum per column of intensities.
 pub(super) fn read(content: &Content<'_>) -> Result<Vec<FileSpectrum>, FormatError> {
@@ -39,7 +39,7 @@ pub(super) fn read(content: &Content<'_>) -> Result<Vec<FileSpectrum>, FormatErr
         spectrum.x_unit.clone_from(&x_unit);
         spectrum.kind = label.map_or(SpectrumKind::Sample, kind);
         spectrum.y_unit = label.and_then(YUnit::named_in);
-        spectrum.technique = header.technique;
+        spectrum.technique.clone_from(&header.technique);
         spectrum.laser_nm = header.laser_nm;
         spectra.push(spectrum);
     }
@@ -63,11 +63,20 @@ fn kind(label: &str) -> SpectrumKind {
     }
 }
 
+/// The technique that a header names.
+fn technique(value: &str) -> FileTechnique {
+    let lower = value.to_lowercase();
+    if lower == "infrared" {
+        return FileTechnique::Infrared;
+    }
+    Technique::from_name(&lower).map_or_else(|| FileTechnique::Other(value.to_owned()), FileTechnique::Known)
+}
+
 /// What free headers commonly say, in lines of key and value under any separator.
 #[derive(Default)]
 struct Header {
     title: Option<String>,
-    technique: Option<Technique>,
+    technique: Option<FileTechnique>,
     laser_nm: Option<f64>,
 }
 
@@ -78,7 +87,7 @@ impl Header {
             // The word alone is a statement; titles of columns and of instruments carry it too.
             let says_raman = line.split(|c: char| !c.is_alphanumeric()).any(|word| word.eq_ignore_ascii_case("raman"));
             if says_raman {
-                header.technique.get_or_insert(Technique::Raman);
+                header.technique.get_or_insert(FileTechnique::RAMAN);
             }
             let Some((key, value)) = line.trim_start_matches('#').split_once(['=', ':', ',', ';', '\t']) else {
                 continue;
@@ -88,7 +97,7 @@ impl Header {
                 "title" | "sample" | "name" | "names" if !value.is_empty() => {
                     header.title.get_or_insert_with(|| value.to_owned());
                 }
-                "technique" => header.technique = Technique::from_name(&value.to_lowercase()).or(header.technique),
+                "technique" if !value.is_empty() => header.technique = Some(technique(value)),
                 "laser_nm" | "laser (nm)" | "laser wavelength" | "laser wavelength (nm)" | "excitation (nm)" => {
                     header.laser_nm = number::laser_nm(value);
                 }
@@ -105,8 +114,7 @@ impl Header {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{XUnit, YUnit, read_bytes};
-    use crate::spectrum::Technique;
+    use super::super::{FileTechnique, XUnit, YUnit, read_bytes};
 
     #[test]
     fn a_bare_table_says_nothing_about_itself() {
@@ -121,17 +129,17 @@ mod tests {
         let text = "Pixel;Raman shift;Wavelength;Intensity (counts)\n0;200,5;797,2;10\n1;201,5;797,3;20\n";
         let spectra = read_bytes(text.as_bytes(), "x").unwrap();
         assert_eq!(spectra.len(), 1);
-        assert_eq!((&spectra[0].x, &spectra[0].y), (&vec![200.5, 201.5], &vec![10.0, 20.0]));
+        assert_eq!((&spectra[0].x[..], &spectra[0].y[..]), (&[200.5, 201.5][..], &[10.0, 20.0][..]));
         assert_eq!(
             (&spectra[0].x_unit, &spectra[0].y_unit, &spectra[0].technique),
-            (&Some(XUnit::Cm1), &Some(YUnit::Counts), &Some(Technique::Raman))
+            (&Some(XUnit::Cm1), &Some(YUnit::Counts), &Some(FileTechnique::RAMAN))
         );
     }
 
     #[test]
     fn a_header_whose_titles_stand_apart_is_understood() {
         let spectra = read_bytes(b"#Wave\t\t#Intensity\r\n3199.4\t59.2\r\n3198.7\t45.3\r\n", "x").unwrap();
-        assert_eq!((&spectra[0].x, &spectra[0].x_unit), (&vec![3199.4, 3198.7], &None));
+        assert_eq!((&spectra[0].x[..], &spectra[0].x_unit), (&[3199.4, 3198.7][..], &None));
         let words = read_bytes(b"Raman shift (cm-1)  Intensity\n200.5 1\n201.5 2\n", "x").unwrap();
         assert_eq!(words[0].x_unit, Some(XUnit::Cm1));
     }
