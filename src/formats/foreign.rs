@@ -3,8 +3,7 @@
 use super::FormatError;
 
 /// First bytes of files that are no text.
-const BINARY: [(&[u8], &str); 11] = [
-    (b"\x0a\x0a\xfe\xfe", "a Bruker OPUS file"),
+const BINARY: [(&[u8], &str); 10] = [
     (b"WDF1", "a Renishaw WDF file"),
     (b"Spectral Data File", "a Thermo Omnic SPA file"),
     (b"%PDF", "a PDF document"),
@@ -43,9 +42,7 @@ mod tests {
 
     #[test]
     fn formats_of_other_kinds_are_named() {
-        for (bytes, what) in
-            [(&b"WDF1\0\0"[..], "WDF"), (b"\x0a\x0a\xfe\xfe\0", "OPUS"), (b"%PDF-1.7", "PDF"), (b"PK\x03\x04", "ZIP")]
-        {
+        for (bytes, what) in [(&b"WDF1\0\0"[..], "WDF"), (b"%PDF-1.7", "PDF"), (b"PK\x03\x04", "ZIP")] {
             let sentence = refuse_bytes(bytes).map(|e| e.to_string()).unwrap_or_default();
             assert!(sentence.contains(what), "{sentence}");
         }

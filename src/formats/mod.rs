@@ -15,6 +15,7 @@ mod foreign;
 mod jcamp;
 mod labspec;
 mod number;
+mod opus;
 mod series;
 mod spc;
 mod table;
@@ -58,7 +59,10 @@ struct BinaryFormat {
 }
 
 /// The binary formats.
-const BINARY_FORMATS: [BinaryFormat; 1] = [BinaryFormat { recognises: spc::recognises, read: spc::read }];
+const BINARY_FORMATS: [BinaryFormat; 2] = [
+    BinaryFormat { recognises: opus::recognises, read: opus::read },
+    BinaryFormat { recognises: spc::recognises, read: spc::read },
+];
 
 /// The text dialects, from the one with the surest mark to the one that takes any table of numbers.
 const TEXT_DIALECTS: [Dialect; 6] = [
