@@ -93,6 +93,30 @@ pub enum AnalyzerError {
         /// Greatest value.
         most: u64,
     },
+    /// A value between the steps of a setting.
+    #[error(
+        "{what} of {wanted} cannot be set on {port}: the device counts in steps of {step}; choose a multiple of it"
+    )]
+    NotAStep {
+        /// The port's name.
+        port: String,
+        /// The setting.
+        what: &'static str,
+        /// Value asked for.
+        wanted: u64,
+        /// The step.
+        step: u64,
+    },
+    /// The device does not give its calibration.
+    #[error(
+        "the device on {port} does not give the calibration that a scan needs ({why}); add a calibration file with its serial number to the settings of this kit"
+    )]
+    NoCalibration {
+        /// The port's name.
+        port: String,
+        /// What is missing, or why it cannot be read.
+        why: String,
+    },
     /// Another instrument answers than the one that was connected.
     #[error("{port} now answers as {found} and no longer as {expected}; connect again to use the other instrument")]
     OtherDevice {
@@ -149,6 +173,7 @@ impl AnalyzerError {
             self,
             Self::Cancelled
                 | Self::OutOfLimits { .. }
+                | Self::NotAStep { .. }
                 | Self::Spectrum(_)
                 | Self::LaserNotOn { .. }
                 | Self::Damaged { .. }

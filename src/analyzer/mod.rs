@@ -13,6 +13,7 @@ mod wire_log;
 pub mod emulator;
 pub mod laser;
 pub mod obp;
+pub mod wasatch;
 
 pub use acquisition::{
     AcquireProgress, AcquireStage, Acquisition, Brightness, CheckState, CoolerRecord, DarkSource, DeviceIdentity,

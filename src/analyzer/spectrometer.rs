@@ -59,6 +59,10 @@ pub trait Spectrometer: Send {
     fn identity(&self) -> &DeviceIdentity;
     /// What it can do.
     fn limits(&self) -> Limits;
+    /// Step in which integration times are set, microseconds; others are refused.
+    fn integration_step_us(&self) -> u32 {
+        1
+    }
     /// Wavelength polynomial, nm over the 0-based pixel, constant term first.
     fn wavelength_coefficients_nm(&self) -> &[f64];
     /// What it says of its detector.
