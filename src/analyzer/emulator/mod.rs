@@ -17,6 +17,8 @@ mod ondax;
 mod optics;
 #[cfg(unix)]
 mod pty;
+mod wasatch;
+mod wasatch_eeprom;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +39,7 @@ pub use ondax::Ondax;
 pub use optics::{EXCITATION_NM, Gap, Light, MAX_COUNTS, PIXELS, Unit};
 #[cfg(unix)]
 pub use pty::PtyHost;
+pub use wasatch::{Wasatch, WasatchForm};
 
 use super::Clock;
 use super::obp::codec::Checksum;

@@ -31,6 +31,8 @@ pub enum FrameError {
     Length(u16),
     /// The checksum does not fit.
     Checksum {
+        /// Command code, if it is right.
+        command: u8,
         /// As received.
         found: u8,
         /// As computed.
@@ -44,7 +46,7 @@ impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Length(length) => write!(f, "a frame announces a length of {length}"),
-            Self::Checksum { found, computed } => {
+            Self::Checksum { found, computed, .. } => {
                 write!(f, "a checksum is {found:#04x} where {computed:#04x} is right")
             }
             Self::Footer(found) => write!(f, "a frame ends with {found:#04x} and not with 0x3e"),
@@ -95,20 +97,18 @@ pub fn parse(bytes: &[u8]) -> Parsed {
     if !(1..=1 + MAX_DATA).contains(&body) {
         return Parsed::Broken(FrameError::Length(length));
     }
-    let (Some(found), Some(end)) = (rest.get(body), rest.get(body + 1)) else { return Parsed::Incomplete };
+    let (Some(command), Some(found), Some(end)) = (rest.first(), rest.get(body), rest.get(body + 1)) else {
+        return Parsed::Incomplete;
+    };
     if *end != END {
         return Parsed::Broken(FrameError::Footer(*end));
     }
     let computed = crc8(bytes.get(1..3 + body).unwrap_or_default());
     if *found != computed {
-        return Parsed::Broken(FrameError::Checksum { found: *found, computed });
+        return Parsed::Broken(FrameError::Checksum { command: *command, found: *found, computed });
     }
-    match rest.get(..body) {
-        Some([command, data @ ..]) => {
-            Parsed::Whole(Frame { command: *command, data: data.to_vec() }, OVERHEAD + body - 1)
-        }
-        _ => Parsed::Incomplete,
-    }
+    let data = rest.get(1..body).unwrap_or_default().to_vec();
+    Parsed::Whole(Frame { command: *command, data }, OVERHEAD + body - 1)
 }
 
 /// Finds the frames in a stream of bytes, one after the other.
