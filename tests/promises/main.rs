@@ -15,3 +15,4 @@ mod foreign_client;
 mod formats;
 mod library;
 mod session;
+mod wasatch;

@@ -11,7 +11,7 @@ use super::bench::Bench;
 use super::line::Line;
 use super::optics::{PIXELS, REPORTED_COEFFICIENTS_NM};
 use super::wasatch_eeprom::{AMBIENT_C, burn, counts_of_temperature, setpoint_of_counts, unit_calibration};
-use super::{Device, Fault, Faults, Log};
+use super::{Device, Fault, Faults, Gap, Log, Sample};
 
 /// Silence after which half a request is forgotten, so that noise does not deafen the unit.
 const SILENCE: Duration = Duration::from_millis(50);
@@ -119,6 +119,11 @@ impl Wasatch {
             acquiring: None,
             refusals: 0,
         }
+    }
+
+    /// The bench of a unit: optics and detector as `seed` draws them, with `sample` under the probe.
+    pub fn bench(seed: u64, gap: Gap, sample: Sample) -> Bench {
+        Bench::new(seed, gap, sample)
     }
 
     /// What the unit says of itself; also for a calibration file of a unit that does not let its EEPROM be read.
