@@ -117,6 +117,16 @@ pub enum AnalyzerError {
         /// What is missing, or why it cannot be read.
         why: String,
     },
+    /// Absorbance needs a white reference.
+    #[error(
+        "there is no white reference for a scan on {port} ({why}); lay the white standard on the window, measure the reference, then scan the sample"
+    )]
+    NoReference {
+        /// The port's name.
+        port: String,
+        /// What is wrong with the last one, if there is one.
+        why: String,
+    },
     /// Another instrument answers than the one that was connected.
     #[error("{port} now answers as {found} and no longer as {expected}; connect again to use the other instrument")]
     OtherDevice {
@@ -174,6 +184,7 @@ impl AnalyzerError {
             Self::Cancelled
                 | Self::OutOfLimits { .. }
                 | Self::NotAStep { .. }
+                | Self::NoReference { .. }
                 | Self::Spectrum(_)
                 | Self::LaserNotOn { .. }
                 | Self::Damaged { .. }

@@ -12,6 +12,7 @@ mod wire_log;
 
 pub mod emulator;
 pub mod laser;
+pub mod nirscan;
 pub mod obp;
 pub mod wasatch;
 
