@@ -47,9 +47,9 @@ enum Kind {
     ObpQepro,
     #[value(hide = true)]
     ObpVentana,
-    #[value(hide = true)]
+    /// Wasatch OEM Raman module, 785 nm: spectrometer, laser and cooler on one port, 921600 baud
     Wasatch,
-    #[value(hide = true)]
+    /// NIRscan Nano near-infrared scanner; the signal USR1 exchanges the white standard and the sample on its window
     Nirscan,
     #[value(hide = true)]
     OceanLetter,
@@ -80,11 +80,12 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
     use std::time::Duration;
 
     use anyhow::Context as _;
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
     use super::output;
     use crate::analyzer::emulator::{
-        Bench, Cobolt, Device, Faults, Gap, Log, MatchBox, Obis, ObpDevice, ObpModel, ObpUnit, Ondax, PtyHost,
+        Bench, Cobolt, Device, Faults, Gap, Log, MatchBox, NirSample, NirScan, NirWindow, Obis, ObpDevice, ObpModel,
+        ObpUnit, Ondax, PtyHost, Sample, Wasatch, WasatchForm,
     };
     use crate::analyzer::obp::codec::Checksum;
     use crate::analyzer::{Clock, SystemClock};
@@ -94,15 +95,26 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
     /// Line speed of an STS as delivered.
     const STS_BAUD: u32 = 9_600;
 
-    if !matches!(args.kind, Kind::ObpSts | Kind::Matchbox | Kind::Obis | Kind::Cobolt | Kind::Ondax | Kind::Kit) {
+    if !matches!(
+        args.kind,
+        Kind::ObpSts
+            | Kind::Matchbox
+            | Kind::Obis
+            | Kind::Cobolt
+            | Kind::Ondax
+            | Kind::Kit
+            | Kind::Wasatch
+            | Kind::Nirscan
+    ) {
         let name = args.kind.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
-        anyhow::bail!("the emulator of '{name}' is not built yet; use obp-sts, matchbox, obis, cobolt, ondax or kit");
+        anyhow::bail!(
+            "the emulator of '{name}' is not built yet; use obp-sts, matchbox, obis, cobolt, ondax, wasatch, nirscan or kit"
+        );
     }
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("the program cannot listen for signals")?;
     }
-    let sample = sample_from_name(Library::bundled()?.as_ref(), &args.sample)?;
     let log = match &args.log {
         None => Log::default(),
         Some(path) => Log::to_file(
@@ -118,7 +130,21 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
         ReplyChecksum::Md5 => Checksum::Md5,
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let bench = Bench::new(args.seed, if args.no_gap { Gap::NONE } else { Gap::MEASURED }, sample);
+    let sample = match args.kind {
+        // The library has no near-infrared spectra: the name draws a powder.
+        Kind::Nirscan => Sample { name: args.sample.clone(), parts: Vec::new() },
+        _ => sample_from_name(Library::bundled()?.as_ref(), &args.sample)?,
+    };
+    let gap = if args.no_gap { Gap::NONE } else { Gap::MEASURED };
+    let powder = NirSample::from_name(&args.sample);
+    let window = NirWindow::new(NirSample::White);
+    let exchange = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGUSR1, Arc::clone(&exchange)).context("the program cannot listen for signals")?;
+    let mut white = true;
+    let bench = match args.kind {
+        Kind::Wasatch => Wasatch::bench(args.seed, gap, sample),
+        _ => Bench::new(args.seed, gap, sample),
+    };
     let opened = "no pseudo-terminal could be opened";
     let spectrometer = match args.kind {
         Kind::ObpSts | Kind::Kit => {
@@ -126,9 +152,19 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
             let device = ObpDevice::new(unit, bench.clone(), log.clone(), Faults::none());
             Some(PtyHost::start("emulated-sts", device, Arc::clone(&clock)).context(opened)?)
         }
+        Kind::Wasatch => {
+            let device = Wasatch::new(WasatchForm::new(args.seed), bench.clone(), log.clone(), Faults::none());
+            Some(PtyHost::start("emulated-wasatch", device, Arc::clone(&clock)).context(opened)?)
+        }
+        Kind::Nirscan => {
+            let device = NirScan::new(window.clone(), args.seed, log.clone(), Faults::none());
+            Some(PtyHost::start("emulated-nirscan", device, Arc::clone(&clock)).context(opened)?)
+        }
         _ => None,
     };
-    let laser = if args.kind == Kind::ObpSts {
+    let laser = if matches!(args.kind, Kind::Wasatch | Kind::Nirscan) {
+        None
+    } else if args.kind == Kind::ObpSts {
         // A spectrometer alone looks at a sample that is always lit.
         bench.laser_on(Duration::ZERO);
         None
@@ -152,6 +188,10 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
     }
     while !stop.load(Ordering::SeqCst) {
         std::thread::sleep(Duration::from_millis(50));
+        if exchange.swap(false, Ordering::SeqCst) {
+            white = !white;
+            window.lay(if white { NirSample::White } else { powder.clone() });
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -63,6 +63,19 @@ impl Detector {
     pub const VENTANA: Self =
         Self { max_counts: 65_535, electrons_per_count: 1.5, dark_e_per_s: 30.0, offset_counts: 900.0, ..Self::STS };
 
+    /// Wasatch OEM module: 2,048 pixels, 16 bits, cooled; 200 to 2,400 cm-1 at 785 nm.
+    pub const WASATCH: Self = Self {
+        pixels: 2_048,
+        max_counts: 65_535,
+        reported_coefficients_nm: [797.6, 0.0865, -1.6e-6, 0.0],
+        electrons_per_count: 1.2,
+        read_noise_e: 6.0,
+        dark_e_per_s: 2.0,
+        offset_counts: 800.0,
+        nonlinearity: 0.01,
+        ..Self::STS
+    };
+
     /// Whether a pixel never sees light.
     pub fn masked(&self, pixel: usize) -> bool {
         within(self.electric_dark, pixel) || within(self.optical_dark, pixel)

@@ -47,6 +47,15 @@ pub(super) fn points(config: u8) -> i32 {
 }
 
 impl NirSample {
+    /// `white`, `empty`, or a powder.
+    pub fn from_name(name: &str) -> Self {
+        match name {
+            "white" => Self::White,
+            "empty" => Self::Empty,
+            _ => Self::Powder(name.to_owned()),
+        }
+    }
+
     /// Absorbance against the white standard at a wavelength.
     pub fn absorbance(&self, wavelength_nm: f64) -> f64 {
         let name = match self {

@@ -8,9 +8,9 @@ use crate::analyzer::wasatch::codec::{Decoder, END, Frame, FrameError, START, en
 use crate::analyzer::wasatch::{BAUD, Calibration, PixelOrder, WriteReply, kinds};
 
 use super::bench::Bench;
+use super::detector::Detector;
 use super::line::Line;
-use super::optics::{PIXELS, REPORTED_COEFFICIENTS_NM};
-use super::wasatch_eeprom::{AMBIENT_C, burn, counts_of_temperature, setpoint_of_counts, unit_calibration};
+use super::wasatch_eeprom::{AMBIENT_C, SETPOINT_C, burn, counts_of_temperature, setpoint_of_counts, unit_calibration};
 use super::{Device, Fault, Faults, Gap, Log, Sample};
 
 /// Silence after which half a request is forgotten, so that noise does not deafen the unit.
@@ -123,12 +123,12 @@ impl Wasatch {
 
     /// The bench of a unit: optics and detector as `seed` draws them, with `sample` under the probe.
     pub fn bench(seed: u64, gap: Gap, sample: Sample) -> Bench {
-        Bench::new(seed, gap, sample)
+        Bench::with_detector(seed, gap, sample, Detector::WASATCH)
     }
 
     /// What the unit says of itself; also for a calibration file of a unit that does not let its EEPROM be read.
-    pub fn calibration(form: &WasatchForm) -> Calibration {
-        unit_calibration(form.serial_number, form.watchdog_s, &REPORTED_COEFFICIENTS_NM)
+    pub fn calibration(form: &WasatchForm, bench: &Bench) -> Calibration {
+        unit_calibration(form.serial_number, form.watchdog_s, &bench.unit())
     }
 
     fn answer(&mut self, command: u8, data: &[u8], now: Duration) {
@@ -211,7 +211,7 @@ impl Wasatch {
             kinds::INTEGRATION_TIME => r.integration_ms.to_le_bytes().into_iter().take(3).collect(),
             kinds::DETECTOR_OFFSET => r.offset.to_le_bytes().to_vec(),
             kinds::DETECTOR_GAIN => r.gain.to_le_bytes().to_vec(),
-            kinds::PIXEL_COUNT => (PIXELS as u16).to_le_bytes().to_vec(),
+            kinds::PIXEL_COUNT => (Detector::WASATCH.pixels as u16).to_le_bytes().to_vec(),
             kinds::TEC_SETPOINT => r.setpoint.to_le_bytes().to_vec(),
             kinds::TEC_ENABLE => vec![u8::from(r.cooling_since.is_some())],
             kinds::DETECTOR_TEMPERATURE => counts_of_temperature(self.detector_c(now)).to_le_bytes().to_vec(),
@@ -229,7 +229,7 @@ impl Wasatch {
     fn page(&self, number: u8) -> Result<Vec<u8>, u8> {
         let other = number == 0 && self.faults.strikes(Fault::OtherSerial);
         let serial_number = self.form.serial_number.wrapping_add(u64::from(other));
-        let pages = burn(&Self::calibration(&WasatchForm { serial_number, ..self.form }));
+        let pages = burn(&Self::calibration(&WasatchForm { serial_number, ..self.form }, &self.bench));
         pages.get(usize::from(number)).map(|page| page.to_vec()).ok_or(0xFD)
     }
 
@@ -319,10 +319,13 @@ impl Wasatch {
     }
 
     fn send_image(&mut self, start: Duration, end: Duration) {
+        // Dark current doubles every 7 degrees.
+        let warmer_c = self.detector_c(end) - SETPOINT_C;
+        self.bench.set_dark_scale((warmer_c / 7.0).exp2());
         let mut counts = self.bench.read_out(start, end, 1);
         if self.registers.test_pattern != 0 {
             counts = (0..).take(counts.len()).collect();
-        } else if self.faults.is_on(Fault::Saturation) && self.laser_since.is_some() {
+        } else if self.faults.strikes(Fault::Saturation) {
             counts.fill(u16::MAX.into());
         }
         self.line.send(&self.form.pixel_order.bytes(&counts), end);

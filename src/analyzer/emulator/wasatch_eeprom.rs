@@ -2,10 +2,12 @@
 
 use crate::analyzer::wasatch::{Calibration, CoolerCalibration, LaserCalibration, PAGE, PAGES};
 
-use super::optics::EXCITATION_NM;
+use super::optics::{EXCITATION_NM, Unit};
 
 /// Temperature of the detector without its cooler, deg C.
 pub(super) const AMBIENT_C: f64 = 25.0;
+/// Temperature that the detector is to have, deg C.
+pub(super) const SETPOINT_C: f64 = -15.0;
 /// Format number: the first one with the laser's watchdog.
 const FORMAT: u8 = 15;
 /// deg C over counts of the temperature converter (an assumption).
@@ -26,22 +28,25 @@ pub(super) fn setpoint_of_counts(counts: u16) -> f64 {
 }
 
 /// What the unit with this serial number says of itself.
-pub(super) fn unit_calibration(serial_number: u64, watchdog_s: u16, coefficients_nm: &[f64]) -> Calibration {
+pub(super) fn unit_calibration(serial_number: u64, watchdog_s: u16, unit: &Unit) -> Calibration {
+    // The EEPROM keeps single precision; there is room for a fifth coefficient.
+    let single = |c: f64| f64::from(c as f32);
+    let coefficients = unit.detector.reported_coefficients_nm.into_iter().chain([0.0]);
     Calibration {
         serial: format!("WP-{:05}", serial_number % 100_000),
         model: "WP-785-EMU".to_owned(),
-        wavelength_coefficients_nm: coefficients_nm.to_vec(),
+        wavelength_coefficients_nm: coefficients.map(single).collect(),
         excitation_nm: Some(EXCITATION_NM),
         detector: "S16011".to_owned(),
-        bad_pixels: vec![17, 803],
-        linearity_coefficients: Vec::new(),
+        bad_pixels: unit.hot_pixels.iter().map(|(pixel, _)| *pixel).collect(),
+        linearity_coefficients: unit.nonlinearity.iter().take(5).copied().map(f64::from).collect(),
         integration_ms: Some((3, 60_000)),
         resolution_cm1: Some(9.0),
         cooler: Some(CoolerCalibration {
             setpoint_counts_of_c: SETPOINT_COUNTS_OF_C,
             c_of_counts: C_OF_COUNTS,
             range_c: (-20.0, 20.0),
-            setpoint_c: -15.0,
+            setpoint_c: SETPOINT_C,
         }),
         laser: Some(LaserCalibration {
             percent_of_mw: [0.0, 0.25, 0.0, 0.0],
@@ -114,12 +119,12 @@ impl Book {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analyzer::emulator::Detector;
     use crate::analyzer::wasatch::Eeprom;
 
     #[test]
     fn what_is_written_is_read_again() {
-        let coefficients = [798.0, 0.15625, -0.000_001_907_348_632_812_5, 0.0, 0.0];
-        let unit = unit_calibration(77, 30, &coefficients);
+        let unit = unit_calibration(77, 30, &Unit::draw(3, Detector::WASATCH));
         assert_eq!(Eeprom::new(burn(&unit)).calibration(), Ok(unit.clone()));
         let bare = Calibration { cooler: None, laser: None, bad_pixels: vec![], resolution_cm1: None, ..unit };
         assert_eq!(Eeprom::new(burn(&bare)).calibration(), Ok(bare));
@@ -127,7 +132,7 @@ mod tests {
 
     #[test]
     fn converter_counts_mean_the_temperatures_that_the_calibration_says() {
-        let cooler = unit_calibration(1, 0, &[]).cooler.unwrap();
+        let cooler = unit_calibration(1, 0, &Unit::draw(3, Detector::WASATCH)).cooler.unwrap();
         for temperature_c in [-20.0, -15.0, 0.0, 25.0] {
             let counts = counts_of_temperature(temperature_c);
             assert!((cooler.temperature_c(counts) - temperature_c).abs() < 0.02);
