@@ -9,6 +9,7 @@ mod casebook_worker;
 mod config;
 mod data_dir;
 mod emulated_sample;
+mod emulated_standard;
 mod events;
 mod identify_worker;
 mod kit_link;
@@ -20,6 +21,7 @@ mod shared;
 pub use config::{EngineLoader, Identifier, KitChoice, SessionConfig};
 pub use data_dir::{DataDirError, casebook_path, data_dir};
 pub use emulated_sample::{EMPTY, EmulatedSampleError, sample_choices, sample_from_name};
+pub use emulated_standard::standard_sample;
 pub use messages::{Command, Connection, Event, KitStatus, Stage};
 pub use running::{Refused, Session};
 

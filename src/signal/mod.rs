@@ -12,6 +12,8 @@ mod quality;
 mod resample;
 mod smooth;
 
+pub mod calibration;
+
 pub use bands::{BandModel, bands_of};
 pub use baseline::{Baseline, arpls};
 pub use despike::{Despiked, despike};

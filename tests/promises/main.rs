@@ -6,6 +6,7 @@
 
 mod analyzer;
 mod architecture;
+mod calibration;
 mod casebook;
 mod cli;
 mod crash;
