@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::laser::LaserKind;
 use super::{LaserState, TransportError};
 use crate::spectrum::SpectrumError;
 
@@ -159,6 +160,44 @@ pub enum AnalyzerError {
         /// State as read back.
         state: LaserState,
     },
+    /// Key, interlock or a fault keep the laser from emitting.
+    #[error("the laser on {port} cannot emit: {why}; it was commanded off, put that right and scan again")]
+    LaserBlocked {
+        /// The port's name.
+        port: String,
+        /// What stops it.
+        why: String,
+    },
+    /// A laser whose power cannot be set by its protocol.
+    #[error("the power of the laser on {port} cannot be set from here; set it at the laser")]
+    PowerFixed {
+        /// The port's name.
+        port: String,
+    },
+    /// Nothing on the port speaks NMEA 0183.
+    #[error("no GPS receiver speaks on {port} at any usual line speed; check its cable and that {port} is its port")]
+    NoReceiver {
+        /// The port's name.
+        port: String,
+    },
+    /// The note that the laser may be on cannot be written.
+    #[error(
+        "the laser on {port} was not switched on: the note that it may be on cannot be written ({why}); make room in the data folder and scan again"
+    )]
+    NoMarker {
+        /// The port's name.
+        port: String,
+        /// The system's words.
+        why: String,
+    },
+    /// A line speed that no public source states.
+    #[error(
+        "the line speed of {laser} lasers is not documented; find it in the papers of this laser and give it with its port (--laser-baud)"
+    )]
+    SpeedUnknown {
+        /// The kind of laser.
+        laser: LaserKind,
+    },
     /// The wavelength calibration gives no rising Raman-shift axis.
     #[error(
         "the wavelength calibration of the device on {port} gives no Raman-shift axis with a laser of {excitation_nm} nm ({why}); check the laser wavelength of this kit"
@@ -187,6 +226,9 @@ impl AnalyzerError {
                 | Self::NoReference { .. }
                 | Self::Spectrum(_)
                 | Self::LaserNotOn { .. }
+                | Self::LaserBlocked { .. }
+                | Self::PowerFixed { .. }
+                | Self::NoMarker { .. }
                 | Self::Damaged { .. }
         )
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::acquisition::{
     AcquireProgress, AcquireStage, Optics, Plan, ScanConditions, Ticker, raman_shift_axis_cm1, reduce,
 };
-use super::laser::{Laser, LaserGuard, MatchBoxLaser};
+use super::laser::{Laser, LaserGuard, LaserKind, LaserSetup};
 use super::obp::ObpSpectrometer;
 use super::spectrometer::{OnWait, Spectrometer};
 use super::{Acquisition, AnalyzerError, Clock, DeviceIdentity, Exposure, ExposureKind, LaserState, Transport};
@@ -68,9 +68,9 @@ impl Kit {
         excitation_nm: f64,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, AnalyzerError> {
-        let laser = MatchBoxLaser::open(laser, Arc::clone(&clock))?;
+        let laser = LaserSetup::usual(LaserKind::MatchBox).open(laser, Arc::clone(&clock))?;
         let spectrometer = ObpSpectrometer::open(spectrometer, Arc::clone(&clock))?;
-        Self::from_parts(Box::new(spectrometer), Box::new(laser), excitation_nm, clock)
+        Self::from_parts(Box::new(spectrometer), laser, excitation_nm, clock)
     }
 
     /// A kit of any spectrometer and any laser, both already opened. Refused where they give no Raman-shift axis.

@@ -11,9 +11,12 @@ mod transport;
 mod wire_log;
 
 pub mod emulator;
+pub mod gps;
+pub mod guardian;
 pub mod laser;
 pub mod nirscan;
 pub mod obp;
+pub mod ocean_letter;
 pub mod wasatch;
 
 pub use acquisition::{

@@ -51,7 +51,7 @@ enum Kind {
     Wasatch,
     /// NIRscan Nano near-infrared scanner; the signal USR1 exchanges the white standard and the sample on its window
     Nirscan,
-    #[value(hide = true)]
+    /// Ocean spectrometer of the USB2000+ class, letter protocol, 9600 baud
     OceanLetter,
     /// Coherent OBIS laser, 785 nm
     Obis,
@@ -59,7 +59,7 @@ enum Kind {
     Cobolt,
     /// Ondax LM laser, 785 nm, 19200 baud
     Ondax,
-    #[value(hide = true)]
+    /// GPS receiver at an airport, NMEA 0183, 9600 baud; it says that it is simulated
     Gps,
 }
 
@@ -84,8 +84,8 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
 
     use super::output;
     use crate::analyzer::emulator::{
-        Bench, Cobolt, Device, Faults, Gap, Log, MatchBox, NirSample, NirScan, NirWindow, Obis, ObpDevice, ObpModel,
-        ObpUnit, Ondax, PtyHost, Sample, Wasatch, WasatchForm,
+        Bench, Cobolt, Detector, Device, Faults, Gap, Gps, Log, MatchBox, NirSample, NirScan, NirWindow, Obis,
+        ObpDevice, ObpModel, ObpUnit, OceanLetter, Ondax, Position, PtyHost, Sample, Wasatch, WasatchForm,
     };
     use crate::analyzer::obp::codec::Checksum;
     use crate::analyzer::{Clock, SystemClock};
@@ -105,10 +105,12 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
             | Kind::Kit
             | Kind::Wasatch
             | Kind::Nirscan
+            | Kind::OceanLetter
+            | Kind::Gps
     ) {
         let name = args.kind.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
         anyhow::bail!(
-            "the emulator of '{name}' is not built yet; use obp-sts, matchbox, obis, cobolt, ondax, wasatch, nirscan or kit"
+            "the emulator of '{name}' is not built yet; use obp-sts, matchbox, obis, cobolt, ondax, wasatch, nirscan, ocean-letter, gps or kit"
         );
     }
     let stop = Arc::new(AtomicBool::new(false));
@@ -143,6 +145,7 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
     let mut white = true;
     let bench = match args.kind {
         Kind::Wasatch => Wasatch::bench(args.seed, gap, sample),
+        Kind::OceanLetter => Bench::with_detector(args.seed, gap, sample, Detector::LETTER),
         _ => Bench::new(args.seed, gap, sample),
     };
     let opened = "no pseudo-terminal could be opened";
@@ -160,11 +163,22 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
             let device = NirScan::new(window.clone(), args.seed, log.clone(), Faults::none());
             Some(PtyHost::start("emulated-nirscan", device, Arc::clone(&clock)).context(opened)?)
         }
+        Kind::OceanLetter => {
+            let device = OceanLetter::new(bench.clone(), args.seed, log.clone(), Faults::none());
+            Some(PtyHost::start("emulated-letter", device, Arc::clone(&clock)).context(opened)?)
+        }
         _ => None,
     };
-    let laser = if matches!(args.kind, Kind::Wasatch | Kind::Nirscan) {
+    let gps = match args.kind {
+        Kind::Gps => {
+            let device = Gps::new(Some(Position::AIRPORT), log.clone(), Faults::none());
+            Some(PtyHost::start("emulated-gps", device, Arc::clone(&clock)).context(opened)?)
+        }
+        _ => None,
+    };
+    let laser = if matches!(args.kind, Kind::Wasatch | Kind::Nirscan | Kind::Gps) {
         None
-    } else if args.kind == Kind::ObpSts {
+    } else if matches!(args.kind, Kind::ObpSts | Kind::OceanLetter) {
         // A spectrometer alone looks at a sample that is always lit.
         bench.laser_on(Duration::ZERO);
         None
@@ -179,11 +193,12 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
         Some(PtyHost::start("emulated-laser", device, clock).context(opened)?)
     };
     let path = |host: &Option<PtyHost>| host.as_ref().map(|h| h.path().to_owned());
-    let (spectrometer_path, laser_path) = (path(&spectrometer), path(&laser));
+    let (spectrometer_path, laser_path, gps_path) = (path(&spectrometer), path(&laser), path(&gps));
     if context.json {
-        output::print_json(&serde_json::json!({ "spectrometer": spectrometer_path, "laser": laser_path }))?;
+        let paths = serde_json::json!({ "spectrometer": spectrometer_path, "laser": laser_path, "gps": gps_path });
+        output::print_json(&paths)?;
     } else {
-        let lines: Vec<String> = [spectrometer_path, laser_path].into_iter().flatten().collect();
+        let lines: Vec<String> = [spectrometer_path, laser_path, gps_path].into_iter().flatten().collect();
         output::print_text(&format!("{}\n", lines.join("\n")))?;
     }
     while !stop.load(Ordering::SeqCst) {

@@ -14,6 +14,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::analyzer::WireLog;
+use crate::analyzer::laser::{LaserKind, LaserSetup};
 use crate::casebook::{Casebook, StoredScan};
 use crate::identify::Answer;
 use crate::session::{Command, Connection, Event, KitChoice, Session, SessionConfig, Stage, casebook_path, data_dir};
@@ -24,10 +25,6 @@ use super::{Context, answer_text, output};
 const EMULATOR: &str = "emulator";
 /// What lies under the emulated probe unless somebody says otherwise.
 pub(super) const DEFAULT_SAMPLE: &str = "sucrose";
-/// Laser wavelength of most handheld kits, nm.
-const USUAL_EXCITATION_NM: f64 = 785.0;
-/// Wavelengths of the lasers that Raman kits have, nm: deep ultraviolet to 1064 nm lasers, with some room.
-const EXCITATION_NM: (f64, f64) = (200.0, 1_200.0);
 /// How often the signals are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -45,9 +42,15 @@ pub struct ScanArgs {
     /// Port of the laser
     #[arg(long, value_name = "PORT")]
     laser_port: Option<String>,
-    /// Laser wavelength of a kit on ports, in nm [default: 785]
-    #[arg(long, value_name = "NM", value_parser = excitation)]
-    excitation_nm: Option<f64>,
+    /// Protocol of the laser: matchbox, obis, cobolt or ondax
+    #[arg(long, value_name = "KIND", default_value = "matchbox")]
+    laser: LaserKind,
+    /// Line speed of the laser, where it is not the usual one; Ondax lasers need it
+    #[arg(long, value_name = "BAUD")]
+    laser_baud: Option<u32>,
+    /// Laser wavelength in nm
+    #[arg(long, value_name = "NM", default_value_t = 785.0)]
+    excitation_nm: f64,
     /// What lies under the emulated probe: a substance of the library, or 'empty'
     #[arg(long, value_name = "NAME")]
     sample: Option<String>,
@@ -112,7 +115,18 @@ pub fn run(args: ScanArgs, context: &Context) -> Result<ExitCode, anyhow::Error>
 }
 
 fn choose_kit(args: ScanArgs) -> Result<KitChoice, anyhow::Error> {
-    let ScanArgs { port, laser_port, excitation_nm, sample, seed, user, parcel: _, wire_log: _ } = args;
+    let ScanArgs {
+        port,
+        laser_port,
+        laser: kind,
+        laser_baud,
+        excitation_nm,
+        sample,
+        seed,
+        user,
+        parcel: _,
+        wire_log: _,
+    } = args;
     if let Some(user) = user {
         bail!(
             "no account '{user}' can sign in: this version has no accounts yet, so leave out --user; only emulated kits can be scanned without one"
@@ -121,9 +135,6 @@ fn choose_kit(args: ScanArgs) -> Result<KitChoice, anyhow::Error> {
     if port == EMULATOR {
         if laser_port.is_some() {
             bail!("--laser-port does not go with --port emulator: the emulated kit has its own laser");
-        }
-        if excitation_nm.is_some() {
-            bail!("--excitation-nm does not go with --port emulator: the emulated kit states its own wavelength");
         }
         let sample = sample.unwrap_or_else(|| DEFAULT_SAMPLE.to_owned());
         return Ok(KitChoice::Emulator { sample, seed: seed.unwrap_or_else(fresh_seed), virtual_time: false });
@@ -136,20 +147,9 @@ fn choose_kit(args: ScanArgs) -> Result<KitChoice, anyhow::Error> {
     let Some(laser) = laser_port else {
         bail!("the laser's port is missing; give it with --laser-port ('parcelscope ports' lists the ports)");
     };
-    if laser == port {
-        bail!("spectrometer and laser cannot both be on {port}; name the port of each");
-    }
-    Ok(KitChoice::Ports { spectrometer: port, laser, excitation_nm: excitation_nm.unwrap_or(USUAL_EXCITATION_NM) })
-}
-
-/// A laser wavelength that a Raman kit can have.
-fn excitation(text: &str) -> Result<f64, String> {
-    let (shortest, longest) = EXCITATION_NM;
-    text.parse().ok().filter(|nm| (shortest..=longest).contains(nm)).ok_or_else(|| {
-        format!(
-            "'{text}' is no laser wavelength of a Raman kit; give nanometres between {shortest:.0} and {longest:.0}"
-        )
-    })
+    let laser_setup = LaserSetup { kind, baud: laser_baud };
+    laser_setup.baud()?;
+    Ok(KitChoice::Ports { spectrometer: port, laser, laser_setup, excitation_nm })
 }
 
 /// Another number in every run: the keys that the standard library draws for its hash tables.

@@ -141,7 +141,7 @@ impl Engine {
             possible: possible.as_ref().map(|(c, relatives)| Possible {
                 substance: c.substance,
                 calculated: c.is_calculated(),
-                relatives: relatives.iter().map(|r| r.substance).collect(),
+                or_relative: !relatives.is_empty(),
             }),
             listed_component,
             blend,

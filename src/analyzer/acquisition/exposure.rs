@@ -18,10 +18,17 @@ pub enum LaserState {
     On,
     /// The device reports a fault.
     Fault,
-    /// The interlock or the key stops it.
+    /// The interlock or the key stops it, and it was read back that it does not emit.
     Blocked,
     /// No answer, or one that cannot be trusted: treat as on.
     Unknown,
+}
+
+impl LaserState {
+    /// Whether it was read back that the laser does not emit.
+    pub const fn is_dark(self) -> bool {
+        matches!(self, Self::Off | Self::Blocked)
+    }
 }
 
 /// Whether the laser was commanded on for an exposure.

@@ -38,9 +38,11 @@ impl Default for CoboltDialect {
 }
 
 impl CoboltDialect {
-    fn on(laser: &mut Emission, now: Duration) -> String {
-        // What a laser with an open interlock says is not documented: it accepts, and `ilk?` and `f?` tell.
-        laser.on(now);
+    fn on(&self, laser: &mut Emission, now: Duration) -> String {
+        // What a laser with a fault answers is not documented: it accepts, stays dark, and `ilk?` and `f?` tell.
+        if !self.fault {
+            laser.on(now);
+        }
         "OK".to_owned()
     }
 }
@@ -63,7 +65,7 @@ impl Dialect for CoboltDialect {
             ("gcn?", _) => "Cobolt 08-NLD EMU".to_owned(),
             ("gfv?", _) => "1.0.0".to_owned(),
             ("gfd?" | "gfbd?", _) => "2026-01-01".to_owned(),
-            ("l1" | "@cob1" | "restart", _) => Self::on(laser, now),
+            ("l1" | "@cob1" | "restart", _) => self.on(laser, now),
             ("l0" | "@cob0" | "abort", _) => {
                 laser.off(now);
                 ok()

@@ -7,6 +7,7 @@ mod cobolt;
 mod detector;
 mod faults;
 mod faulty_wire;
+mod gps;
 mod line;
 mod log;
 mod matchbox;
@@ -15,6 +16,7 @@ mod nir_optics;
 mod nirscan;
 mod obis;
 mod obp_device;
+mod ocean_letter;
 mod ondax;
 mod optics;
 #[cfg(unix)]
@@ -32,6 +34,7 @@ pub use cobolt::Cobolt;
 pub use detector::Detector;
 pub use faults::{Fault, Faults, UnknownFault};
 pub use faulty_wire::{FaultyWire, Traffic};
+pub use gps::{Gps, Position};
 pub use log::Log;
 pub use matchbox::MatchBox;
 pub use memory_link::MemoryLink;
@@ -39,6 +42,7 @@ pub use nir_optics::NirSample;
 pub use nirscan::{NirScan, NirWindow};
 pub use obis::Obis;
 pub use obp_device::{MANUFACTURER, ObpDevice, ObpModel, ObpUnit};
+pub use ocean_letter::OceanLetter;
 pub use ondax::Ondax;
 pub use optics::{EXCITATION_NM, Gap, Light, MAX_COUNTS, PIXELS, Unit};
 #[cfg(unix)]
@@ -80,6 +84,14 @@ impl<D: Device + ?Sized> Device for Box<D> {
 
     fn next_due(&self) -> Option<Duration> {
         (**self).next_due()
+    }
+
+    fn host_speed(&mut self, baud: u32) {
+        (**self).host_speed(baud);
+    }
+
+    fn plugged(&self) -> bool {
+        (**self).plugged()
     }
 }
 

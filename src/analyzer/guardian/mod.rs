@@ -1,0 +1,62 @@
+//! The guardian: a small process of the same binary that owns the laser's port, so that the laser goes off when the
+//! program dies.
+//!
+//! The program talks to its laser through the guardian ([`GuardedLink`]), which passes bytes on and asks for nothing of
+//! its own. When the program's end of the pipe closes, when its heartbeat stops, or when the machine has slept, the
+//! guardian commands *off* before anything else. What neither of them can do, because both were killed, the next start
+//! does: a [`Marker`] lies in the data folder from before emission until *off* was confirmed.
+
+mod link;
+mod marker;
+mod message;
+mod watch;
+mod watched;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+pub use link::GuardedLink;
+pub use marker::{LeftOn, Marker, extinguish_left_on};
+pub use watch::{Alarm, GuardianSettings, SleepWatch, guard};
+pub use watched::WatchedLaser;
+
+use super::laser::{Laser, LaserSetup};
+use super::{AnalyzerError, Clock, SerialLink, Transport};
+
+/// The program that knows the `guardian` subcommand, once it has said so.
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// Tells that the running program can be started again as a guardian. Test programs and other users of the library
+/// cannot, and own their ports themselves unless they name a program.
+pub fn announce(program: PathBuf) {
+    // The first announcement is as good as a second one: it is the same program.
+    let _ = PROGRAM.set(program);
+}
+
+/// The program that was announced.
+pub fn announced() -> Option<PathBuf> {
+    PROGRAM.get().cloned()
+}
+
+/// Opens the laser on a port: through a guardian where `program` can be one, else directly. It is commanded off first.
+/// `data_dir` takes the marker; `watch_wire` may put something between the driver and the port that looks on.
+pub fn open_laser(
+    port: &str,
+    setup: LaserSetup,
+    data_dir: &Path,
+    program: Option<&Path>,
+    watch_wire: impl Fn(Box<dyn Transport>) -> Box<dyn Transport>,
+    clock: Arc<dyn Clock>,
+) -> Result<Box<dyn Laser>, AnalyzerError> {
+    let baud = setup.baud()?;
+    let link: Box<dyn Transport> = match program {
+        Some(program) => Box::new(GuardedLink::start(program, port, setup.kind, baud, data_dir, Arc::clone(&clock))?),
+        None => {
+            tracing::warn!(port, "no guardian: this program owns the laser's port itself");
+            Box::new(SerialLink::open(port, baud, Arc::clone(&clock))?)
+        }
+    };
+    let laser = setup.open(watch_wire(link), Arc::clone(&clock))?;
+    let marker = Marker::new(port, setup, &laser.identity().serial);
+    Ok(Box::new(WatchedLaser::new(laser, marker, data_dir, clock, watch::wall_clock)))
+}
