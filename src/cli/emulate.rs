@@ -29,6 +29,10 @@ pub struct EmulateArgs {
     /// Let the sample be exactly its reference, which no real sample is
     #[arg(long)]
     no_gap: bool,
+    /// Let an external laser shine all the time on the sample of a spectrometer that is emulated alone; without it the
+    /// sample is lit while the spectrometer's lamp line is enabled
+    #[arg(long)]
+    lit: bool,
     /// Append every command that the devices receive, with seconds since the start, to this file
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
@@ -43,9 +47,9 @@ enum Kind {
     Matchbox,
     /// Both, on one sample
     Kit,
-    #[value(hide = true)]
+    /// Ocean QE Pro spectrometer with cooler and buffer, Ocean Binary Protocol
     ObpQepro,
-    #[value(hide = true)]
+    /// Ocean Ventana 785, spectrometer and laser in one, Ocean Binary Protocol
     ObpVentana,
     /// Wasatch OEM Raman module, 785 nm: spectrometer, laser and cooler on one port, 921600 baud
     Wasatch,
@@ -92,26 +96,19 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
     use crate::library::Library;
     use crate::session::sample_from_name;
 
-    /// Line speed of an STS as delivered.
-    const STS_BAUD: u32 = 9_600;
+    /// Line speed of the spectrometers as delivered.
+    const OBP_BAUD: u32 = 9_600;
 
-    if !matches!(
-        args.kind,
-        Kind::ObpSts
-            | Kind::Matchbox
-            | Kind::Obis
-            | Kind::Cobolt
-            | Kind::Ondax
-            | Kind::Kit
-            | Kind::Wasatch
-            | Kind::Nirscan
-            | Kind::OceanLetter
-            | Kind::Gps
-    ) {
-        let name = args.kind.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
-        anyhow::bail!(
-            "the emulator of '{name}' is not built yet; use obp-sts, matchbox, obis, cobolt, ondax, wasatch, nirscan, ocean-letter, gps or kit"
-        );
+    let model = match args.kind {
+        Kind::ObpSts | Kind::Kit => Some(ObpModel::Sts),
+        Kind::ObpQepro => Some(ObpModel::QePro),
+        Kind::ObpVentana => Some(ObpModel::Ventana),
+        _ => None,
+    };
+    // Their light comes from outside, so that somebody must say when it is on.
+    let alone = matches!(args.kind, Kind::ObpSts | Kind::ObpQepro);
+    if args.lit && !alone {
+        anyhow::bail!("--lit goes with obp-sts and obp-qepro only: the others have their own light");
     }
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT, SIGHUP] {
@@ -146,14 +143,16 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
     let bench = match args.kind {
         Kind::Wasatch => Wasatch::bench(args.seed, gap, sample),
         Kind::OceanLetter => Bench::with_detector(args.seed, gap, sample, Detector::LETTER),
-        _ => Bench::new(args.seed, gap, sample),
+        _ => Bench::with_detector(args.seed, gap, sample, model.unwrap_or(ObpModel::Sts).detector()),
     };
     let opened = "no pseudo-terminal could be opened";
     let spectrometer = match args.kind {
-        Kind::ObpSts | Kind::Kit => {
-            let unit = ObpUnit { model: ObpModel::Sts, serial_number: args.seed, checksum, baud: STS_BAUD };
+        Kind::ObpSts | Kind::Kit | Kind::ObpQepro | Kind::ObpVentana => {
+            let model = model.unwrap_or(ObpModel::Sts);
+            let unit = ObpUnit { model, serial_number: args.seed, checksum, baud: OBP_BAUD };
             let device = ObpDevice::new(unit, bench.clone(), log.clone(), Faults::none());
-            Some(PtyHost::start("emulated-sts", device, Arc::clone(&clock)).context(opened)?)
+            let device = if alone && !args.lit { device.with_own_lamp() } else { device };
+            Some(PtyHost::start("emulated-spectrometer", device, Arc::clone(&clock)).context(opened)?)
         }
         Kind::Wasatch => {
             let device = Wasatch::new(WasatchForm::new(args.seed), bench.clone(), log.clone(), Faults::none());
@@ -176,11 +175,11 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
         }
         _ => None,
     };
-    let laser = if matches!(args.kind, Kind::Wasatch | Kind::Nirscan | Kind::Gps) {
-        None
-    } else if matches!(args.kind, Kind::ObpSts | Kind::OceanLetter) {
-        // A spectrometer alone looks at a sample that is always lit.
+    if args.lit || args.kind == Kind::OceanLetter {
         bench.laser_on(Duration::ZERO);
+    }
+    let own_light = matches!(args.kind, Kind::ObpVentana | Kind::Wasatch | Kind::Nirscan | Kind::OceanLetter);
+    let laser = if alone || own_light || args.kind == Kind::Gps {
         None
     } else {
         let (seed, faults) = (args.seed, Faults::none());

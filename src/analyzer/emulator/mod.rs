@@ -16,6 +16,8 @@ mod nir_optics;
 mod nirscan;
 mod obis;
 mod obp_device;
+mod obp_messages;
+mod obp_model;
 mod ocean_letter;
 mod ondax;
 mod optics;
@@ -41,7 +43,8 @@ pub use memory_link::MemoryLink;
 pub use nir_optics::NirSample;
 pub use nirscan::{NirScan, NirWindow};
 pub use obis::Obis;
-pub use obp_device::{MANUFACTURER, ObpDevice, ObpModel, ObpUnit};
+pub use obp_device::{MANUFACTURER, ObpDevice, ObpUnit};
+pub use obp_model::ObpModel;
 pub use ocean_letter::OceanLetter;
 pub use ondax::Ondax;
 pub use optics::{EXCITATION_NM, Gap, Light, MAX_COUNTS, PIXELS, Unit};
@@ -130,11 +133,16 @@ pub struct MemoryKit {
     pub laser_faults: Faults,
 }
 
-/// Builds the emulated kit that `seed` draws, with `sample` under its probe.
+/// Builds the emulated kit that `seed` draws, with `sample` under its probe: an STS and a MatchBox.
 pub fn memory_kit(seed: u64, gap: Gap, sample: Sample, clock: Arc<dyn Clock>) -> MemoryKit {
-    let (bench, log) = (Bench::new(seed, gap, sample), Log::default());
+    memory_kit_of(ObpModel::Sts, seed, gap, sample, clock)
+}
+
+/// The same with another model of spectrometer. A Ventana has a laser of its own; the MatchBox is then left alone.
+pub fn memory_kit_of(model: ObpModel, seed: u64, gap: Gap, sample: Sample, clock: Arc<dyn Clock>) -> MemoryKit {
+    let (bench, log) = (Bench::with_detector(seed, gap, sample, model.detector()), Log::default());
     let (spectrometer_faults, laser_faults) = (Faults::none(), Faults::none());
-    let unit = ObpUnit { model: ObpModel::Sts, serial_number: seed, checksum: Checksum::None, baud: 115_200 };
+    let unit = ObpUnit { model, serial_number: seed, checksum: Checksum::None, baud: 115_200 };
     let spectrometer = ObpDevice::new(unit, bench.clone(), log.clone(), spectrometer_faults.clone());
     let laser = MatchBox::new(bench.clone(), seed, log.clone(), laser_faults.clone());
     let spectrometer = FaultyWire::new(spectrometer, Traffic::Spectra, spectrometer_faults.clone(), seed);

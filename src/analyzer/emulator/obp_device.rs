@@ -1,5 +1,7 @@
-//! An emulated spectrometer that speaks the Ocean Binary Protocol.
+//! An emulated spectrometer that speaks the Ocean Binary Protocol: its wire, its exposures, and how it misbehaves on
+//! demand. What it says to each message is in [`super::obp_messages`].
 
+use std::collections::VecDeque;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -8,24 +10,12 @@ use crate::analyzer::obp::{device_error, kinds};
 
 use super::bench::Bench;
 use super::line::Line;
-use super::optics::{MAX_COUNTS, PIXELS};
+use super::obp_messages::{is_set, takes_data};
+use super::obp_model::{Cooler, Facts, ObpModel, Settings, Stored};
 use super::{Device, Fault, Faults, Log};
 
 /// What the unit says when asked for its maker: whoever drives it can tell that it is emulated.
 pub const MANUFACTURER: &str = "Parcelscope emulated";
-/// Integration times that an STS takes, microseconds.
-const INTEGRATION_US: (u32, u32) = (10, 85_000_000);
-/// Most scans that it averages.
-const MAX_AVERAGES: u16 = 5_000;
-/// Line speeds that it takes.
-const BAUDS: [u32; 5] = [9_600, 19_200, 38_400, 57_600, 115_200];
-
-/// What an emulated unit is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ObpModel {
-    /// STS: 1,024 pixels of 16 bits, no laser of its own.
-    Sts,
-}
 
 /// One unit of a model and how its line is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,40 +33,53 @@ pub struct ObpUnit {
 /// The device.
 #[derive(Debug)]
 pub struct ObpDevice {
-    bench: Bench,
-    line: Line,
+    pub(super) bench: Bench,
+    pub(super) line: Line,
     decoder: Decoder,
     log: Log,
-    faults: Faults,
-    unit: ObpUnit,
+    pub(super) faults: Faults,
+    pub(super) unit: ObpUnit,
+    pub(super) facts: Facts,
+    /// Whether the lamp line switches the light of the bench.
+    own_lamp: bool,
     /// Number of refusals that the fault made up so far; walks through the error numbers.
     refusals: usize,
-    checksum: Checksum,
-    serial: String,
-    baud: u32,
-    alias: Vec<u8>,
-    /// None until the host has set it once: before, the unit delivers no spectra.
-    integration_us: Option<u32>,
-    averages: u16,
-    boxcar: u8,
-    trigger: u8,
-    lamp: u8,
-    acquiring: Option<Acquiring>,
+    pub(super) checksum: Checksum,
+    pub(super) baud: u32,
+    pub(super) flow_control: u8,
+    pub(super) stored: Stored,
+    pub(super) settings: Settings,
+    pub(super) cooler: Cooler,
+    pub(super) acquiring: Option<Acquiring>,
+    /// Spectra of 32 bits with their metadata, oldest first.
+    pub(super) buffer: VecDeque<Vec<u8>>,
+    /// A question for a buffered spectrum that is still being taken.
+    pub(super) waiting: Option<Message>,
+    spectra: u32,
 }
 
+/// An exposure that is under way, with the settings at its request: later ones hold for the next.
 #[derive(Debug)]
-struct Acquiring {
-    request: Message,
-    start: Duration,
-    end: Duration,
-    /// Settings at the request: later ones hold for the next exposure.
-    averages: u16,
-    boxcar: u8,
+pub(super) struct Acquiring {
+    /// Whom the spectrum answers; `None` for one that goes into the buffer.
+    request: Option<Message>,
+    /// `None` until the trigger comes.
+    start: Option<Duration>,
+    settings: Settings,
+    integration_us: u32,
+}
+
+impl Acquiring {
+    fn end(&self) -> Option<Duration> {
+        let work = Duration::from_micros(u64::from(self.integration_us)) * u32::from(self.settings.averages);
+        self.start.map(|start| start + work)
+    }
 }
 
 impl ObpDevice {
-    /// A unit on `bench`, just switched on.
+    /// A unit on `bench`, just switched on. The bench should have the model's detector.
     pub fn new(unit: ObpUnit, bench: Bench, log: Log, faults: Faults) -> Self {
+        let stored = Stored::factory(&bench.unit(), unit.baud);
         Self {
             bench,
             line: Line::new(unit.baud),
@@ -84,18 +87,32 @@ impl ObpDevice {
             log,
             faults,
             unit,
+            facts: unit.model.facts(),
+            own_lamp: false,
             refusals: 0,
             checksum: unit.checksum,
-            serial: serial_of(unit.serial_number),
             baud: unit.baud,
-            alias: Vec::new(),
-            integration_us: None,
-            averages: 1,
-            boxcar: 0,
-            trigger: 0,
-            lamp: 0,
+            flow_control: stored.flow_control,
+            settings: Settings::after_power_up(&stored),
+            stored,
+            cooler: Cooler::settled(),
             acquiring: None,
+            buffer: VecDeque::new(),
+            waiting: None,
+            spectra: 0,
         }
+    }
+
+    /// The same with an external laser on its lamp line: the light is on while the lamp is enabled.
+    #[must_use]
+    pub fn with_own_lamp(mut self) -> Self {
+        self.own_lamp = true;
+        self
+    }
+
+    pub(super) fn serial(&self) -> String {
+        let other = u64::from(self.faults.strikes(Fault::OtherSerial));
+        format!("EMU{:05}", self.unit.serial_number.wrapping_add(other) % 100_000)
     }
 
     fn answer(&mut self, message: Message, now: Duration) {
@@ -128,36 +145,43 @@ impl ObpDevice {
     fn handle(&mut self, request: &Message, now: Duration) {
         self.log.write(now, &format!("obp {:06x} {}", request.kind, hex(&request.data)));
         if self.faults.strikes(Fault::ResetBetweenCommands) {
-            self.power_up();
+            self.power_up(now);
+        }
+        if self.facts.laser && self.faults.is_on(Fault::InterlockOpen) {
+            self.shine(false, now);
         }
         let outcome = if self.faults.strikes(Fault::Nack) {
             Err(self.next_refusal())
+        } else if !is_set(request.kind) && !takes_data(request.kind) && !request.data.is_empty() {
+            Err(device_error::LENGTH_MISMATCH)
         } else {
-            self.act(request, now).and_then(|answer| {
-                let wrong = answer.is_some() && !takes_index(request.kind) && !request.data.is_empty();
-                if wrong { Err(device_error::LENGTH_MISMATCH) } else { Ok(answer) }
-            })
+            self.act(request, now)
         };
         // A set without a wish for an ACK gets no answer at all, not even a refusal.
         let quiet = is_set(request.kind) && !request.has(flags::ACK_REQUESTED);
+        let taken = outcome.is_ok();
         match outcome {
             Ok(Some(data)) => self.answer(Message::reply(request, data), now),
             Ok(None) if is_set(request.kind) && !quiet => self.answer(Message::ack(request), now),
             Err(error) if !quiet => self.answer(Message::nack(request, error), now),
             Ok(None) | Err(_) => {}
         }
-        if request.kind == kinds::SET_BAUD && outcome_is_ok(request, self.baud) {
+        if request.kind == kinds::SET_BAUD && taken {
             self.line.set_baud(self.baud);
         }
     }
 
     /// Every setting as after power-up.
-    fn power_up(&mut self) {
-        self.acquiring = None;
+    pub(super) fn power_up(&mut self, now: Duration) {
+        self.stop_acquiring();
         self.line.clear();
-        (self.integration_us, self.averages, self.boxcar, self.trigger, self.lamp) = (None, 1, 0, 0, 0);
-        (self.checksum, self.baud) = (self.unit.checksum, self.unit.baud);
+        self.settings = Settings::after_power_up(&self.stored);
+        (self.checksum, self.baud, self.flow_control) =
+            (self.unit.checksum, self.stored.baud, self.stored.flow_control);
         self.line.set_baud(self.baud);
+        if self.facts.laser || self.own_lamp {
+            self.bench.laser_off(now);
+        }
     }
 
     /// The error numbers of the protocol, one after the other.
@@ -182,133 +206,118 @@ impl ObpDevice {
         self.answer(Message::nack(&request, error), now);
     }
 
-    /// Data of the answer, nothing for a set or an answer that comes later, or an error number.
-    fn act(&mut self, request: &Message, now: Duration) -> Result<Option<Vec<u8>>, u16> {
-        let data = request.data.as_slice();
-        let some = |bytes: &[u8]| Ok(Some(bytes.to_vec()));
-        match request.kind {
-            kinds::RESET | kinds::RESET_DEFAULTS => {
-                self.power_up();
-                Ok(None)
-            }
-            kinds::SET_CHECKSUM_TYPE => {
-                self.checksum = match byte(data)? {
-                    0 => Checksum::None,
-                    1 => Checksum::Md5,
-                    _ => return Err(device_error::UNKNOWN_CHECKSUM),
-                };
-                Ok(None)
-            }
-            kinds::HARDWARE_REVISION | kinds::STRAY_LIGHT_COEFFICIENT_COUNT => some(&[1]),
-            kinds::FIRMWARE_REVISION => some(&0x0100_u16.to_le_bytes()),
-            kinds::SERIAL_NUMBER if self.faults.strikes(Fault::OtherSerial) => {
-                some(serial_of(self.unit.serial_number.wrapping_add(1)).as_bytes())
-            }
-            kinds::SERIAL_NUMBER => some(self.serial.as_bytes()),
-            kinds::SERIAL_NUMBER_LENGTH | kinds::ALIAS_LENGTH => some(&[16]),
-            kinds::ALIAS => some(&self.alias),
-            kinds::SET_ALIAS if data.len() <= 16 => {
-                self.alias = data.to_vec();
-                Ok(None)
-            }
-            kinds::SET_ALIAS => Err(device_error::LENGTH_MISMATCH),
-            kinds::MANUFACTURER => some(MANUFACTURER.as_bytes()),
-            kinds::PRODUCT => some(b"STS"),
-            kinds::BAUD => some(&self.baud.to_le_bytes()),
-            kinds::SET_BAUD => {
-                let baud = word(data)?;
-                if !BAUDS.contains(&baud) {
-                    return Err(device_error::DATA_INVALID);
-                }
-                self.baud = baud;
-                Ok(None)
-            }
-            kinds::ABORT => {
-                self.acquiring = None;
-                self.line.clear();
-                Ok(None)
-            }
-            kinds::PIXEL_COUNT => some(&(PIXELS as u32).to_le_bytes()),
-            kinds::MAX_COUNTS | kinds::SATURATION_COUNTS => some(&(MAX_COUNTS as u16).to_le_bytes()),
-            kinds::INTEGRATION_TIME => some(&self.integration_us.unwrap_or(INTEGRATION_US.0).to_le_bytes()),
-            kinds::INTEGRATION_TIME_MIN => some(&INTEGRATION_US.0.to_le_bytes()),
-            kinds::INTEGRATION_TIME_MAX => some(&INTEGRATION_US.1.to_le_bytes()),
-            kinds::INTEGRATION_TIME_STEP => some(&1_u32.to_le_bytes()),
-            kinds::SET_INTEGRATION_TIME => {
-                let wanted = word(data)?;
-                if !(INTEGRATION_US.0..=INTEGRATION_US.1).contains(&wanted) {
-                    return Err(device_error::DATA_INVALID);
-                }
-                self.integration_us = Some(wanted);
-                Ok(None)
-            }
-            kinds::SCANS_TO_AVERAGE => some(&self.averages.to_le_bytes()),
-            kinds::SET_SCANS_TO_AVERAGE => {
-                let wanted = u16::from_le_bytes(data.try_into().map_err(|_| device_error::LENGTH_MISMATCH)?);
-                if !(1..=MAX_AVERAGES).contains(&wanted) {
-                    return Err(device_error::DATA_INVALID);
-                }
-                self.averages = wanted;
-                Ok(None)
-            }
-            kinds::BOXCAR => some(&[self.boxcar]),
-            kinds::SET_BOXCAR => set_byte(&mut self.boxcar, data, 15),
-            kinds::TRIGGER_MODE => some(&[self.trigger]),
-            kinds::SET_TRIGGER_MODE => set_byte(&mut self.trigger, data, 2),
-            kinds::LAMP_ENABLE => some(&[self.lamp]),
-            kinds::SET_LAMP_ENABLE => set_byte(&mut self.lamp, data, 1),
-            kinds::WAVELENGTH_COEFFICIENT_COUNT => some(&[super::Detector::STS.reported_coefficients_nm.len() as u8]),
-            kinds::WAVELENGTH_COEFFICIENT => coefficient(&super::Detector::STS.reported_coefficients_nm, data),
-            kinds::NONLINEARITY_COEFFICIENT_COUNT => some(&[8]),
-            kinds::NONLINEARITY_COEFFICIENT => coefficient(&[1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], data),
-            kinds::STRAY_LIGHT_COEFFICIENT => coefficient(&[0.0], data),
-            kinds::BENCH_ID => some(b"STS-785"),
-            kinds::SLIT_UM => some(&25_u16.to_le_bytes()),
-            kinds::TEMPERATURE_COUNT => some(&[3]),
-            kinds::TEMPERATURE => {
-                let index = usize::from(byte(data)?);
-                Self::temperatures(now)
-                    .get(index)
-                    .map(|t| Some(t.to_le_bytes().to_vec()))
-                    .ok_or(device_error::DATA_INVALID)
-            }
-            kinds::TEMPERATURES => Ok(Some(Self::temperatures(now).iter().flat_map(|t| t.to_le_bytes()).collect())),
-            kinds::CORRECTED_SPECTRUM | kinds::RAW_SPECTRUM => self.begin(request, now).map(|()| None),
-            _ => Err(device_error::UNKNOWN_TYPE),
+    /// The lamp line changed.
+    pub(super) fn lamp_changed(&mut self, now: Duration) {
+        if self.own_lamp {
+            self.shine(self.settings.lamp != 0, now);
         }
     }
 
-    /// Starts an exposure with the present settings; its spectrum is sent when it is over.
-    fn begin(&mut self, request: &Message, now: Duration) -> Result<(), u16> {
-        if !request.data.is_empty() {
-            return Err(device_error::LENGTH_MISMATCH);
+    /// The light of the bench goes on or off.
+    pub(super) fn shine(&mut self, on: bool, now: Duration) {
+        if on {
+            self.bench.laser_on(now);
+        } else {
+            self.bench.laser_off(now);
         }
+    }
+
+    /// Detector, reserved, board: slowly warming up. A QE Pro says processor, reserved, board, detector.
+    pub(super) fn temperatures(&self, now: Duration) -> Vec<f32> {
+        let warm = 1.0 - (-now.as_secs_f32() / 300.0).exp();
+        if self.facts.cooled {
+            return vec![30.0 + 8.0 * warm, 0.0, 26.0 + 5.0 * warm, self.detector_c(now)];
+        }
+        vec![24.0 + 6.0 * warm, 0.0, 26.0 + 5.0 * warm]
+    }
+
+    pub(super) fn detector_c(&self, now: Duration) -> f32 {
+        self.cooler.temperature_c(now, self.faults.is_on(Fault::TecUnstable))
+    }
+
+    /// Starts an exposure with the present settings; its spectrum is sent or buffered when it is over.
+    pub(super) fn begin(&mut self, request: Option<&Message>, now: Duration) -> Result<(), u16> {
         if self.acquiring.is_some() {
             return Err(device_error::NOT_READY);
         }
-        let integration_us = self.integration_us.ok_or(device_error::NOT_READY)?;
-        let (averages, boxcar) = (self.averages, self.boxcar);
-        let end = now + Duration::from_micros(u64::from(integration_us)) * u32::from(averages);
-        self.acquiring = Some(Acquiring { request: request.clone(), start: now, end, averages, boxcar });
+        let integration_us = self.settings.integration_us.ok_or(device_error::NOT_READY)?;
+        let delay = Duration::from_micros(self.settings.delay_us.into());
+        // Mode 2 of an STS is its own strobe, which comes at once.
+        let triggered = self.settings.trigger == 0 || (self.settings.trigger == 2 && !self.facts.buffered);
+        self.acquiring = Some(Acquiring {
+            request: request.cloned(),
+            start: triggered.then_some(now + delay),
+            settings: self.settings.clone(),
+            integration_us,
+        });
         Ok(())
     }
 
-    /// Detector, reserved, board: slowly warming up.
-    fn temperatures(now: Duration) -> [f32; 3] {
-        let warm = 1.0 - (-now.as_secs_f32() / 300.0).exp();
-        [24.0 + 6.0 * warm, 0.0, 26.0 + 5.0 * warm]
+    /// An exposure that waits for a trigger begins.
+    pub(super) fn trigger(&mut self, now: Duration) {
+        if let Some(acquiring) = &mut self.acquiring {
+            let delay = Duration::from_micros(acquiring.settings.delay_us.into());
+            acquiring.start.get_or_insert(now + delay);
+        }
+    }
+
+    pub(super) fn stop_acquiring(&mut self) {
+        (self.acquiring, self.waiting) = (None, None);
+        self.buffer.clear();
     }
 
     fn finish(&mut self, now: Duration) {
-        if let Some(done) = self.acquiring.take_if(|a| a.end <= now) {
-            let mut counts = self.bench.read_out(done.start, done.end, done.averages);
-            if self.faults.strikes(Fault::Saturation) {
-                counts.fill(MAX_COUNTS);
-            }
-            let smoothed = boxcar(&counts, usize::from(done.boxcar));
-            let data = smoothed.iter().flat_map(|c| (*c as u16).to_le_bytes()).collect();
-            self.answer(Message::reply(&done.request, data), done.end);
+        let Some(done) = self.acquiring.take_if(|a| a.end().is_some_and(|end| end <= now)) else { return };
+        let (Some(start), Some(end)) = (done.start, done.end()) else { return };
+        if self.facts.cooled {
+            let out_of_order = self.faults.is_on(Fault::TecUnstable);
+            self.bench.set_dark_scale(self.cooler.dark_scale(end, out_of_order));
         }
+        let mut counts = self.bench.read_out(start, end, done.settings.averages);
+        if self.faults.strikes(Fault::Saturation) {
+            counts.fill(self.facts.detector.max_counts);
+        }
+        let counts = boxcar(&binned(&counts, done.settings.binning), usize::from(done.settings.boxcar));
+        self.spectra = self.spectra.wrapping_add(1);
+        if self.facts.buffered {
+            let spectrum = self.with_metadata(&counts, &done, end);
+            if self.buffer.len() >= done.settings.buffer_size as usize {
+                self.buffer.pop_front();
+            }
+            self.buffer.push_back(spectrum);
+            if let Some(request) = self.waiting.take().or(done.request) {
+                self.hand_out(&request, end);
+            }
+            return;
+        }
+        let Some(request) = done.request else { return };
+        let counts = match done.settings.partial {
+            Some((start, increment, count)) if request.kind == kinds::PARTIAL_SPECTRUM => {
+                counts.into_iter().skip(start).step_by(increment).take(count).collect()
+            }
+            _ => counts,
+        };
+        let data = counts.iter().flat_map(|c| (*c as u16).to_le_bytes()).collect();
+        self.answer(Message::reply(&request, data), end);
+    }
+
+    /// Answers with the oldest buffered spectrum.
+    fn hand_out(&mut self, request: &Message, now: Duration) {
+        if let Some(spectrum) = self.buffer.pop_front() {
+            self.answer(Message::reply(request, spectrum), now);
+        }
+    }
+
+    /// Count, microseconds since power-up, integration time, reserved, trigger, reserved; then the pixels.
+    fn with_metadata(&self, counts: &[u32], done: &Acquiring, end: Duration) -> Vec<u8> {
+        let mut data = Vec::with_capacity(32 + 4 * counts.len());
+        data.extend_from_slice(&self.spectra.to_le_bytes());
+        data.extend_from_slice(&(end.as_micros() as u64).to_le_bytes());
+        data.extend_from_slice(&done.integration_us.to_le_bytes());
+        data.extend_from_slice(&[0, 0, done.settings.trigger]);
+        data.resize(32, 0);
+        data.extend(counts.iter().flat_map(|c| c.to_le_bytes()));
+        data
     }
 }
 
@@ -330,70 +339,13 @@ impl Device for ObpDevice {
     }
 
     fn next_due(&self) -> Option<Duration> {
-        [self.line.next_due(), self.acquiring.as_ref().map(|a| a.end)].into_iter().flatten().min()
+        [self.line.next_due(), self.acquiring.as_ref().and_then(Acquiring::end)].into_iter().flatten().min()
     }
 }
 
-fn serial_of(number: u64) -> String {
-    format!("EMU{:05}", number % 100_000)
-}
-
-/// Types that change something; all others ask.
-const fn is_set(kind: u32) -> bool {
-    matches!(
-        kind,
-        kinds::RESET
-            | kinds::RESET_DEFAULTS
-            | kinds::SET_CHECKSUM_TYPE
-            | kinds::SET_ALIAS
-            | kinds::SET_BAUD
-            | kinds::ABORT
-            | kinds::SET_INTEGRATION_TIME
-            | kinds::SET_SCANS_TO_AVERAGE
-            | kinds::SET_BOXCAR
-            | kinds::SET_TRIGGER_MODE
-            | kinds::SET_LAMP_ENABLE
-    )
-}
-
-/// Questions that carry the index of what they ask for.
-const fn takes_index(kind: u32) -> bool {
-    matches!(
-        kind,
-        kinds::WAVELENGTH_COEFFICIENT
-            | kinds::NONLINEARITY_COEFFICIENT
-            | kinds::STRAY_LIGHT_COEFFICIENT
-            | kinds::TEMPERATURE
-    )
-}
-
-fn outcome_is_ok(request: &Message, baud: u32) -> bool {
-    word(&request.data).is_ok_and(|wanted| wanted == baud)
-}
-
-fn byte(data: &[u8]) -> Result<u8, u16> {
-    match data {
-        [value] => Ok(*value),
-        _ => Err(device_error::LENGTH_MISMATCH),
-    }
-}
-
-fn word(data: &[u8]) -> Result<u32, u16> {
-    data.try_into().map(u32::from_le_bytes).map_err(|_| device_error::LENGTH_MISMATCH)
-}
-
-fn set_byte(place: &mut u8, data: &[u8], most: u8) -> Result<Option<Vec<u8>>, u16> {
-    let wanted = byte(data)?;
-    if wanted > most {
-        return Err(device_error::DATA_INVALID);
-    }
-    *place = wanted;
-    Ok(None)
-}
-
-fn coefficient(all: &[f64], data: &[u8]) -> Result<Option<Vec<u8>>, u16> {
-    let value = all.get(usize::from(byte(data)?)).ok_or(device_error::DATA_INVALID)?;
-    Ok(Some((*value as f32).to_le_bytes().to_vec()))
+/// Means of two to the power of `binning` neighbours.
+fn binned(counts: &[u32], binning: u8) -> Vec<u32> {
+    counts.chunks(1 << binning.min(8)).map(|group| group.iter().sum::<u32>() / group.len().max(1) as u32).collect()
 }
 
 /// Mean over `half` pixels to both sides, as the device's boxcar does.
