@@ -1,6 +1,6 @@
 //! Serial ports as transports, and which ones this machine has, by the `serialport` crate. Errors of the operating system are named once, here.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::ErrorKind;
 use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +14,10 @@ const STEP: Duration = Duration::from_millis(50);
 
 /// A serial port that this process holds alone.
 pub struct SerialLink {
-    port: Box<dyn SerialPort>,
+    /// `None` after it could not be opened again.
+    port: Option<Box<dyn SerialPort>>,
     name: String,
+    baud: u32,
     clock: Arc<dyn Clock>,
 }
 
@@ -45,13 +47,14 @@ impl SerialLink {
     /// Opens a port, 8N1 without flow control, for this process only; drivers change the line speed where they need to. `clock` is the one on which deadlines are given;
     /// a port needs real time.
     pub fn open(path: &str, baud: u32, clock: Arc<dyn Clock>) -> Result<Self, TransportError> {
-        let mut port = serialport::new(path, baud).timeout(STEP).open().map_err(|error| open_error(path, &error))?;
-        // Some adapters power the far side from DTR; pseudo-terminals do not have it.
-        if let Err(error) = port.write_data_terminal_ready(true) {
-            tracing::debug!(path, %error, "DTR cannot be set");
+        Ok(Self { port: Some(open_port(path, baud)?), name: path.to_owned(), baud, clock })
+    }
+
+    fn port(&mut self) -> Result<&mut dyn SerialPort, TransportError> {
+        match &mut self.port {
+            Some(port) => Ok(&mut **port),
+            None => Err(TransportError::Unplugged { port: self.name.clone() }),
         }
-        port.clear(ClearBuffer::Input).map_err(|error| io_error(path, &error.into()))?;
-        Ok(Self { port, name: path.to_owned(), clock })
     }
 
     /// The wait of the next call of the operating system, or `None` after the deadline.
@@ -62,7 +65,8 @@ impl SerialLink {
         }
         // Below a millisecond some systems round to zero and the loop would spin.
         let wait = left.clamp(Duration::from_millis(1), STEP);
-        self.port.set_timeout(wait).map_err(|error| io_error(&self.name, &error.into()))?;
+        let set = self.port()?.set_timeout(wait);
+        set.map_err(|error| io_error(&self.name, &error.into()))?;
         Ok(Some(()))
     }
 
@@ -79,7 +83,7 @@ impl Transport for SerialLink {
     fn write_all(&mut self, mut bytes: &[u8], deadline: Duration) -> Result<(), TransportError> {
         while !bytes.is_empty() {
             self.step(deadline)?.ok_or_else(|| self.timeout())?;
-            match self.port.write(bytes) {
+            match self.port()?.write(bytes) {
                 Ok(n) => bytes = bytes.get(n..).unwrap_or_default(),
                 Err(error) if is_nothing_yet(error.kind()) => {}
                 Err(error) => return Err(io_error(&self.name, &error)),
@@ -91,7 +95,7 @@ impl Transport for SerialLink {
     fn read_some(&mut self, buffer: &mut [u8], deadline: Duration) -> Result<usize, TransportError> {
         loop {
             self.step(deadline)?.ok_or_else(|| self.timeout())?;
-            match self.port.read(buffer) {
+            match self.port()?.read(buffer) {
                 // A port that is readable and has nothing has lost its other side.
                 Ok(0) => return Err(TransportError::Unplugged { port: self.name.clone() }),
                 Ok(n) => return Ok(n),
@@ -117,8 +121,28 @@ impl Transport for SerialLink {
     }
 
     fn set_baud(&mut self, baud: u32) -> Result<(), TransportError> {
-        self.port.set_baud_rate(baud).map_err(|error| io_error(&self.name, &error.into()))
+        let set = self.port()?.set_baud_rate(baud);
+        set.map_err(|error| io_error(&self.name, &error.into()))?;
+        self.baud = baud;
+        Ok(())
     }
+
+    fn reopen(&mut self) -> Result<(), TransportError> {
+        // The port is held alone, so the old handle must go first.
+        self.port = None;
+        self.port = Some(open_port(&self.name, self.baud)?);
+        Ok(())
+    }
+}
+
+fn open_port(path: &str, baud: u32) -> Result<Box<dyn SerialPort>, TransportError> {
+    let mut port = serialport::new(path, baud).timeout(STEP).open().map_err(|error| open_error(path, &error))?;
+    // Some adapters power the far side from DTR; pseudo-terminals do not have it.
+    if let Err(error) = port.write_data_terminal_ready(true) {
+        tracing::debug!(path, %error, "DTR cannot be set");
+    }
+    port.clear(ClearBuffer::Input).map_err(|error| io_error(path, &error.into()))?;
+    Ok(port)
 }
 
 /// The serial ports that the operating system lists. Pseudo-terminals are not among them.

@@ -62,4 +62,9 @@ pub trait Transport: Send {
     fn drain(&mut self, quiet: Duration, deadline: Duration) -> Result<(), TransportError>;
     /// Changes the line speed, where the link has one.
     fn set_baud(&mut self, baud: u32) -> Result<(), TransportError>;
+    /// Closes the port and opens it again, which brings some adapters back to life. Links that have no port stay as they
+    /// are.
+    fn reopen(&mut self) -> Result<(), TransportError> {
+        Ok(())
+    }
 }
