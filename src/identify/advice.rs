@@ -26,6 +26,9 @@ pub(super) fn hold(substance: &Substance) -> String {
 /// What to do when nothing could be named.
 pub(super) const UNKNOWN: &str = "Scan two more spots, without the bag where that is allowed. If it stays unidentified, use a test strip, hold the parcel and send it to the laboratory.";
 
+/// What to do with a near-infrared spectrum that nothing can be compared with.
+pub(super) const NO_NIR_LIBRARY: &str = "Scan with Raman, or install a pack of near-infrared references from the laboratory. Until then, use a test strip, hold the parcel and send it to the laboratory.";
+
 /// What to do when only part of the signal is explained.
 pub(super) const PARTLY: &str =
     "Scan two more spots. If the rest stays unexplained, treat the parcel as suspect and send it to the laboratory.";

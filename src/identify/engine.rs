@@ -8,7 +8,7 @@ use crate::signal::{Prepared, prepare};
 use crate::spectrum::{Spectrum, Technique};
 
 use super::Verdict;
-use super::advice::UNKNOWN;
+use super::advice::{NO_NIR_LIBRARY, UNKNOWN};
 use super::answer::{Answer, Residual};
 use super::candidates::{self, Contender};
 use super::decide::{Found, Possible, ProvenPart, quality_verdict, verdict};
@@ -69,6 +69,11 @@ impl Engine {
     pub fn identify_without(&self, spectrum: &Spectrum, hidden: &dyn Fn(&Substance) -> bool) -> Answer {
         let query = prepare(spectrum);
         let technique = query.technique();
+        if technique == Technique::Nir && !self.library.references.iter().any(|r| r.technique == technique) {
+            let headline = "Not compared: no near-infrared library is installed".to_owned();
+            let next = NO_NIR_LIBRARY.to_owned();
+            return self.without_comparison(&query, Verdict::inconclusive("no-nir-library", headline, next));
+        }
         if query.usable().iter().filter(|ok| **ok).count() < MIN_POINTS && query.quality().saturated_points == 0 {
             let (lo, hi) = spectrum.range_cm1();
             let headline = format!("Not compared: {lo:.0} to {hi:.0} cm-1 is too little of the axis");

@@ -18,6 +18,7 @@ mod gps;
 mod guardian;
 mod lasers;
 mod library;
+mod nirscan;
 mod obp_models;
 mod ocean_letter;
 mod session;

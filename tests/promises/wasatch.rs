@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parcelscope::analyzer::emulator::{Bench, Fault, Faults, Gap, Log, MemoryLink, Wasatch, WasatchForm};
-use parcelscope::analyzer::laser::Laser;
 use parcelscope::analyzer::wasatch::{
     Calibration, CalibrationSource, PixelOrder, WasatchOptions, WasatchUnit, WriteReply, open,
 };
@@ -87,4 +86,235 @@ fn off_is_the_first_command_after_opening_and_the_last_but_looking_before_closin
     let lines = desk.log.lines();
     let said: Vec<&str> = lines[before..].iter().map(|l| l.1.as_str()).collect();
     assert_eq!(said, [OFF, "wasatch 34"]);
+}
+
+#[test]
+fn the_laser_is_off_after_a_cancel_at_any_moment_and_the_scan_ends_within_200_ms() {
+    let desk = desk();
+    let mut kit = desk.kit();
+    let mut lit = 0;
+    for moment_ms in (0..7_500).step_by(37) {
+        let cancel_at = desk.clock.now() + Duration::from_millis(moment_ms);
+        let before = desk.log.lines().len();
+        let end = acquire(&mut kit, &|| desk.clock.now() >= cancel_at);
+        if end.is_ok() {
+            continue; // the scan was faster
+        }
+        assert_eq!(end.err(), Some(AnalyzerError::Cancelled), "cancelled after {moment_ms} ms");
+        let late = desk.clock.now().saturating_sub(cancel_at);
+        assert!(late <= Duration::from_millis(200), "cancelled after {moment_ms} ms, ended {late:?} later");
+        assert!(!desk.bench.laser_shines(), "cancelled after {moment_ms} ms");
+        let lines = desk.log.lines();
+        if let Some(on) = lines.iter().skip(before).rposition(|l| l.1 == ON) {
+            lit += 1;
+            let off = lines.iter().skip(before + on).find(|l| l.1 == OFF).expect("off follows on");
+            let on_wire = off.0.saturating_sub(cancel_at);
+            assert!(on_wire <= Duration::from_millis(100), "off {on_wire:?} after the cancel at {moment_ms} ms");
+        }
+    }
+    assert!(lit > 20, "{lit} cancels while the laser was on");
+    assert!(acquire(&mut kit, &|| false).is_ok(), "the next scan");
+}
+
+#[test]
+fn a_unit_that_is_deaf_while_it_exposes_leaves_the_state_unknown_and_obeys_later() {
+    let desk = desk_of(WasatchForm { busy_while_exposing: true, ..WasatchForm::new(7) });
+    let mut kit = desk.kit();
+    let settings = ScanSettings { integration_us: 2_000_000, light_exposures: 1, ..ScanSettings::default() };
+    let states = std::cell::RefCell::new(Vec::new());
+    let shone_at = std::cell::Cell::new(None);
+    let end = kit.acquire(
+        &settings,
+        &|| {
+            let now = desk.clock.now();
+            if desk.bench.laser_shines() && shone_at.get().is_none() {
+                shone_at.set(Some(now));
+            }
+            shone_at.get().is_some_and(|at: Duration| now >= at + Duration::from_millis(900))
+        },
+        &mut |_| {},
+        &mut |state| states.borrow_mut().push(state),
+    );
+    let cancelled = shone_at.get().expect("the laser shone") + Duration::from_millis(900);
+    assert!(matches!(end, Err(AnalyzerError::LaserNotOff { state: LaserState::Unknown, .. })), "{end:?}");
+    assert_eq!(states.borrow().last(), Some(&LaserState::Unknown), "never off without an answer");
+    assert!(desk.clock.now() <= cancelled + Duration::from_millis(250), "it ends without waiting for the exposure");
+    // The off that was sent is obeyed as soon as the unit listens, and a new connection confirms it.
+    desk.clock.sleep(Duration::from_secs(2));
+    drop(kit);
+    assert!(!desk.bench.laser_shines());
+    assert!(acquire(&mut desk.kit(), &|| false).is_ok());
+}
+
+#[test]
+fn what_the_sources_leave_open_is_a_setting_and_works_in_every_form() {
+    let orders = [PixelOrder::BigEndian, PixelOrder::LittleEndian];
+    let replies = [WriteReply::Framed, WriteReply::Bare];
+    for (pixel_order, write_reply) in orders.into_iter().flat_map(|o| replies.map(|r| (o, r))) {
+        for eeprom in [true, false] {
+            let form = WasatchForm { pixel_order, write_reply, eeprom, ..WasatchForm::new(7) };
+            let desk = desk_of(form);
+            let given = Wasatch::calibration(&form, &desk.bench);
+            let calibration =
+                if eeprom { CalibrationSource::Eeprom } else { CalibrationSource::Given(Box::new(given.clone())) };
+            let byte_pause = if eeprom { Duration::from_millis(1) } else { Duration::ZERO };
+            let options = WasatchOptions { calibration, pixel_order, write_reply, byte_pause, gain: Some(24.0) };
+            let unit = desk.open(&options).expect("the emulated module answers");
+            assert_eq!(unit.spectrometer.calibration(), &given);
+            let mut kit = unit.into_kit(None).expect("a kit");
+            let scan = acquire(&mut kit, &|| false).expect("a spectrum");
+            assert_eq!(scan.spectrometer.serial, "WP-00007");
+            assert!(desk.told("wasatch 94 00 18").is_some(), "the gain of 24 is set");
+            // With the other byte order the bytes are refused, not turned into a spectrum.
+            let swapped = WasatchOptions { pixel_order: pixel_order.other(), ..options };
+            let mut kit = desk.open(&swapped).expect("a module").into_kit(None).expect("a kit");
+            match acquire(&mut kit, &|| false) {
+                Err(AnalyzerError::Implausible { why, .. }) => assert!(why.contains("byte first"), "{why}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_unit_whose_eeprom_cannot_be_read_asks_for_a_calibration_file_and_takes_it() {
+    let form = WasatchForm { eeprom: false, ..WasatchForm::new(7) };
+    let desk = desk_of(form);
+    let refused = desk.open(&WasatchOptions::default()).err().expect("no calibration");
+    assert!(matches!(refused, AnalyzerError::NoCalibration { .. }), "{refused:?}");
+    assert!(refused.to_string().contains("calibration file"), "{refused}");
+    // The code that loads a page is that of the test pattern there: it is off again.
+    assert_eq!(desk.log.lines().iter().rfind(|l| l.1.starts_with("wasatch b0")).expect("asked").1, "wasatch b0 00");
+    let file = serde_json::to_vec(&[Wasatch::calibration(&form, &desk.bench)]).expect("JSON");
+    assert!(Calibration::from_json(&file, "WP-00008").is_err());
+    let given = Calibration::from_json(&file, "WP-00007").expect("its calibration");
+    let options =
+        WasatchOptions { calibration: CalibrationSource::Given(Box::new(given)), ..WasatchOptions::default() };
+    let mut kit = desk.open(&options).expect("a module").into_kit(Some(784.9)).expect("a kit");
+    let scan = acquire(&mut kit, &|| false).expect("a spectrum");
+    assert_eq!(scan.excitation_nm, 784.9);
+    // Another unit on the port is noticed by its revisions.
+    desk.faults.switch_on(Fault::OtherSerial);
+    assert!(matches!(acquire(&mut kit, &|| false), Err(AnalyzerError::OtherDevice { .. })));
+}
+
+#[test]
+fn the_cooler_reaches_its_temperature_and_an_unstable_one_is_told() {
+    let desk = desk();
+    let mut unit = desk.open(&WasatchOptions::default()).expect("a module");
+    let on_wait = &mut || std::ops::ControlFlow::Continue(());
+    let warm = unit.spectrometer.cooler(on_wait).expect("an answer").expect("a cooler");
+    assert!(!warm.stable && warm.detector_c > 0.0, "{warm:?}");
+    desk.clock.sleep(Duration::from_secs(30));
+    let cold = unit.spectrometer.cooler(on_wait).expect("an answer").expect("a cooler");
+    assert!(cold.stable && (cold.detector_c + 15.0).abs() < 0.1 && cold.setpoint_c == -15.0, "{cold:?}");
+    desk.faults.switch_on(Fault::TecUnstable);
+    assert!(!unit.spectrometer.cooler(on_wait).expect("an answer").expect("a cooler").stable);
+    let facts = unit.spectrometer.detector_facts();
+    assert!(facts.nonlinearity_coefficients.len() == 5 && !facts.bad_pixels.is_empty(), "{facts:?}");
+}
+
+#[test]
+fn averages_are_means_and_hide_no_saturation() {
+    let desk = desk();
+    let mut unit = desk.open(&WasatchOptions::default()).expect("a module");
+    let on_wait = &mut || std::ops::ControlFlow::Continue(());
+    desk.clock.sleep(Duration::from_secs(60));
+    let mut spread = |averages| {
+        unit.spectrometer.prepare(100_000, averages, on_wait).expect("settings");
+        let counts = unit.spectrometer.acquire(on_wait).expect("an image");
+        let steps = counts.windows(2).map(|w| (f64::from(w[1]) - f64::from(w[0])).powi(2) / 2.0);
+        (steps.sum::<f64>() / counts.len() as f64).sqrt()
+    };
+    let (one, nine) = (spread(1), spread(9));
+    assert!(nine < 0.5 * one, "{one} counts, averaged {nine}");
+    desk.faults.switch_on_times(Fault::Saturation, 1);
+    unit.spectrometer.prepare(100_000, 4, on_wait).expect("settings");
+    let counts = unit.spectrometer.acquire(on_wait).expect("an image");
+    assert!(counts.iter().all(|c| *c == unit.spectrometer.limits().saturation_counts));
+    let step = unit.spectrometer.prepare(100_500, 1, on_wait);
+    assert!(matches!(step, Err(AnalyzerError::NotAStep { .. })), "{step:?}");
+}
+
+#[test]
+fn the_watchdog_of_the_unit_ends_a_scan_that_is_too_long_for_it() {
+    let desk = desk_of(WasatchForm { watchdog_s: 2, ..WasatchForm::new(7) });
+    let mut kit = desk.kit();
+    let long = ScanSettings { integration_us: 2_500_000, ..ScanSettings::default() };
+    let end = kit.acquire(&long, &|| false, &mut |_| {}, &mut |_| {});
+    assert!(matches!(end, Err(AnalyzerError::OutOfLimits { .. })), "{end:?}");
+    let many = ScanSettings { integration_us: 1_500_000, light_exposures: 3, ..ScanSettings::default() };
+    let end = kit.acquire(&many, &|| false, &mut |_| {}, &mut |_| {});
+    assert!(matches!(end, Err(AnalyzerError::LaserNotOn { state: LaserState::Off, .. })), "{end:?}");
+    assert!(desk.told("wasatch watchdog").is_some() && !desk.bench.laser_shines());
+}
+
+#[test]
+fn a_laser_that_does_not_come_on_or_lies_gives_no_spectrum_and_is_commanded_off() {
+    for fault in [Fault::InterlockOpen, Fault::OnButReadsOff] {
+        let desk = desk();
+        let mut kit = desk.kit();
+        desk.faults.switch_on(fault);
+        let end = acquire(&mut kit, &|| false);
+        assert!(matches!(end, Err(AnalyzerError::LaserNotOn { .. })), "{fault}: {end:?}");
+        assert!(!desk.bench.laser_shines(), "{fault}");
+        assert!(desk.told(OFF) > desk.told(ON), "{fault}");
+        desk.faults.clear();
+        assert!(acquire(&mut kit, &|| false).is_ok(), "after {fault}");
+    }
+}
+
+#[test]
+fn every_fault_at_every_request_gives_an_error_or_the_right_spectrum_and_a_laser_that_is_off() {
+    let faults = [
+        Fault::WrongChecksum,
+        Fault::WrongFooter,
+        Fault::OversizedLength,
+        Fault::WrongType,
+        Fault::Nack,
+        Fault::AccessLevel,
+        Fault::ResetBetweenCommands,
+        Fault::OtherSerial,
+    ];
+    let reference = {
+        let desk = desk();
+        desk.clock.sleep(Duration::from_secs(60));
+        acquire(&mut desk.kit(), &|| false).expect("a spectrum")
+    };
+    let (mut errors, mut spectra) = (0, 0);
+    for fault in faults {
+        for skipped in 0..36 {
+            let desk = desk();
+            let mut kit = desk.kit();
+            let asked = desk.log.lines().len() + skipped;
+            let armed = std::cell::Cell::new(false);
+            let end = acquire(&mut kit, &|| {
+                if !armed.get() && desk.log.lines().len() >= asked {
+                    armed.set(true);
+                    desk.faults.switch_on_times(fault, 1);
+                }
+                false
+            });
+            assert!(!desk.bench.laser_shines(), "{fault} at request {skipped}: {end:?}");
+            match end {
+                Err(_) => errors += 1,
+                Ok(scan) => {
+                    spectra += 1;
+                    assert!(scan.light.iter().all(|l| l.laser_after == LaserState::On), "{fault}");
+                    for (seen, truth) in scan.light.iter().zip(&reference.light) {
+                        let pairs = seen.counts.iter().zip(&truth.counts);
+                        let far = pairs.filter(|(a, b)| a.abs_diff(**b) > 200 + **b / 8).count();
+                        assert!(far <= 20, "{fault} at request {skipped}: {far} pixels are wrong");
+                    }
+                }
+            }
+            desk.faults.clear();
+            if acquire(&mut kit, &|| false).is_err() {
+                drop(kit);
+                assert!(acquire(&mut desk.kit(), &|| false).is_ok(), "after {fault} at request {skipped}");
+            }
+        }
+    }
+    println!("{errors} errors, {spectra} right spectra");
+    assert!(errors > 60 && spectra > 60, "{errors} errors, {spectra} spectra");
 }
