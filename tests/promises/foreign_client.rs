@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 const PACKAGES: [&str; 3] = ["seabreeze==2.11.0", "pyserial==3.5", "pyusb==1.3.1"];
 /// Longest time that installing the packages, and one conversation, may take.
 const INSTALL_LIMIT: Duration = Duration::from_mins(4);
-const TALK_LIMIT: Duration = Duration::from_mins(1);
+pub const TALK_LIMIT: Duration = Duration::from_mins(1);
 
 /// Ends a process however the test ends.
-struct Killed(Child);
+pub struct Killed(Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {
@@ -21,7 +21,7 @@ impl Drop for Killed {
     }
 }
 
-fn run(command: &mut Command, limit: Duration) -> Result<String, String> {
+pub fn run(command: &mut Command, limit: Duration) -> Result<String, String> {
     let child =
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(|e| format!("{command:?}: {e}"))?;
     let mut child = Killed(child);
@@ -48,24 +48,24 @@ fn run(command: &mut Command, limit: Duration) -> Result<String, String> {
 }
 
 /// A Python with the client's packages, made once and kept beside the build.
-fn python() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("foreign-client");
+pub fn python(name: &str, packages: &[&str]) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let python = folder.join("bin/python");
     let ready = folder.join("ready");
     if !ready.exists() {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder), INSTALL_LIMIT)
             .expect("python3-venv makes an environment");
-        run(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(PACKAGES), INSTALL_LIMIT)
+        run(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(packages), INSTALL_LIMIT)
             .expect("pip installs the client");
         std::fs::write(&ready, "").expect("the folder is writable");
     }
     python
 }
 
-fn emulator(arguments: &[&str]) -> (Killed, String) {
+pub fn emulator(kind: &str, arguments: &[&str]) -> (Killed, String) {
     let mut child = Killed(
         Command::new(env!("CARGO_BIN_EXE_parcelscope"))
-            .args(["emulate", "obp-sts"])
+            .args(["emulate", kind])
             .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
@@ -83,9 +83,9 @@ fn pyseabreeze_reads_identity_wavelengths_and_spectra_with_and_without_checksums
         return;
     };
     let client = Path::new(&data).join("../clients/obp_pyseabreeze.py");
-    let python = python();
+    let python = python("foreign-client", &PACKAGES);
     for checksum in ["none", "md5"] {
-        let (_emulator, port) = emulator(&["--reply-checksum", checksum]);
+        let (_emulator, port) = emulator("obp-sts", &["--reply-checksum", checksum]);
         let said = run(Command::new(&python).arg(&client).args([port.as_str(), "STS"]), TALK_LIMIT)
             .unwrap_or_else(|e| panic!("replies with checksum {checksum}: {e}"));
         let seen: serde_json::Value = serde_json::from_str(&said).expect("one JSON line");
@@ -97,7 +97,7 @@ fn pyseabreeze_reads_identity_wavelengths_and_spectra_with_and_without_checksums
         assert!(seen["max"].as_f64().expect("a number") > 100.0, "{seen}");
     }
     // The client's own codec asks for what its STS model leaves out.
-    let (_emulator, port) = emulator(&["--reply-checksum", "md5"]);
+    let (_emulator, port) = emulator("obp-sts", &["--reply-checksum", "md5"]);
     let script = format!(
         "import sys, struct, json; sys.path.insert(0, {:?}); import obp_pyseabreeze as c\n\
          t = c.SerialTransport({port:?}); p = c.OBPProtocol(t)\n\

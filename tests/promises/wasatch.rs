@@ -1,6 +1,7 @@
 //! A Wasatch module is spectrometer, laser and cooler behind one port: the laser goes off on every way out, and no wrong
 //! image becomes a spectrum.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use parcelscope::analyzer::{
 };
 use parcelscope::library::Library;
 use parcelscope::session::sample_from_name;
+
+use crate::foreign_client;
 
 /// An emulated module on a wire in memory.
 struct Desk {
@@ -317,4 +320,51 @@ fn every_fault_at_every_request_gives_an_error_or_the_right_spectrum_and_a_laser
     }
     println!("{errors} errors, {spectra} right spectra");
     assert!(errors > 60 && spectra > 60, "{errors} errors, {spectra} spectra");
+}
+
+/// Packages of the client; all but the first are imported by it even where they are not used.
+const PACKAGES: [&str; 9] = [
+    "--no-deps",
+    "wasatch==2.5.2",
+    "crcmod==1.7",
+    "pyserial==3.5",
+    "pyusb==1.3.1",
+    "pyftdi==0.57.2",
+    "future==1.0.0",
+    "six==1.17.0",
+    "numpy==2.4.6",
+];
+
+#[test]
+fn the_vendors_codec_and_eeprom_parser_accept_the_emulated_module() {
+    if std::env::var_os("PARCELSCOPE_DATA").is_none() {
+        println!("PARCELSCOPE_DATA is unset: the vendor's codec was not run against the emulated module");
+        return;
+    }
+    let python = foreign_client::python("foreign-wasatch", &PACKAGES);
+    let (_emulator, port) = foreign_client::emulator("wasatch", &["--seed", "7"]);
+    let client = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/promises/clients/wasatch_uart.py");
+    let said = foreign_client::run(Command::new(&python).args([client, &port]), foreign_client::TALK_LIMIT);
+    let seen: serde_json::Value = serde_json::from_str(&said.expect("the client ends well")).expect("one JSON line");
+    let form = WasatchForm::new(7);
+    let sample = sample_from_name(&Library::bundled().expect("bundled library"), "sucrose").expect("a sample");
+    let unit = Wasatch::calibration(&form, &Wasatch::bench(7, Gap::MEASURED, sample));
+    let cooler = unit.cooler.expect("a cooler");
+    let laser = unit.laser.expect("a laser");
+    assert_eq!(seen["wrong"], 0, "checksums that the vendor's code finds wrong: {seen}");
+    assert_eq!((&seen["ping"], &seen["fpga"]), (&"".into(), &"EMU.1.0".into()), "{seen}");
+    assert_eq!((&seen["integration_ms"], &seen["pixels"], &seen["counts"]), (&100.into(), &2048.into(), &2048.into()));
+    let (least, most) = (seen["least"].as_u64().expect("a count"), seen["most"].as_u64().expect("a count"));
+    assert!(least > 700 && most < 1_500, "a dark image: {seen}");
+    assert_eq!(seen["laser"], serde_json::json!([1, 0]), "{seen}");
+    assert_eq!((&seen["serial"], &seen["model"]), (&unit.serial.as_str().into(), &unit.model.as_str().into()));
+    assert_eq!(seen["wavelengths"], serde_json::json!(unit.wavelength_coefficients_nm), "{seen}");
+    assert_eq!((&seen["excitation"], &seen["watchdog"]), (&785.0.into(), &laser.watchdog_s.into()), "{seen}");
+    assert_eq!(seen["bad_pixels"], serde_json::json!(unit.bad_pixels), "{seen}");
+    assert_eq!(seen["integration"], serde_json::json!(unit.integration_ms), "{seen}");
+    assert_eq!(
+        (&seen["setpoint"], &seen["degc_to_dac"]),
+        (&(-15).into(), &serde_json::json!(cooler.setpoint_counts_of_c))
+    );
+    assert_eq!(seen["power"], serde_json::json!(laser.power_mw), "{seen}");
 }
