@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parcelscope::analyzer::emulator::{Fault, Faults, Log, MemoryLink, NirSample, NirScan, NirWindow};
+use parcelscope::analyzer::emulator::{
+    Fault, Faults, FaultyWire, Log, MemoryLink, NirSample, NirScan, NirWindow, Traffic,
+};
 use parcelscope::analyzer::nirscan::{NirAcquisition, NirKit, NirSettings, absorbance};
 use parcelscope::analyzer::{AcquireProgress, AnalyzerError, Clock, VirtualClock};
 use parcelscope::identify::{Engine, Level};
@@ -20,10 +22,22 @@ struct Desk {
 }
 
 fn desk() -> Desk {
+    desk_over(None)
+}
+
+/// A scanner behind a good wire, or behind one that `seed` lets fail as the faults say.
+fn desk_over(seed: Option<u64>) -> Desk {
     let clock: Arc<dyn Clock> = Arc::new(VirtualClock::default());
     let (window, log, faults) = (NirWindow::new(NirSample::White), Log::default(), Faults::none());
     let device = NirScan::new(window.clone(), 11, log.clone(), faults.clone());
-    Desk { link: MemoryLink::new("emulator", device, Arc::clone(&clock)), clock, window, log, faults }
+    let link = match seed {
+        None => MemoryLink::new("emulator", device, Arc::clone(&clock)),
+        Some(seed) => {
+            let wire = FaultyWire::new(device, Traffic::Spectra, faults.clone(), seed);
+            MemoryLink::new("emulator", wire, Arc::clone(&clock))
+        }
+    };
+    Desk { link, clock, window, log, faults }
 }
 
 impl Desk {
@@ -222,4 +236,70 @@ fn a_converter_that_saturates_and_a_silent_device_are_errors_with_their_reason()
     let link = MemoryLink::new("silent", Silent, Arc::clone(&desk.clock));
     let end = NirKit::connect(Box::new(link), Arc::clone(&desk.clock)).err();
     assert_eq!(end, Some(AnalyzerError::NoSpectrometer { port: "silent".to_owned() }));
+}
+
+#[test]
+fn no_wire_however_bad_makes_a_wrong_spectrum() {
+    let faults = [
+        Fault::OneByteReads,
+        Fault::LeadingNoise,
+        Fault::DroppedByte,
+        Fault::LateReply,
+        Fault::MissingReply,
+        Fault::UnplugMidSpectrum,
+    ];
+    let (mut errors, mut spectra) = (0, 0);
+    for (fault, seed) in faults.into_iter().flat_map(|f| (0..20).map(move |seed| (f, seed))) {
+        let desk = desk_over(Some(seed));
+        let mut kit = desk.ready();
+        let begins = desk.clock.now() + Duration::from_millis(seed * 181);
+        let armed = std::cell::Cell::new(false);
+        let end = kit.acquire(
+            &NirSettings::default(),
+            &|| {
+                if !armed.get() && desk.clock.now() >= begins {
+                    armed.set(true);
+                    desk.faults.switch_on(fault);
+                }
+                false
+            },
+            &mut |_| {},
+        );
+        match end {
+            Ok(scan) => {
+                spectra += 1;
+                for (x, seen) in scan.spectrum.axis_cm1().iter().zip(scan.spectrum.intensity()) {
+                    let error = seen - powder().absorbance(1e7 / x);
+                    assert!(error.abs() < 0.1, "{fault}, seed {seed}, at {x} cm-1: {error}");
+                }
+            }
+            Err(_) => errors += 1,
+        }
+        desk.faults.clear();
+        desk.clock.sleep(Duration::from_secs(10));
+        desk.window.lay(NirSample::White);
+        assert!(acquire(&mut desk.ready()).is_ok(), "{fault}, seed {seed}, the next connection");
+    }
+    println!("{errors} errors, {spectra} right spectra");
+    assert!(errors > 30 && spectra > 15, "{errors} errors, {spectra} spectra");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reference_and_a_scan_over_a_serial_port_work() {
+    use parcelscope::analyzer::emulator::PtyHost;
+    use parcelscope::analyzer::{SerialLink, SystemClock};
+
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let window = NirWindow::new(NirSample::White);
+    let device = NirScan::new(window.clone(), 3, Log::default(), Faults::none());
+    let host = PtyHost::start("test-nirscan", device, Arc::clone(&clock)).expect("a pseudo-terminal");
+    let link = SerialLink::open(host.path(), 9_600, Arc::clone(&clock)).expect("the port opens");
+    let mut kit = NirKit::connect(Box::new(link), clock).expect("the scanner answers");
+    let settings = NirSettings { repeats: 1, scans: 1, ..NirSettings::default() };
+    kit.acquire_reference(&settings, &|| false, &mut |_| {}).expect("a reference");
+    window.lay(powder());
+    let scan = kit.acquire(&settings, &|| false, &mut |_| {}).expect("a spectrum");
+    assert!(scan.simulated && scan.scanner.port == host.path());
+    assert!(scan.spectrum.axis_cm1().len() > 150, "{}", scan.spectrum.axis_cm1().len());
 }

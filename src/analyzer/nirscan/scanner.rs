@@ -29,7 +29,10 @@ const FILE_MAX: usize = 4 + 12 * POINTS_MAX;
 const FILE_USUAL: usize = 4 + 12 * 228;
 /// Short transactions of a preparation and of a scan.
 const PREPARE_TRANSACTIONS: u32 = 6;
-const SCAN_TRANSACTIONS: u32 = 8;
+const SCAN_TRANSACTIONS: u32 = 10;
+/// Subjects of sentences.
+const CONFIG: &str = "the scan configuration";
+const SCAN_TIME: &str = "the time of a scan";
 /// Most repeats that the device averages.
 pub(super) const REPEATS_MAX: u16 = 1_000;
 
@@ -115,7 +118,6 @@ impl NirScanner {
 
     /// Makes sure that the same device still answers and is idle, and sets configuration and repeats.
     pub fn prepare(&mut self, config: u8, repeats: u16, on_wait: &mut OnWait<'_>) -> Result<(), AnalyzerError> {
-        const CONFIG: &str = "the scan configuration";
         let found = serial_number(&mut self.exchange, on_wait)?;
         if found != self.identity.serial {
             let expected = self.identity.serial.clone();
@@ -131,11 +133,11 @@ impl NirScanner {
         }
         // The protocol cannot read the repeats back; the estimated time that follows depends on them.
         self.exchange.write(kinds::SET_REPEATS, "the number of repeats", &repeats.to_le_bytes(), on_wait)?;
-        let time = self.exchange.read(kinds::SCAN_TIME, "the time of a scan", &[], on_wait)?;
-        let scan_time = Duration::from_millis(u32_of(&self.exchange, "the time of a scan", &time)?.into());
+        let time = self.exchange.read(kinds::SCAN_TIME, SCAN_TIME, &[], on_wait)?;
+        let scan_time = Duration::from_millis(u32_of(&self.exchange, SCAN_TIME, &time)?.into());
         if scan_time > SCAN_MAX {
             let why = format!("{} s", scan_time.as_secs());
-            return Err(implausible(&self.exchange, "the time of a scan", why));
+            return Err(implausible(&self.exchange, SCAN_TIME, why));
         }
         (self.config, self.repeats, self.scan_time) = (config, repeats, scan_time);
         Ok(())
@@ -169,6 +171,7 @@ impl NirScanner {
         self.exchange.write(kinds::INTERPRET, "the interpretation of the scan", &[], on_wait)?;
         self.wait_for(kinds::INTERPRET_DONE, "whether the interpretation is done", INTERPRETATION, on_wait)?;
         self.check_errors(on_wait)?;
+        self.check_settings(on_wait)?;
         let file = self.read_file(kinds::INTERPRETED_FILE, on_wait)?;
         let read = Interpreted::parse(&file)
             .map_err(|error| implausible(&self.exchange, "the interpreted scan", error.to_string()))?;
@@ -229,6 +232,27 @@ impl NirScanner {
             number: u16::try_from(status).unwrap_or(u16::MAX),
             why: kinds::error_meaning(status),
         })
+    }
+
+    /// A device that was restarted since [`Self::prepare`] scanned with settings of its own. The repeats cannot be read
+    /// back; the time that the device estimates for a scan tells them.
+    fn check_settings(&mut self, on_wait: &mut OnWait<'_>) -> Result<(), AnalyzerError> {
+        let active = self.exchange.read(kinds::ACTIVE_CONFIG, CONFIG, &[], on_wait)?;
+        let active = active.first().copied().unwrap_or_default();
+        let time = self.exchange.read(kinds::SCAN_TIME, SCAN_TIME, &[], on_wait)?;
+        let time = Duration::from_millis(u32_of(&self.exchange, SCAN_TIME, &time)?.into());
+        let port = self.exchange.port();
+        if active != self.config {
+            let (wanted, found) = (self.config.into(), active.into());
+            return Err(AnalyzerError::NotTaken { port, what: CONFIG, wanted, found });
+        }
+        // Estimates may be refined by what was measured.
+        if time.abs_diff(self.scan_time) > self.scan_time / 5 {
+            let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            let (wanted, found) = (milliseconds(self.scan_time), milliseconds(time));
+            return Err(AnalyzerError::NotTaken { port, what: SCAN_TIME, wanted, found });
+        }
+        Ok(())
     }
 
     fn read_file(&mut self, file: u8, on_wait: &mut OnWait<'_>) -> Result<Vec<u8>, AnalyzerError> {

@@ -24,7 +24,7 @@ const STABLE_WITHIN_C: f64 = 0.5;
 /// An image is in the wrong byte order when the other order is this much smoother.
 const SMOOTHER: u64 = 4;
 /// Short transactions of a complete preparation.
-const PREPARE_TRANSACTIONS: u32 = 11;
+const PREPARE_TRANSACTIONS: u32 = 13;
 const MICROSECONDS_A_MILLISECOND: u32 = 1_000;
 
 /// The spectrometer of a unit.
@@ -81,6 +81,21 @@ impl WasatchSpectrometer {
         let mut port = lock(&self.port);
         set(&mut port, kinds::TEC_SETPOINT, "the cooler's setpoint", &setpoint.to_le_bytes(), on_wait)?;
         set(&mut port, kinds::TEC_ENABLE, "the cooler", &[1], on_wait)
+    }
+
+    /// Looks at what was set before the integration time once more. A module that was restarted in between has lost it,
+    /// and one that is restarted later loses the integration time, which every image is asked for.
+    fn verify(&mut self, on_wait: &mut OnWait<'_>) -> Result<(), AnalyzerError> {
+        let mut port = lock(&self.port);
+        if let Some(cooler) = self.calibration.cooler {
+            let setpoint = cooler.setpoint_counts(cooler.setpoint_c).to_le_bytes();
+            expect(&mut port, kinds::TEC_SETPOINT, "the cooler's setpoint", &setpoint, on_wait)?;
+            expect(&mut port, kinds::TEC_ENABLE, "the cooler", &[1], on_wait)?;
+        }
+        if let Some(gain) = self.gain {
+            expect(&mut port, kinds::DETECTOR_GAIN, "the gain", &gain_bytes(gain), on_wait)?;
+        }
+        Ok(())
     }
 
     fn counts(&self, bytes: &[u8]) -> Result<Vec<u32>, AnalyzerError> {
@@ -162,6 +177,7 @@ impl Spectrometer for WasatchSpectrometer {
         self.integration_ms = integration_us / MICROSECONDS_A_MILLISECOND;
         let bytes = integration_bytes(self.integration_ms);
         set(&mut lock(&self.port), kinds::INTEGRATION_TIME, INTEGRATION, &bytes, on_wait)?;
+        self.verify(on_wait)?;
         self.set_averages(averages, on_wait)
     }
 
