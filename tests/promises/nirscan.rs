@@ -211,6 +211,21 @@ fn every_fault_gives_an_error_or_the_right_spectrum_and_then_the_next_scan_succe
     assert!(errors > 60 && spectra > 20, "{errors} errors, {spectra} spectra");
 }
 
+/// Takes everything and says nothing.
+struct Silent;
+
+impl Device for Silent {
+    fn receive(&mut self, _bytes: &[u8], _now: Duration) {}
+
+    fn transmit_at_most(&mut self, _now: Duration, _most: usize) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn next_due(&self) -> Option<Duration> {
+        None
+    }
+}
+
 #[test]
 fn a_converter_that_saturates_and_a_silent_device_are_errors_with_their_reason() {
     let desk = desk();
@@ -223,16 +238,6 @@ fn a_converter_that_saturates_and_a_silent_device_are_errors_with_their_reason()
     desk.faults.clear();
     assert!(acquire(&mut kit).is_ok());
 
-    struct Silent;
-    impl parcelscope::analyzer::emulator::Device for Silent {
-        fn receive(&mut self, _bytes: &[u8], _now: Duration) {}
-        fn transmit_at_most(&mut self, _now: Duration, _most: usize) -> Vec<u8> {
-            Vec::new()
-        }
-        fn next_due(&self) -> Option<Duration> {
-            None
-        }
-    }
     let link = MemoryLink::new("silent", Silent, Arc::clone(&desk.clock));
     let end = NirKit::connect(Box::new(link), Arc::clone(&desk.clock)).err();
     assert_eq!(end, Some(AnalyzerError::NoSpectrometer { port: "silent".to_owned() }));

@@ -14,7 +14,7 @@ use super::wasatch_eeprom::{AMBIENT_C, SETPOINT_C, burn, counts_of_temperature, 
 use super::{Device, Fault, Faults, Gap, Log, Sample};
 
 /// Silence after which half a request is forgotten, so that noise does not deafen the unit.
-const SILENCE: Duration = Duration::from_millis(50);
+const SILENCE: Duration = Duration::from_millis(300);
 /// Integration time after power-up, ms.
 const INTEGRATION_MS: u32 = 100;
 /// Gain after power-up: 1.9.
@@ -331,9 +331,9 @@ impl Wasatch {
         self.line.send(&self.form.pixel_order.bytes(&counts), end);
     }
 
-    fn refuse_frame(&mut self, broken: &FrameError, now: Duration) {
+    fn refuse_frame(&mut self, broken: FrameError, now: Duration) {
         self.log.write(now, &format!("wasatch {broken}"));
-        match *broken {
+        match broken {
             FrameError::Checksum { command, .. } => self.answer(command, &[kinds::CRC_ERROR], now),
             FrameError::Length(_) | FrameError::Footer(_) => {}
         }
@@ -351,7 +351,7 @@ impl Device for Wasatch {
                     self.waiting.push_back(request);
                 }
                 Ok(request) => self.handle(&request, now),
-                Err(broken) => self.refuse_frame(&broken, now),
+                Err(broken) => self.refuse_frame(broken, now),
             }
         }
     }

@@ -88,9 +88,8 @@ pub enum Parsed {
 /// Reads the frame at the beginning of `bytes`.
 pub fn parse(bytes: &[u8]) -> Parsed {
     let (length, rest) = match bytes {
-        [] => return Parsed::Incomplete,
         [START, high, low, rest @ ..] => (u16::from_be_bytes([*high, *low]), rest),
-        [START, ..] => return Parsed::Incomplete,
+        [] | [START, ..] => return Parsed::Incomplete,
         _ => return Parsed::Elsewhere,
     };
     let body = usize::from(length);

@@ -15,10 +15,11 @@ use super::{BAUD, WriteReply};
 use crate::analyzer::spectrometer::{OnWait, SLICE};
 use crate::analyzer::{AnalyzerError, Clock, Transport, TransportError};
 
-/// Time that the unit may think beyond the time on the wire; the vendor's program reads with 200 ms.
-const MARGIN: Duration = Duration::from_millis(200);
-/// The same where a person waits for the laser to be off.
-const URGENT_MARGIN: Duration = Duration::from_millis(40);
+/// Time that the unit may think beyond the time on the wire; the vendor's program reads with 200 ms, and the adapter
+/// and the system take theirs.
+const MARGIN: Duration = Duration::from_millis(500);
+/// The same where a person waits for the laser to be off and the unit may be deaf until its image is done.
+const URGENT_MARGIN: Duration = Duration::from_millis(60);
 /// Silence after which nothing more of an abandoned answer is expected in the buffers.
 const QUIET: Duration = Duration::from_millis(30);
 /// Delay of a transaction beyond the wire that is expected before it was measured: the latency timer of USB adapters.
@@ -116,7 +117,7 @@ impl Exchange {
                 self.settled(on_wait).and_then(|()| self.once(&expected, MARGIN, on_wait))
             }
             Ok(data) => {
-                let beyond = self.request_time(OVERHEAD) + self.line_time(OVERHEAD + data.len());
+                let beyond = self.request_time(OVERHEAD) + line_time(OVERHEAD + data.len());
                 self.latency = self.clock.now().saturating_sub(began + beyond);
                 Ok(data)
             }
@@ -145,12 +146,13 @@ impl Exchange {
     /// knows.
     pub fn laser_off(&mut self) -> Result<u8, Trouble> {
         let on_wait: &mut OnWait<'_> = &mut || ControlFlow::Continue(());
-        match self.write_once(kinds::LASER_ENABLE, &[0], URGENT_MARGIN, on_wait) {
+        let margin = if self.image.is_some() { URGENT_MARGIN } else { MARGIN };
+        match self.write_once(kinds::LASER_ENABLE, &[0], margin, on_wait) {
             Ok(()) | Err(Trouble::Damaged(_) | Trouble::Refused(_) | Trouble::Link(TransportError::Timeout { .. })) => {
             }
             Err(lost) => return Err(lost),
         }
-        self.laser_register(URGENT_MARGIN, on_wait)
+        self.laser_register(margin, on_wait)
     }
 
     /// Reads whether the laser is enabled. Also answers while the pixels of an abandoned image arrive.
@@ -182,7 +184,7 @@ impl Exchange {
     fn image_once(&mut self, bytes: usize, exposure: Duration, on_wait: &mut OnWait<'_>) -> Result<Vec<u8>, Trouble> {
         self.received.clear();
         self.send(&encode(kinds::ACQUIRE, &[]))?;
-        let deadline = self.clock.now() + exposure + self.line_time(bytes) + MARGIN;
+        let deadline = self.clock.now() + exposure + line_time(bytes) + MARGIN;
         // From here on pixels may come until the deadline, also when nobody waits for them.
         self.image = Some((deadline, bytes));
         self.out_of_step = true;
@@ -252,7 +254,7 @@ impl Exchange {
         self.received.clear();
         self.out_of_step = true;
         self.send(&encode(expected.command, &[]))?;
-        let deadline = self.clock.now() + self.line_time(OVERHEAD + expected.data.end()) + margin;
+        let deadline = self.clock.now() + line_time(OVERHEAD + expected.data.end()) + margin;
         let data = self.answer(expected, deadline, on_wait)?;
         if expected.data.contains(&data.len()) {
             return Ok(data);
@@ -275,7 +277,7 @@ impl Exchange {
         let was_out_of_step = self.out_of_step;
         self.out_of_step = true;
         self.send(&encode(command | WRITE, data))?;
-        let deadline = self.clock.now() + self.line_time(OVERHEAD + 1) + margin;
+        let deadline = self.clock.now() + line_time(OVERHEAD + 1) + margin;
         let status = match self.write_reply {
             WriteReply::Framed => {
                 let expected = Expected { command: command | WRITE, data: 1..=1 };
@@ -431,13 +433,13 @@ impl Exchange {
     }
 
     fn request_time(&self, bytes: usize) -> Duration {
-        self.line_time(bytes) + self.byte_pause * bytes as u32
+        line_time(bytes) + self.byte_pause * bytes as u32
     }
+}
 
-    /// Time of bytes on the wire, ten bits each.
-    pub fn line_time(&self, bytes: usize) -> Duration {
-        Duration::from_micros(bytes as u64 * 10_000_000 / u64::from(BAUD) + 1)
-    }
+/// Time of bytes on the wire, ten bits each.
+pub(super) fn line_time(bytes: usize) -> Duration {
+    Duration::from_micros(bytes as u64 * 10_000_000 / u64::from(BAUD) + 1)
 }
 
 const _: () = assert!(KEPT > 2 * (MAX_DATA + OVERHEAD), "an answer fits into what is kept");

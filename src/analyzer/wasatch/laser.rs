@@ -67,7 +67,7 @@ impl WasatchLaser {
         }
     }
 
-    fn state_of(&self, register: Result<u8, Trouble>, now: Duration) -> LaserState {
+    fn state_of(&self, register: &Result<u8, Trouble>, now: Duration) -> LaserState {
         match register {
             Ok(0) => LaserState::Off,
             Ok(1) if self.enabled_at.is_some_and(|at| now < at + self.warm_up) => LaserState::WarmingUp,
@@ -87,7 +87,7 @@ impl Laser for WasatchLaser {
             let mut port = lock(&self.port);
             (port.laser_enabled(on_wait), port.clock().now())
         };
-        self.state_of(register, now)
+        self.state_of(&register, now)
     }
 
     fn enable(&mut self, _permit: &EmissionPermit, on_wait: &mut OnWait<'_>) -> Result<(), AnalyzerError> {
@@ -111,7 +111,7 @@ impl Laser for WasatchLaser {
                 return LaserState::Unknown;
             }
             let now = port.clock().now();
-            state = self.state_of(register, now);
+            state = self.state_of(&register, now);
             if state == LaserState::Off || now > began + OFF_WITHIN {
                 break;
             }

@@ -94,6 +94,7 @@ impl PixelOrder {
     }
 
     /// The other order.
+    #[must_use]
     pub const fn other(self) -> Self {
         match self {
             Self::BigEndian => Self::LittleEndian,

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::exchange::{Exchange, WriteEnd};
+use super::exchange::{Exchange, WriteEnd, line_time};
 use super::laser::{Port, lock};
 use super::open::{Who, who_answers};
 use super::{Calibration, PixelOrder, WasatchOptions, kinds};
@@ -222,7 +222,7 @@ impl Spectrometer for WasatchSpectrometer {
 
     fn expected_acquire(&self, integration_us: u32, averages: u16) -> Duration {
         let port = lock(&self.port);
-        let image = Duration::from_micros(integration_us.into()) + port.line_time(2 * self.limits.pixels);
+        let image = Duration::from_micros(integration_us.into()) + line_time(2 * self.limits.pixels);
         (image + 2 * port.expected()) * u32::from(averages.max(1))
     }
 }
