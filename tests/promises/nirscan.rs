@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parcelscope::analyzer::emulator::{
-    Fault, Faults, FaultyWire, Log, MemoryLink, NirSample, NirScan, NirWindow, Traffic,
+    Device, Fault, Faults, FaultyWire, Log, MemoryLink, NirSample, NirScan, NirWindow, Traffic,
 };
 use parcelscope::analyzer::nirscan::{NirAcquisition, NirKit, NirSettings, absorbance};
 use parcelscope::analyzer::{AcquireProgress, AnalyzerError, Clock, VirtualClock};
