@@ -17,11 +17,13 @@ mod labspec;
 mod number;
 mod opus;
 mod series;
+mod spa;
 mod spc;
 mod table;
 mod text;
 mod two_column;
 mod units;
+mod wdf;
 
 pub use comparable::{Choices, Comparable, ReflectanceAs};
 pub use csv_out::to_csv;
@@ -59,8 +61,10 @@ struct BinaryFormat {
 }
 
 /// The binary formats.
-const BINARY_FORMATS: [BinaryFormat; 2] = [
+const BINARY_FORMATS: [BinaryFormat; 4] = [
     BinaryFormat { recognises: opus::recognises, read: opus::read },
+    BinaryFormat { recognises: spa::recognises, read: spa::read },
+    BinaryFormat { recognises: wdf::recognises, read: wdf::read },
     BinaryFormat { recognises: spc::recognises, read: spc::read },
 ];
 
