@@ -73,6 +73,20 @@ pub enum FormatError {
     /// More numbers than any spectrum.
     #[error("the file holds more numbers than a spectrum or a map of usual size; export the spectrum alone")]
     TooManyNumbers,
+    /// An archive that is, or unpacks to, more than is read.
+    #[error("the archive is too large, or grows too much when it is unpacked; unpack it and choose the spectrum files")]
+    TooLargeArchive,
+    /// Archives inside of archives inside of archives.
+    #[error("the archive holds archives inside of archives; unpack it and choose the spectrum files")]
+    NestedArchive,
+    /// The only file, or the first, of an archive in which no file could be read.
+    #[error("no file of the archive can be read; of {name}: {why}")]
+    InArchive {
+        /// Its name in the archive.
+        name: String,
+        /// Why it cannot be read.
+        why: Box<FormatError>,
+    },
     /// Read, but not something that can be compared with references.
     #[error("the spectrum cannot be compared with references: {why}")]
     NotComparable {

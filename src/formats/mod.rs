@@ -4,6 +4,8 @@
 //! that recognises it and one that reads it; [`read_bytes`] asks them in order. Reading takes bytes and gives values or
 //! a sentence: no disk, no clock.
 
+mod archive;
+mod asp;
 mod binary;
 mod bwtek;
 mod comparable;
@@ -15,7 +17,9 @@ mod foreign;
 mod jcamp;
 mod labspec;
 mod number;
+mod oceanview;
 mod opus;
+mod rruff;
 mod series;
 mod spa;
 mod spc;
@@ -29,6 +33,7 @@ pub use comparable::{Choices, Comparable, ReflectanceAs};
 pub use csv_out::to_csv;
 pub use error::FormatError;
 pub use file_spectrum::{FileSpectrum, FileTechnique, SpectrumKind};
+pub use jcamp::{JcampForm, to_jcamp};
 pub use units::{XUnit, YUnit};
 
 /// Largest file that is read. Single spectra have a few hundred kilobytes, the largest maps some tens of megabytes.
@@ -69,11 +74,14 @@ const BINARY_FORMATS: [BinaryFormat; 4] = [
 ];
 
 /// The text dialects, from the one with the surest mark to the one that takes any table of numbers.
-const TEXT_DIALECTS: [Dialect; 6] = [
+const TEXT_DIALECTS: [Dialect; 9] = [
     Dialect { recognises: jcamp::recognises, read: jcamp::read },
     Dialect { recognises: bwtek::recognises, read: bwtek::read },
     Dialect { recognises: enlighten::recognises, read: enlighten::read },
     Dialect { recognises: labspec::recognises, read: labspec::read },
+    Dialect { recognises: rruff::recognises, read: rruff::read },
+    Dialect { recognises: oceanview::recognises, read: oceanview::read },
+    Dialect { recognises: asp::recognises, read: asp::read },
     Dialect { recognises: series::recognises, read: series::read },
     Dialect { recognises: |_| true, read: two_column::read },
 ];
@@ -85,6 +93,17 @@ pub fn read_bytes(bytes: &[u8], file_name: &str) -> Result<Vec<FileSpectrum>, Fo
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(FormatError::too_large(bytes.len() as u64));
     }
+    if bytes.is_empty() {
+        return Err(FormatError::Empty);
+    }
+    if archive::recognises(bytes) {
+        return archive::read(bytes, read_file);
+    }
+    read_file(bytes, file_name)
+}
+
+/// Reads a file that is no archive.
+fn read_file(bytes: &[u8], file_name: &str) -> Result<Vec<FileSpectrum>, FormatError> {
     if bytes.is_empty() {
         return Err(FormatError::Empty);
     }

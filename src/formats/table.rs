@@ -61,7 +61,7 @@ impl Layout {
     }
 
     /// True when a separator ends the line: it may stand behind the last cell or before an empty one.
-    fn ends_open(self, line: &str) -> bool {
+    pub fn ends_open(self, line: &str) -> bool {
         self.separator.mark().is_some_and(|mark| line.trim_end_matches(LINE_END).ends_with(mark))
     }
 

@@ -8,10 +8,12 @@ mod pages;
 mod pairs;
 mod records;
 mod table;
+mod write;
 
 use ordinates::{Broken, Dialect};
 use records::{Block, Record};
 use table::{Points, Scale};
+pub use write::{JcampForm, to_jcamp};
 
 use crate::spectrum::Technique;
 
@@ -165,8 +167,14 @@ impl Facts {
         let data_type = block.value("DATATYPE").unwrap_or_default();
         self.technique = technique(data_type, block.value("SAMPLINGPROCEDURE").unwrap_or_default());
         let says = |word: &str| data_type.to_uppercase().contains(word);
+        // Written by this program, where the data type has no words for it.
+        let kind = block.value("$KIND").unwrap_or_default();
         if says("INTERFEROGRAM") {
             self.kind = Some(SpectrumKind::Interferogram);
+        } else if kind == SpectrumKind::Reference.name() {
+            self.kind = Some(SpectrumKind::Reference);
+        } else if kind == SpectrumKind::Other.name() {
+            self.kind = Some(SpectrumKind::Other);
         } else if says("BACKGROUND") || says("REFERENCE") {
             self.kind = Some(SpectrumKind::Reference);
         } else if says("FID") {
@@ -194,6 +202,13 @@ impl Facts {
         spectrum.resolution_cm1 = self.resolution_cm1;
         spectrum.notes = notes;
         spectrum.defects = defects;
+        let written = |label: &'static str| block.records.iter().filter(move |record| record.is(label));
+        spectrum.defects.extend(written("$DEFECT").map(|record| record.value().to_owned()));
+        let indices =
+            written("$SATURATEDPOINTS").flat_map(|record| record.lines()).flat_map(|(_, line)| line.split_whitespace());
+        let count = spectrum.x.len();
+        spectrum.saturated =
+            indices.filter_map(|index| index.parse().ok()).filter(|index| *index < count).take(count).collect();
         if !block.is_closed {
             if block.find("NPOINTS").is_some() || block.find("NTUPLES").is_some() {
                 spectrum.notes.push("the block has no ##END=".to_owned());
@@ -227,9 +242,9 @@ fn y_unit(words: &str) -> YUnit {
 fn technique(data_type: &str, sampling: &str) -> Option<FileTechnique> {
     let upper = data_type.to_uppercase();
     let words = |text: &str, word: &str| text.split(|c: char| !c.is_alphanumeric()).any(|w| w == word);
-    if upper.is_empty() {
+    if upper.is_empty() || upper == "INTERFEROGRAM" {
         None
-    } else if words(&upper, "SERS") {
+    } else if words(&upper, "SERS") || words(&sampling.to_uppercase(), "SERS") {
         Some(Technique::Sers.into())
     } else if upper.contains("RAMAN") {
         Some(FileTechnique::RAMAN)

@@ -163,13 +163,21 @@ impl Scanner<'_> {
         if matches!(self.rest.first(), Some(b'+' | b'-')) {
             self.rest = self.rest.get(1..).unwrap_or_default();
         }
+        let start = self.rest;
         let (mantissa, decimals, digits) = self.digits(0.0);
         if digits == 0 {
             return Err(self.rest.first().map_or('-', |b| char::from(*b)));
         }
         let exponent = self.exponent();
         let scale = exponent - decimals;
-        let value = scaled(mantissa, scale);
+        // Beyond 15 digits or 10^22 the quick way rounds twice.
+        let value = if digits <= 15 && (-22..=22).contains(&scale) {
+            scaled(mantissa, scale)
+        } else {
+            let written = start.get(..start.len() - self.rest.len()).unwrap_or_default();
+            let text = String::from_utf8_lossy(written).replace(',', ".");
+            text.parse().unwrap_or_else(|_| scaled(mantissa, scale))
+        };
         let unit = scaled(1.0, scale);
         if !value.is_finite() || digits > MAX_DIGITS {
             return Err('E');
