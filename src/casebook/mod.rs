@@ -5,6 +5,7 @@
 
 mod encode;
 mod error;
+pub mod merkle;
 mod record;
 mod schema;
 mod store;
