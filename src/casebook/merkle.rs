@@ -204,9 +204,7 @@ pub fn consistent(old: u64, old_root: &Hash, new: u64, new_root: &Hash, path: &[
 mod tests {
     use super::*;
 
-    fn hex(hash: &[u8]) -> String {
-        hash.iter().map(|b| format!("{b:02x}")).collect()
-    }
+    use super::super::ledger::hex;
 
     /// Entries and roots of the test vectors that the Certificate Transparency project publishes for RFC 6962.
     const ENTRIES: [&[u8]; 8] = [

@@ -12,6 +12,7 @@ mod cli;
 mod crash;
 mod emulator;
 mod engine;
+mod evidence;
 mod foreign_client;
 mod formats;
 mod gps;
