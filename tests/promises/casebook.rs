@@ -271,7 +271,7 @@ prop_compose! {
         };
         let (shift_cm1, response) = knots.into_iter().unzip();
         ScanConditions {
-            correction: cached.then(|| Correction {
+            correction: cached.then_some(Correction {
                 sources, axis: Some(axis), response: Some(ResponseCurve { shift_cm1, response }), resolution_cm1: Some(low),
             }),
             check: [
