@@ -13,6 +13,7 @@ mod crash;
 mod emulator;
 mod engine;
 mod evidence;
+mod evidence_client;
 mod foreign_client;
 mod formats;
 mod gps;
