@@ -223,6 +223,12 @@ impl Transport for WatchedLink {
         let result = self.link.set_baud(baud);
         self.note(result)
     }
+
+    fn reopen(&mut self) -> Result<(), TransportError> {
+        self.log.add(&self.port, What::Event("port opened again".to_owned()));
+        let result = self.link.reopen();
+        self.note(result)
+    }
 }
 
 /// The bytes with stars in the place of a password.

@@ -16,6 +16,8 @@ const MAX_COMMAND: usize = 64;
 const RATED_MW: u32 = 300;
 /// Length of a reply that never ends a line.
 const TOO_LONG: usize = 400;
+/// Greatest current of the diode, mA.
+const CURRENT_LIMIT_MA: u32 = 900;
 /// Line speed of the real device.
 const BAUD: u32 = 115_200;
 
@@ -33,6 +35,10 @@ pub struct MatchBox {
     power_mw: u32,
     access_level: u8,
     switched_on: u32,
+    current_ma: u32,
+    dac: u32,
+    autostart: bool,
+    fan_centi_c: u32,
     /// Number of refusals that the fault made up so far; walks through the error numbers.
     refusals: u16,
 }
@@ -52,6 +58,10 @@ impl MatchBox {
             power_mw: RATED_MW,
             access_level: 0,
             switched_on: 0,
+            current_ma: 800,
+            dac: 4_000,
+            autostart: false,
+            fan_centi_c: 4_000,
             refusals: 0,
         }
     }
@@ -97,10 +107,22 @@ impl MatchBox {
                 let (current_ma, load) = if self.on_since.is_some() { (420, 55) } else { (0, 0) };
                 format!("#Readings: 25.1 25.3 30.2 {current_ma}mA {load}% 20% {} 35% 5.01V", self.state(now))
             }
-            ["r", "s"] => format!("#Settings: 25.0 25.0 800 4000 {} 900 0 0 40.0", self.power_mw),
+            // Temperatures in hundredths of a degree.
+            ["r", "s"] => format!(
+                "#Settings: 2500 2500 {} {} {} {CURRENT_LIMIT_MA} {} {} {}",
+                self.current_ma,
+                self.dac,
+                self.power_mw,
+                u8::from(self.autostart),
+                self.access_level,
+                self.fan_centi_c
+            ),
             ["r", "m"] => "APC".to_owned(),
+            ["r", "t"] => format!("{} h.\r\n{}", now.as_secs() / 3600, self.switched_on),
             ["r", "l"] => format!("Access level: {}", self.access_level),
             ["e", "1"] if self.on_since.is_some() => "<ERR 2>".to_owned(),
+            // Warms the crystal and the diode, which this laser does not need; it does not emit.
+            ["e", "2"] => "<ACK>".to_owned(),
             ["e", "1"] => {
                 self.on_since = Some(now);
                 self.switched_on += 1;
@@ -115,19 +137,43 @@ impl MatchBox {
                 self.access_level = 1;
                 "<ACK>".to_owned()
             }
-            ["c", "u", ..] => "<ERR 1>".to_owned(),
-            ["c", "4", _] if self.access_level == 0 => "<ERR 1>".to_owned(),
-            ["c", "4", power] => match power.parse::<u32>() {
-                Ok(power_mw) if power_mw <= RATED_MW => {
-                    self.power_mw = power_mw;
-                    self.bench.set_laser_power(f64::from(power_mw) / f64::from(RATED_MW), now);
-                    "<ACK>".to_owned()
-                }
-                _ => "<ERR 4>".to_owned(),
+            ["c", "u", ..] => "<ERR 4>".to_owned(),
+            ["c", place, value] => match self.change(place, value, now) {
+                Ok(()) => "<ACK>".to_owned(),
+                Err(number) => format!("<ERR {number}>"),
             },
+            ["f", "s"] if self.access_level == 0 => "<ERR 1>".to_owned(),
+            ["f", "s"] => "<ACK>".to_owned(),
             _ => "<ERR 5>".to_owned(),
         };
         self.send(&reply, now);
+    }
+
+    /// Changes a setting, or says with which number it does not.
+    fn change(&mut self, place: &str, value: &str, now: Duration) -> Result<(), u8> {
+        const FORBIDDEN: u8 = 1;
+        const OUT_OF_RANGE: u8 = 4;
+        const UNKNOWN: u8 = 5;
+        let level = match place {
+            "4" | "6" | "a" | "f" => 1,
+            "1" | "2" | "3" => 3,
+            _ => return Err(UNKNOWN),
+        };
+        if self.access_level < level {
+            return Err(FORBIDDEN);
+        }
+        let value = value.parse::<u32>().map_err(|_| OUT_OF_RANGE)?;
+        match (place, value) {
+            ("4", ..=RATED_MW) => {
+                self.power_mw = value;
+                self.bench.set_laser_power(f64::from(value) / f64::from(RATED_MW), now);
+            }
+            ("6", ..=8_191) => self.dac = value,
+            ("a", ..=1) => self.autostart = value == 1,
+            ("f", 1_500..=5_000) => self.fan_centi_c = value,
+            _ => return Err(OUT_OF_RANGE),
+        }
+        Ok(())
     }
 
     /// Emission ends.

@@ -89,7 +89,12 @@ fn search(exchange: &mut Exchange, on_wait: &mut OnWait<'_>) -> Result<(), Analy
 fn answers_at(exchange: &mut Exchange, baud: u32, on_wait: &mut OnWait<'_>) -> Result<bool, AnalyzerError> {
     exchange.set_baud(baud)?;
     let ask = Ask { answer_bytes: 64, ..Ask::short(kinds::SERIAL_NUMBER, "the serial number", &[]) };
-    match exchange.probe(&ask, on_wait) {
+    let first = match exchange.probe(&ask, on_wait) {
+        // Half a frame of an earlier conversation lay in the device and spoiled ours; whoever refuses speaks the protocol.
+        Err(AnalyzerError::Refused { .. }) => exchange.probe(&ask, on_wait),
+        other => other,
+    };
+    match first {
         Ok(_) => Ok(true),
         Err(AnalyzerError::Damaged { .. } | AnalyzerError::Link(TransportError::Timeout { .. })) => Ok(false),
         Err(error) => Err(error),
