@@ -15,6 +15,7 @@ mod engine;
 mod evidence;
 mod evidence_client;
 mod foreign_client;
+mod foreign_lasers;
 mod formats;
 mod gps;
 mod guardian;
