@@ -23,6 +23,10 @@ const AGE_MAX: Duration = Duration::from_secs(10);
 /// Longest sentence that is read; the standard has 82 characters, some receivers take a few more.
 const SENTENCE_MAX: usize = 120;
 
+/// Places of magnetic variation (two fields) and mode in RMC, the name of the sentence counted as place 0.
+const RMC_VARIATION: usize = 10;
+const RMC_MODE: usize = 12;
+
 /// A position as the receiver gave it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GpsFix {
@@ -121,9 +125,8 @@ impl GpsDecoder {
 
     /// Whether a line is a whole sentence; keeps what it says of the position.
     fn sentence(&mut self, line: &[u8], now: Duration) -> bool {
-        // The parser would take a sentence without a checksum as well.
-        let Some(text) = std::str::from_utf8(line).ok().filter(|text| has_checksum(text)) else { return false };
-        let parsed = match nmea::parse_str(text) {
+        let Some(text) = std::str::from_utf8(line).ok().and_then(checked) else { return false };
+        let parsed = match nmea::parse_str(&text) {
             Ok(parsed) => parsed,
             // A sentence of a kind or form that this parser does not know is still the word of a receiver.
             Err(nmea::Error::Unsupported(_) | nmea::Error::DisabledSentence) => {
@@ -257,10 +260,27 @@ impl GpsReceiver {
     }
 }
 
-/// Whether a line ends with `*` and two hexadecimal digits.
-fn has_checksum(text: &str) -> bool {
-    let digits = text.rsplit_once('*').map(|(_, digits)| digits.trim_end());
-    digits.is_some_and(|digits| digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
+/// A sentence whose checksum fits, in the form that the parser takes: it stumbles over a magnetic variation without a
+/// direction and over an empty navigation status of RMC, which are of no use here.
+fn checked(line: &str) -> Option<String> {
+    let (body, digits) = line.strip_prefix('$')?.rsplit_once('*')?;
+    let digits = digits.trim_end();
+    let sent = u8::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 2)?;
+    let sum = |body: &str| body.bytes().fold(0, |sum, byte| sum ^ byte);
+    if sum(body) != sent {
+        return None;
+    }
+    let mut fields: Vec<&str> = body.split(',').collect();
+    if fields.first().is_some_and(|name| name.ends_with("RMC")) {
+        fields.truncate(RMC_MODE + 1);
+        fields.iter_mut().take(RMC_MODE).skip(RMC_VARIATION).for_each(|field| *field = "");
+        if fields.get(RMC_MODE) == Some(&"") {
+            fields.truncate(RMC_MODE);
+        }
+    }
+    let body = fields.join(",");
+    let sum = sum(&body);
+    Some(format!("${body}*{sum:02X}"))
 }
 
 /// Dead reckoning and positions typed in by hand are no fixes.
