@@ -7,6 +7,7 @@ mod error;
 mod kit;
 mod serial;
 mod spectrometer;
+mod spectrometer_setup;
 mod transport;
 mod wire_log;
 
@@ -28,5 +29,6 @@ pub use error::AnalyzerError;
 pub use kit::{Kit, KitReport, ScanSettings};
 pub use serial::{PortListing, SerialLink, UsbDevice, list_ports};
 pub use spectrometer::{CoolerState, DetectorFacts, Limits, OnWait, SLICE, Spectrometer};
+pub use spectrometer_setup::{SpectrometerSetup, UnknownSpectrometer};
 pub use transport::{Transport, TransportError};
 pub use wire_log::WireLog;

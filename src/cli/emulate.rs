@@ -5,6 +5,9 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
+use crate::analyzer::SpectrometerSetup;
+use crate::analyzer::laser::LaserKind;
+
 use super::Context;
 
 /// Arguments of `emulate`.
@@ -17,6 +20,12 @@ use super::Context;
 pub struct EmulateArgs {
     /// Device to emulate; 'kit' is a spectrometer and a laser that shine on one sample
     kind: Kind,
+    /// Spectrometer of a 'kit': obp or ocean-letter
+    #[arg(long, value_name = "KIND", default_value = "obp")]
+    spectrometer: SpectrometerSetup,
+    /// Laser of a 'kit': matchbox, obis, cobolt or ondax
+    #[arg(long, value_name = "KIND", default_value = "matchbox")]
+    laser: LaserKind,
     /// What lies under the probe: a name of the library, a mixture like fentanyl:0.3+lactose:0.7, or empty
     #[arg(long, value_name = "NAME", default_value = "sucrose")]
     sample: String,
@@ -140,13 +149,25 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
     let exchange = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(SIGUSR1, Arc::clone(&exchange)).context("the program cannot listen for signals")?;
     let mut white = true;
-    let bench = match args.kind {
+    let instrument = match (args.kind, &args.spectrometer) {
+        (Kind::Kit, SpectrometerSetup::OceanLetter(_)) => Kind::OceanLetter,
+        (kind, _) => kind,
+    };
+    let laser = match args.kind {
+        Kind::Kit => Some(args.laser),
+        Kind::Matchbox => Some(LaserKind::MatchBox),
+        Kind::Obis => Some(LaserKind::Obis),
+        Kind::Cobolt => Some(LaserKind::Cobolt),
+        Kind::Ondax => Some(LaserKind::Ondax),
+        _ => None,
+    };
+    let bench = match instrument {
         Kind::Wasatch => Wasatch::bench(args.seed, gap, sample),
         Kind::OceanLetter => Bench::with_detector(args.seed, gap, sample, Detector::LETTER),
         _ => Bench::with_detector(args.seed, gap, sample, model.unwrap_or(ObpModel::Sts).detector()),
     };
     let opened = "no pseudo-terminal could be opened";
-    let spectrometer = match args.kind {
+    let spectrometer = match instrument {
         Kind::ObpSts | Kind::Kit | Kind::ObpQepro | Kind::ObpVentana => {
             let model = model.unwrap_or(ObpModel::Sts);
             let unit = ObpUnit { model, serial_number: args.seed, checksum, baud: OBP_BAUD };
@@ -178,19 +199,16 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
     if args.lit || args.kind == Kind::OceanLetter {
         bench.laser_on(Duration::ZERO);
     }
-    let own_light = matches!(args.kind, Kind::ObpVentana | Kind::Wasatch | Kind::Nirscan | Kind::OceanLetter);
-    let laser = if alone || own_light || args.kind == Kind::Gps {
-        None
-    } else {
-        let (seed, faults) = (args.seed, Faults::none());
-        let device: Box<dyn Device> = match args.kind {
-            Kind::Obis => Box::new(Obis::new(bench, seed, log, faults)),
-            Kind::Cobolt => Box::new(Cobolt::new(bench, seed, log, faults)),
-            Kind::Ondax => Box::new(Ondax::new(bench, seed, log, faults)),
-            _ => Box::new(MatchBox::new(bench, seed, log, faults)),
-        };
-        Some(PtyHost::start("emulated-laser", device, clock).context(opened)?)
-    };
+    let (seed, faults) = (args.seed, Faults::none());
+    let laser = laser.map(|kind| -> Box<dyn Device> {
+        match kind {
+            LaserKind::MatchBox => Box::new(MatchBox::new(bench, seed, log, faults)),
+            LaserKind::Obis => Box::new(Obis::new(bench, seed, log, faults)),
+            LaserKind::Cobolt => Box::new(Cobolt::new(bench, seed, log, faults)),
+            LaserKind::Ondax => Box::new(Ondax::new(bench, seed, log, faults)),
+        }
+    });
+    let laser = laser.map(|device| PtyHost::start("emulated-laser", device, clock).context(opened)).transpose()?;
     let path = |host: &Option<PtyHost>| host.as_ref().map(|h| h.path().to_owned());
     let (spectrometer_path, laser_path, gps_path) = (path(&spectrometer), path(&laser), path(&gps));
     if context.json {

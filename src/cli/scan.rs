@@ -13,6 +13,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
 
+use crate::analyzer::SpectrometerSetup;
 use crate::analyzer::WireLog;
 use crate::analyzer::laser::{LaserKind, LaserSetup};
 use crate::casebook::{Casebook, StoredScan};
@@ -39,6 +40,12 @@ pub struct ScanArgs {
     /// Port of the spectrometer, or 'emulator' for the emulated kit in memory; 'parcelscope ports' lists the ports
     #[arg(long, value_name = "PORT|emulator")]
     port: String,
+    /// Protocol of the spectrometer: obp or ocean-letter
+    #[arg(long, value_name = "KIND", default_value = "obp")]
+    spectrometer: SpectrometerSetup,
+    /// Settings of a spectrometer whose protocol leaves some open (docs/devices.md), a TOML file
+    #[arg(long, value_name = "FILE")]
+    spectrometer_settings: Option<PathBuf>,
     /// Port of the laser
     #[arg(long, value_name = "PORT")]
     laser_port: Option<String>,
@@ -117,6 +124,8 @@ pub fn run(args: ScanArgs, context: &Context) -> Result<ExitCode, anyhow::Error>
 fn choose_kit(args: ScanArgs) -> Result<KitChoice, anyhow::Error> {
     let ScanArgs {
         port,
+        spectrometer,
+        spectrometer_settings,
         laser_port,
         laser: kind,
         laser_baud,
@@ -147,9 +156,27 @@ fn choose_kit(args: ScanArgs) -> Result<KitChoice, anyhow::Error> {
     let Some(laser) = laser_port else {
         bail!("the laser's port is missing; give it with --laser-port ('parcelscope ports' lists the ports)");
     };
+    let spectrometer_setup = match spectrometer_settings {
+        None => spectrometer,
+        Some(path) => read_settings(&spectrometer, &path)?,
+    };
     let laser_setup = LaserSetup { kind, baud: laser_baud };
     laser_setup.baud()?;
-    Ok(KitChoice::Ports { spectrometer: port, laser, laser_setup, excitation_nm })
+    Ok(KitChoice::Ports { spectrometer: port, spectrometer_setup, laser, laser_setup, excitation_nm })
+}
+
+/// The settings in a file for the protocol that was named.
+fn read_settings(named: &SpectrometerSetup, path: &Path) -> Result<SpectrometerSetup, anyhow::Error> {
+    let file = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("the settings {file} cannot be read"))?;
+    match named {
+        SpectrometerSetup::Obp => {
+            bail!("--spectrometer-settings does not go with obp: the device is asked for everything")
+        }
+        SpectrometerSetup::OceanLetter(_) => Ok(SpectrometerSetup::OceanLetter(
+            toml::from_str(&text).with_context(|| format!("{file} is no file of settings; see docs/devices.md"))?,
+        )),
+    }
 }
 
 /// Another number in every run: the keys that the standard library draws for its hash tables.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::analyzer::SpectrometerSetup;
 use crate::analyzer::guardian;
 use crate::analyzer::laser::LaserSetup;
 use crate::identify::{Answer, Engine};
@@ -25,6 +26,8 @@ pub enum KitChoice {
     Ports {
         /// Port of the spectrometer.
         spectrometer: String,
+        /// Protocol of the spectrometer.
+        spectrometer_setup: SpectrometerSetup,
         /// Port of the laser.
         laser: String,
         /// Protocol and line speed of the laser.

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use crate::analyzer::emulator::{Bench, EXCITATION_NM, Gap, memory_kit};
 use crate::analyzer::guardian::{self, LeftOn};
-use crate::analyzer::obp::ObpSpectrometer;
 use crate::analyzer::{
-    AcquireStage, Acquisition, AnalyzerError, Clock, Kit, LaserState, ScanSettings, SerialLink, SystemClock,
-    VirtualClock, WireLog,
+    AcquireStage, Acquisition, AnalyzerError, Clock, Kit, LaserState, ScanSettings, SerialLink, SpectrometerSetup,
+    SystemClock, VirtualClock, WireLog,
 };
 use crate::library::Library;
 
@@ -18,8 +17,6 @@ use super::{Event, KitChoice, KitStatus, Stage};
 
 /// Share of the progress bar that the acquisition takes; the rest is identification and saving.
 const ACQUISITION_SHARE: f32 = 0.95;
-/// Line speed of an OBP spectrometer as delivered.
-const OBP_BAUD: u32 = 9_600;
 
 /// How an acquisition ends without a spectrum. The sentences say what to do.
 pub(super) enum Ended {
@@ -89,17 +86,17 @@ impl KitLink {
                 let kit = Kit::connect(spectrometer, laser, EXCITATION_NM, clock);
                 Ok(Self { kit: kit.map_err(|e| words(&e))?, settings, emulated: Some((parts.bench, library)) })
             }
-            KitChoice::Ports { spectrometer, laser, laser_setup, excitation_nm } => {
+            KitChoice::Ports { spectrometer, spectrometer_setup, laser, laser_setup, excitation_nm } => {
                 let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
                 let watch = |link| wire_log.watch(link, Arc::clone(&clock));
                 let (folder, guardian) = (&keeping.data_dir, keeping.guardian.as_deref());
                 // The laser first: it is commanded off before anything is asked of the spectrometer.
                 let laser = guardian::open_laser(laser, *laser_setup, folder, guardian, watch, Arc::clone(&clock))
                     .map_err(|e| words(&e))?;
-                let link = SerialLink::open(spectrometer, OBP_BAUD, Arc::clone(&clock)).map_err(|e| words(&e))?;
-                let spectrometer =
-                    ObpSpectrometer::open(watch(Box::new(link)), Arc::clone(&clock)).map_err(|e| words(&e))?;
-                let kit = Kit::from_parts(Box::new(spectrometer), laser, *excitation_nm, clock);
+                let link = SerialLink::open(spectrometer, SpectrometerSetup::BAUD, Arc::clone(&clock));
+                let link = watch(Box::new(link.map_err(|e| words(&e))?));
+                let spectrometer = spectrometer_setup.open(link, Arc::clone(&clock)).map_err(|e| words(&e))?;
+                let kit = Kit::from_parts(spectrometer, laser, *excitation_nm, clock);
                 Ok(Self { kit: kit.map_err(|e| words(&e))?, settings, emulated: None })
             }
         }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use parcelscope::analyzer::SpectrometerSetup;
 use parcelscope::analyzer::laser::LaserSetup;
 use parcelscope::casebook::Casebook;
 use parcelscope::session::{self, Connection, Event, KitChoice, Session, SessionConfig, casebook_path};
@@ -243,6 +244,7 @@ fn port_session(dir: &Path, spectrometer: &str, laser: &str) -> (Session, Arc<At
     let kit = KitChoice::Ports {
         spectrometer: spectrometer.to_owned(),
         laser: laser.to_owned(),
+        spectrometer_setup: SpectrometerSetup::default(),
         laser_setup: LaserSetup::default(),
         excitation_nm: 785.0,
     };

@@ -37,10 +37,15 @@ struct Emulated {
 
 impl Emulated {
     fn start(kind: &str, dir: &Path) -> Self {
+        Self::start_with(kind, &[], dir)
+    }
+
+    fn start_with(kind: &str, arguments: &[&str], dir: &Path) -> Self {
         let log = dir.join(format!("{kind}.log"));
         let started = Instant::now();
-        let mut process =
-            Command::new(program()).args(["emulate", kind, "--log"]).arg(&log).stdout(Stdio::piped()).spawn().unwrap();
+        let mut command = Command::new(program());
+        command.args(["emulate", kind]).args(arguments).arg("--log").arg(&log);
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let paths = lines.take(if kind == "kit" { 2 } else { 1 }).map(Result::unwrap).collect();
         Self { process, paths, log, started }
@@ -241,6 +246,29 @@ fn every_laser_is_driven_through_a_guardian_and_marked_while_it_may_be_on() {
         // And free again.
         drop(open_laser(rig.port(), rig.setup, dir, None, |link| link, Arc::clone(clock)).unwrap());
     }
+}
+
+#[test]
+fn a_kit_of_a_letter_spectrometer_and_an_obis_is_scanned_from_end_to_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let parts = ["--spectrometer", "ocean-letter", "--laser", "obis", "--sample", "paracetamol"];
+    let kit = Emulated::start_with("kit", &parts, dir.path());
+    let output = Command::new(program())
+        .arg("--data-dir")
+        .arg(dir.path())
+        .args(["--json", "scan", "--port", &kit.paths[0], "--laser-port", &kit.paths[1]])
+        .args(["--spectrometer", "ocean-letter", "--laser", "obis"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["acknowledged"], true, "{answer}");
+    let best = answer["candidates"][0]["name"].as_str().unwrap_or_default().to_lowercase();
+    println!("letter spectrometer and OBIS on pseudo-terminals: best candidate {best} (simulated, n=1)");
+    let commands = kit.commands();
+    let ons = commands.iter().filter(|line| *line == "obis SOUR:AM:STAT ON").count();
+    assert_eq!((ons, commands.iter().any(|line| line == "letter 53")), (1, true), "{commands:?}");
 }
 
 #[test]

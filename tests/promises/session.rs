@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parcelscope::analyzer::LaserState;
+use parcelscope::analyzer::SpectrometerSetup;
 use parcelscope::analyzer::laser::LaserSetup;
 use parcelscope::casebook::{Casebook, StoredScan};
 use parcelscope::identify::Engine;
@@ -295,7 +296,13 @@ fn dropping_a_session_in_the_middle_of_a_scan_is_quick_and_leaves_a_sound_casebo
 fn a_port_that_is_not_there_is_told_with_the_next_step() {
     let dir = tempfile::tempdir().unwrap();
     let (spectrometer, laser) = ("/dev/no-such-port".to_owned(), "/dev/no-such-laser".to_owned());
-    let kit = KitChoice::Ports { spectrometer, laser, laser_setup: LaserSetup::default(), excitation_nm: 785.0 };
+    let kit = KitChoice::Ports {
+        spectrometer,
+        laser,
+        spectrometer_setup: SpectrometerSetup::default(),
+        laser_setup: LaserSetup::default(),
+        excitation_nm: 785.0,
+    };
     let session = Session::start(SessionConfig::new(dir.path().to_owned(), kit)).unwrap();
     let (why, _) = until(&session, "lost kit", |e| match e {
         Event::Connection(Connection::Lost(why)) => Some(why.clone()),
