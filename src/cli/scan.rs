@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,9 +14,9 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
 
-use crate::analyzer::SpectrometerSetup;
 use crate::analyzer::WireLog;
 use crate::analyzer::laser::{LaserKind, LaserSetup};
+use crate::analyzer::{Clock, OnWait, SpectrometerSetup, SystemClock, gps};
 use crate::casebook::{Casebook, StoredScan};
 use crate::identify::Answer;
 use crate::session::{Command, Connection, Event, KitChoice, Session, SessionConfig, Stage, casebook_path, data_dir};
@@ -28,6 +29,9 @@ const EMULATOR: &str = "emulator";
 pub(super) const DEFAULT_SAMPLE: &str = "sucrose";
 /// How often the signals are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// How long a GPS receiver may take to say where it is: a scan does not wait for a cold start.
+const GPS_PATIENCE: Duration = Duration::from_secs(12);
 
 /// Arguments of `scan`.
 #[derive(Args, Debug)]
@@ -55,6 +59,9 @@ pub struct ScanArgs {
     /// Line speed of the laser, where it is not the usual one; Ondax lasers need it
     #[arg(long, value_name = "BAUD")]
     laser_baud: Option<u32>,
+    /// Port of a GPS receiver: the place is said on stderr before the scan
+    #[arg(long, value_name = "PORT")]
+    gps_port: Option<String>,
     /// Laser wavelength in nm
     #[arg(long, value_name = "NM", default_value_t = 785.0)]
     excitation_nm: f64,
@@ -93,12 +100,18 @@ struct Document<'a> {
 
 /// Runs `scan`.
 pub fn run(args: ScanArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
-    let (parcel, wire_log) = (args.parcel.clone(), args.wire_log.clone());
+    let (parcel, wire_log, gps_port) = (args.parcel.clone(), args.wire_log.clone(), args.gps_port.clone());
     let kit = choose_kit(args)?;
     let interrupted = watch_signals().context("the signals of this process cannot be watched; try again")?;
     let data_dir = data_dir(context.data_dir.as_deref())?;
     // What could not be recorded is not scanned: nobody sits here to whom a window would show the unsaved scan.
     Casebook::open(&casebook_path(&data_dir)).context("nothing was scanned")?;
+    if let Some(port) = gps_port {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let on_wait: &mut OnWait<'_> =
+            &mut || if interrupted.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        output::complain(&gps::locate(&port, GPS_PATIENCE, &clock, on_wait).words());
+    }
     let session = Session::start(SessionConfig::new(data_dir, kit)).context("this system gives no more threads")?;
     let wires = session.wire_log();
     let outcome = scan(&session, parcel, &interrupted);
@@ -134,6 +147,7 @@ fn choose_kit(args: ScanArgs) -> Result<KitChoice, anyhow::Error> {
         seed,
         user,
         parcel: _,
+        gps_port: _,
         wire_log: _,
     } = args;
     if let Some(user) = user {

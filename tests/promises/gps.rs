@@ -148,3 +148,23 @@ proptest! {
         prop_assert!((fix.latitude_deg - latitude_deg).abs() < 2e-6 && (fix.longitude_deg - longitude_deg).abs() < 2e-6, "{fix:?}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_scan_says_where_it_was_made_or_that_nobody_knows() {
+    use super::foreign_client::emulator;
+    let (_receiver, port) = emulator("gps", &[]);
+    let dir = tempfile::tempdir().unwrap();
+    for (port, words) in
+        [(port.as_str(), "SIMULATED position 50.10080, 14.26000, 9 satellites"), ("/dev/none", "no position")]
+    {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_parcelscope"))
+            .arg("--data-dir")
+            .arg(dir.path())
+            .args(["scan", "--port", "emulator", "--seed", "1", "--gps-port", port])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.contains(words), "{said}");
+    }
+}
