@@ -6,6 +6,10 @@ use super::{FileSpectrum, FileTechnique, FormatError, SpectrumKind, XUnit, YUnit
 
 /// Lowest and highest Raman shift that an instrument can show, cm-1; anti-Stokes shifts are negative.
 const RAMAN_SHIFTS_CM1: (f64, f64) = (-4_500.0, 5_000.0);
+/// Highest Raman shift of a file that says that it holds one: red light cannot lose more.
+const HIGHEST_STATED_CM1: f64 = 16_000.0;
+/// A near infrared spectrum reaches beyond this wavenumber, cm-1 (2,500 nm).
+const NEAR_INFRARED_CM1: f64 = 4_000.0;
 /// An axis that ends below this many cm-1 holds no band of a molecule.
 const LOWEST_END_CM1: f64 = 200.0;
 /// Lowest and highest wavenumber of infrared and near infrared instruments, cm-1.
@@ -94,7 +98,8 @@ impl FileSpectrum {
         let Sorted { axis, intensity, saturated } = self.sorted(technique, choices, &mut remarks)?;
         let (intensity, dark) = self.ordinate(technique, choices, intensity, &mut remarks)?;
         let saturated = if dark.is_empty() { saturated } else { [saturated, dark].concat() };
-        check_range(technique, &axis)?;
+        let is_guess = !remarks.assumed.is_empty();
+        check_range(technique, &axis, is_guess)?;
         let mut spectrum = Spectrum::new(technique, axis, intensity)?.with_saturated(saturated);
         if let Some(resolution_cm1) = self.resolution_cm1 {
             spectrum = spectrum.with_resolution(resolution_cm1);
@@ -125,9 +130,9 @@ impl FileSpectrum {
                 Ok(choice)
             }
             (Some(FileTechnique::Infrared), None) => {
-                remarks
-                    .assumed
-                    .push("infrared in transmission: the file does not say how the light met the sample".to_owned());
+                remarks.assumed.push(
+                    "infrared, compared as measured in transmission: the file does not say that it is ATR".to_owned(),
+                );
                 Ok(Technique::IrTransmission)
             }
             (None, None) => {
@@ -249,7 +254,7 @@ impl FileSpectrum {
         );
         match (is_raman(technique), unit) {
             (true, Some(unit)) if is_optical => refuse(format!(
-                "its ordinate is {unit}, so it is no Raman spectrum, and the file does not name another technique"
+                "its ordinate is {unit}, so it is no Raman spectrum; state the technique that it belongs to"
             )),
             (true, _) | (false, Some(YUnit::Absorbance | YUnit::KubelkaMunk)) => Ok((values, Vec::new())),
             (false, Some(YUnit::Transmittance | YUnit::TransmittancePercent)) => {
@@ -332,14 +337,20 @@ fn dark(share: &[f64]) -> Vec<usize> {
     share.iter().enumerate().filter(|(_, v)| **v < LOWEST_SHARE).map(|(i, _)| i).collect()
 }
 
-fn check_range(technique: Technique, axis: &[f64]) -> Result<(), FormatError> {
+/// Where the file or the operator said what the axis is, only the impossible is refused; a guess must look right.
+fn check_range(technique: Technique, axis: &[f64], is_guess: bool) -> Result<(), FormatError> {
     let (Some(first), Some(last)) = (axis.first(), axis.last()) else { return Ok(()) };
     if is_raman(technique) {
-        if *first < RAMAN_SHIFTS_CM1.0 || *last > RAMAN_SHIFTS_CM1.1 || *last < LOWEST_END_CM1 {
+        let highest = if is_guess { RAMAN_SHIFTS_CM1.1 } else { HIGHEST_STATED_CM1 };
+        if *first < RAMAN_SHIFTS_CM1.0 || *last > highest || *last < LOWEST_END_CM1 {
             return refuse(format!(
                 "its axis runs from {first} to {last}, which is no range of Raman shifts in cm-1; export it over the Raman shift"
             ));
         }
+    } else if technique == Technique::Nir && *last < NEAR_INFRARED_CM1 {
+        return refuse(format!(
+            "its axis ends at {last} cm-1, below the near infrared that the file or the operator states; state the technique that it belongs to"
+        ));
     } else if *first < INFRARED_CM1.0 || *last > INFRARED_CM1.1 {
         return refuse(format!(
             "its axis runs from {first} to {last}, which is no range of infrared wavenumbers in cm-1; export it over the wavenumber"

@@ -24,6 +24,9 @@ pub fn to_csv(spectrum: &FileSpectrum) -> String {
     for note in &spectrum.notes {
         line("note", note);
     }
+    for defect in &spectrum.defects {
+        line("defect", defect);
+    }
     let unit = |unit: Option<String>| unit.unwrap_or_else(|| "unit not stated".to_owned());
     let x_title = format!("axis ({})", unit(spectrum.x_unit.as_ref().map(ToString::to_string)));
     let y_title = format!("intensity ({})", unit(spectrum.y_unit.as_ref().map(ToString::to_string)));
@@ -49,7 +52,7 @@ fn text_cell(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{FileSpectrum, FileTechnique, XUnit, YUnit, read_bytes};
+    use super::super::{FileSpectrum, FileTechnique, SpectrumKind, XUnit, YUnit, read_bytes};
     use super::{text_cell, to_csv};
 
     #[test]
@@ -75,6 +78,10 @@ mod tests {
         spectrum.x_unit = Some(XUnit::Cm1);
         spectrum.y_unit = Some(YUnit::Counts);
         spectrum.laser_nm = Some(784.82);
+        assert_eq!(read_bytes(to_csv(&spectrum).as_bytes(), "other.csv").unwrap(), [spectrum.clone()]);
+        // Neither its kind nor a check that failed is washed off by a conversion.
+        spectrum.kind = SpectrumKind::Reference;
+        spectrum.defects = vec!["line 3, after a gap, is wrong".to_owned()];
         assert_eq!(read_bytes(to_csv(&spectrum).as_bytes(), "other.csv").unwrap(), [spectrum.clone()]);
         // A file that says nothing still says nothing after the round trip.
         spectrum.technique = None;

@@ -84,8 +84,8 @@ impl Header {
         let mut header = Self::default();
         for (_, line) in text::lines(text).take(title_line) {
             match line.split_once(',') {
-                Some(("Label", value)) => value.trim().clone_into(&mut header.label),
-                Some(("Model", value)) => value.trim().clone_into(&mut header.model),
+                Some(("Label", value)) => text::brief(value).clone_into(&mut header.label),
+                Some(("Model", value)) => text::brief(value).clone_into(&mut header.model),
                 Some(("Technique", value)) => value.trim().clone_into(&mut header.technique),
                 Some(("Laser Wavelength", value)) => header.laser_nm = number::laser_nm(value),
                 _ => {}

@@ -33,6 +33,11 @@ impl SpectrumKind {
             Self::Other => "other",
         }
     }
+
+    /// The kind with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Sample, Self::Reference, Self::Interferogram, Self::Other].into_iter().find(|kind| kind.name() == name)
+    }
 }
 
 /// What a file says about how it was measured.

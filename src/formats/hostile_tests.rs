@@ -13,11 +13,30 @@ const REAL_LIKE: [&str; 6] = [
     "a,b\n100,5\n101,6\n102,7\n",
 ];
 
+/// Small files of every format, made for this test.
+fn corpus() -> Vec<(String, Vec<u8>)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/formats");
+    let mut files: Vec<(String, Vec<u8>)> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+/// Bytes that a spectrum takes beside its numbers, generously.
+const SPECTRUM_BYTES: usize = 600;
+/// Bytes that any file may take.
+const ALWAYS_BYTES: usize = 2 << 20;
+
 /// Reads, and where that works checks what every caller relies on.
 fn read_and_check(bytes: &[u8]) {
     match read_bytes(bytes, "folder/name.txt") {
         Ok(spectra) => {
             assert!(!spectra.is_empty());
+            let mut axes = std::collections::HashMap::new();
+            let mut taken = 0;
             for spectrum in spectra {
                 assert_eq!(spectrum.x.len(), spectrum.y.len());
                 assert!(spectrum.x.iter().chain(&spectrum.y).all(|v| v.is_finite()));
@@ -25,9 +44,59 @@ fn read_and_check(bytes: &[u8]) {
                 if let Err(error) = spectrum.to_spectrum() {
                     assert!(error.to_string().len() > 20);
                 }
+                taken += SPECTRUM_BYTES + 8 * spectrum.y.len();
+                axes.insert(spectrum.x.as_ptr(), 8 * spectrum.x.len());
             }
+            taken += axes.values().sum::<usize>();
+            assert!(taken < 20 * bytes.len() + ALWAYS_BYTES, "{} bytes became {taken}", bytes.len());
         }
         Err(error) => assert!(error.to_string().len() > 20),
+    }
+}
+
+#[test]
+fn every_file_of_the_corpus_is_read_whole() {
+    let corpus = corpus();
+    assert_eq!(corpus.len(), 20);
+    for (name, bytes) in corpus {
+        let spectra = read_bytes(&bytes, &name).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(spectra.iter().all(|s| !s.y.is_empty() && s.defects.is_empty()), "{name}: {spectra:?}");
+    }
+}
+
+/// Every start of a file, and every file with a single byte changed to each of a few values.
+#[test]
+fn no_cut_and_no_single_changed_byte_makes_a_reader_panic() {
+    for (_, bytes) in corpus() {
+        for cut in 0..bytes.len() {
+            read_and_check(&bytes[..cut]);
+        }
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            for value in [0, 0xff, b'9', changed[at] ^ 0x80] {
+                changed[at] = value;
+                read_and_check(&changed);
+            }
+        }
+    }
+}
+
+/// Files that promise more than they hold: many spectra without points, endless repeats, tables that share their data.
+#[test]
+fn promises_without_numbers_do_not_take_memory() {
+    let block = "##TITLE=a\n##XYDATA=(X++(Y..Y))\n1As9999\n##END=\n";
+    let table = "##PEAK TABLE=(XY..XY)\n1 2\n";
+    let long_title = format!("##TITLE={}\n{}##END=\n", "a".repeat(100_000), table.repeat(2_000));
+    for text in [block.repeat(2_000), format!("##TITLE=a\n{}##END=\n", table.repeat(20_000)), long_title] {
+        read_and_check(text.as_bytes());
+    }
+    for (name, bytes) in corpus() {
+        // Every number of four bytes, made huge.
+        for at in (0..bytes.len().saturating_sub(4)).filter(|_| name.contains('.') && !name.ends_with("txt")) {
+            let mut changed = bytes.clone();
+            changed[at..at + 4].copy_from_slice(&0x000f_ffff_u32.to_le_bytes());
+            read_and_check(&changed);
+        }
     }
 }
 
@@ -44,13 +113,18 @@ proptest! {
 
     #[test]
     fn damaged_files_never_panic(
-        which in 0..REAL_LIKE.len(),
+        which in any::<proptest::sample::Index>(),
         damage in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>(), 0..3_u8), 0..8),
         cut in any::<proptest::sample::Index>(),
         cuts in any::<bool>(),
     ) {
-        let mut bytes = REAL_LIKE[which].as_bytes().to_vec();
+        let texts = REAL_LIKE.iter().map(|text| text.as_bytes().to_vec());
+        let files: Vec<Vec<u8>> = texts.chain(corpus().into_iter().map(|(_, bytes)| bytes)).collect();
+        let mut bytes = files[which.index(files.len())].clone();
         for (at, byte, what) in damage {
+            if bytes.is_empty() {
+                break;
+            }
             let at = at.index(bytes.len());
             match what {
                 0 => bytes[at] = byte,
@@ -59,7 +133,7 @@ proptest! {
             }
         }
         if cuts {
-            bytes.truncate(cut.index(bytes.len()));
+            bytes.truncate(cut.index(bytes.len().max(1)));
         }
         read_and_check(&bytes);
     }
@@ -91,5 +165,29 @@ fn a_file_larger_than_any_spectrum_is_refused_before_it_is_looked_at() {
 fn a_title_is_the_name_without_folder_and_ending() {
     for (name, title) in [("a/b.c.txt", "b.c"), (r"C:\x\tea.csv", "tea"), (".hidden", ".hidden"), ("plain", "plain")] {
         assert_eq!(stem(name), title);
+    }
+}
+
+/// A hundred megabytes of every kind of junk, each also behind the mark of every binary format.
+#[test]
+fn a_hundred_megabytes_of_junk_are_refused_in_less_than_a_second() {
+    const JUNK_BYTES: usize = 100_000_000;
+    let marks: [&[u8]; 7] =
+        [b"", b"\x0a\x0a\xfe\xfe", b"WDF1", b"Spectral Data File", b"PK\x03\x04", b"\x04\x4b\0\0", b"\0\x4d\0\0"];
+    for fill in [&b"\0"[..], b"\xff", b"a", b" ", b"\n", b"1 2\n", b"##XYDATA=\n1 2\n"] {
+        let mut bytes: Vec<u8> = fill.iter().copied().cycle().take(JUNK_BYTES).collect();
+        for mark in marks {
+            bytes[..mark.len()].copy_from_slice(mark);
+            // The machine may be busy with other tests: the best of a few runs counts.
+            let quickest = (0..5)
+                .map(|_| {
+                    let started = std::time::Instant::now();
+                    let result = read_bytes(&bytes, "junk");
+                    assert!(result.is_err(), "{mark:?} {fill:?}");
+                    started.elapsed()
+                })
+                .find(|elapsed| elapsed.as_millis() < 1_000);
+            assert!(quickest.is_some(), "{mark:?} {fill:?}");
+        }
     }
 }

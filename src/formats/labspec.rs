@@ -38,7 +38,7 @@ impl Header {
         let mut header = Self::default();
         for (_, line) in text::lines(text) {
             let Some((key, value)) = line.strip_prefix('#').and_then(|rest| rest.split_once('=')) else { continue };
-            let value = value.trim();
+            let value = text::brief(value);
             match key.trim() {
                 "Title" => value.clone_into(&mut header.title),
                 "Instrument" => value.clone_into(&mut header.instrument),

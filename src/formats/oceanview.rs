@@ -21,7 +21,7 @@ pub(super) fn read(content: &Content<'_>) -> Result<Vec<FileSpectrum>, FormatErr
     for spectrum in &mut spectra {
         for (_, line) in text::lines(head) {
             let Some((key, value)) = line.split_once(':') else { continue };
-            let value = value.trim();
+            let value = text::brief(value);
             match key.trim().to_lowercase().as_str() {
                 "xaxis mode" => {
                     spectrum.x_unit = Some(XUnit::named_in(value).unwrap_or_else(|| XUnit::Other(value.to_owned())));

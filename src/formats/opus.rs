@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use crate::spectrum::Technique;
 
 use super::binary::Binary;
-use super::{FileSpectrum, FileTechnique, FormatError, MAX_NUMBERS, MAX_POINTS, SpectrumKind, XUnit, YUnit, number};
+use super::{
+    FileSpectrum, FileTechnique, FormatError, MAX_NUMBERS, MAX_POINTS, SpectrumKind, XUnit, YUnit, number, text,
+};
 
 const DIALECT: &str = "a Bruker OPUS file";
 /// First bytes of every OPUS file.
@@ -44,7 +46,8 @@ pub(super) fn read(bytes: &[u8], fallback_title: &str) -> Result<Vec<FileSpectru
             _ => 0,
         };
         numbers = numbers.saturating_add(points.saturating_mul(2));
-        if points > MAX_POINTS || numbers > MAX_NUMBERS {
+        // Two numbers need a word of the file; entries that share a block could multiply it.
+        if points > MAX_POINTS || numbers > MAX_NUMBERS || numbers > file.len() {
             return Err(FormatError::TooManyNumbers);
         }
         if points == 0 {
@@ -266,7 +269,7 @@ impl About {
 
     fn text(&self, name: &str) -> Option<&str> {
         match self.0.get(name) {
-            Some(Value::Text(text)) => Some(text.as_str()),
+            Some(Value::Text(text)) => Some(text::brief(text)),
             _ => None,
         }
     }
@@ -422,7 +425,7 @@ mod tests {
         }
         let huge = file(&[(0x100f, floats(&[0.5])), (0x101f, status(i32::MAX))]);
         assert_eq!(read_bytes(&huge, "x.0").unwrap_err(), FormatError::TooManyNumbers);
-        let wrong = file(&[(0x100f, floats(&[0.5])), (0x101f, status(1000))]);
+        let wrong = file(&[(0x100f, floats(&[0.5])), (0x101f, status(60))]);
         assert!(read_bytes(&wrong, "x.0").unwrap_err().to_string().contains("cut off"));
     }
 }

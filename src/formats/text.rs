@@ -41,6 +41,15 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
     char::decode_utf16(pairs.iter().map(|pair| unit(*pair))).collect::<Result<_, _>>().ok()
 }
 
+/// Most bytes of a text that is copied to every spectrum of a file.
+const MAX_BRIEF: usize = 200;
+
+/// The beginning of a text that goes into titles, units and notes: a file may hold thousands of spectra, and a text of
+/// megabytes copied to each would fill the memory.
+pub(super) fn brief(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_BRIEF)).unwrap_or(text).trim()
+}
+
 /// The lines of a text with their numbers, from 1. A line ends at a line feed, a carriage return or both.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> + Clone {
     // Old Macintosh files end lines by carriage return alone; files with both must not be counted twice.

@@ -3,11 +3,19 @@
 use crate::spectrum::Technique;
 
 use super::table::{self, Table};
-use super::{Content, FileSpectrum, FileTechnique, FormatError, SpectrumKind, XUnit, YUnit, number};
+use super::{Content, FileSpectrum, FileTechnique, FormatError, SpectrumKind, XUnit, YUnit, number, text};
+
+/// Most columns of a table; a spectrum a column.
+const MAX_COLUMNS: usize = 4096;
+/// Most failed checks that are taken over from a file of this program.
+const MAX_DEFECTS: usize = 20;
 
 /// One spectrum per column of intensities.
 pub(super) fn read(content: &Content<'_>) -> Result<Vec<FileSpectrum>, FormatError> {
     let table = table::find(content.text)?;
+    if table.rows.columns > MAX_COLUMNS {
+        return Err(FormatError::TooManyNumbers);
+    }
     let header = Header::read(&table.header);
     let title_of = |column: usize| table.titles.as_ref().and_then(|titles| titles.get(column).copied());
     let x_column = axis_column(&table);
@@ -37,7 +45,8 @@ pub(super) fn read(content: &Content<'_>) -> Result<Vec<FileSpectrum>, FormatErr
             spectrum.notes.push(format!("rows without a value, left out: {left_out}"));
         }
         spectrum.x_unit.clone_from(&x_unit);
-        spectrum.kind = label.map_or(SpectrumKind::Sample, kind);
+        spectrum.kind = header.kind.or_else(|| label.map(kind)).unwrap_or(SpectrumKind::Sample);
+        spectrum.defects.clone_from(&header.defects);
         spectrum.y_unit = label.and_then(YUnit::named_in);
         spectrum.technique.clone_from(&header.technique);
         spectrum.laser_nm = header.laser_nm;
@@ -69,7 +78,8 @@ fn technique(value: &str) -> FileTechnique {
     if lower == "infrared" {
         return FileTechnique::Infrared;
     }
-    Technique::from_name(&lower).map_or_else(|| FileTechnique::Other(value.to_owned()), FileTechnique::Known)
+    Technique::from_name(&lower)
+        .map_or_else(|| FileTechnique::Other(text::brief(value).to_owned()), FileTechnique::Known)
 }
 
 /// What free headers commonly say, in lines of key and value under any separator.
@@ -78,6 +88,9 @@ struct Header {
     title: Option<String>,
     technique: Option<FileTechnique>,
     laser_nm: Option<f64>,
+    /// What this program writes into its own CSV files.
+    kind: Option<SpectrumKind>,
+    defects: Vec<String>,
 }
 
 impl Header {
@@ -95,7 +108,11 @@ impl Header {
             let value = value.trim().trim_matches('"').trim();
             match key.trim().to_lowercase().as_str() {
                 "title" | "sample" | "name" | "names" if !value.is_empty() => {
-                    header.title.get_or_insert_with(|| value.to_owned());
+                    header.title.get_or_insert_with(|| text::brief(value).to_owned());
+                }
+                "kind" => header.kind = SpectrumKind::from_name(value),
+                "defect" if !value.is_empty() && header.defects.len() < MAX_DEFECTS => {
+                    header.defects.push(text::brief(value).to_owned())
                 }
                 "technique" if !value.is_empty() => header.technique = Some(technique(value)),
                 "laser_nm" | "laser (nm)" | "laser wavelength" | "laser wavelength (nm)" | "excitation (nm)" => {

@@ -17,6 +17,9 @@ const FILE_HEAD: usize = 512;
 const MAX_BLOCKS: usize = 4096;
 /// Most spectra of one file.
 const MAX_SPECTRA: usize = 1 << 17;
+/// A map of spectra shorter than this has no more of them than the next line says.
+const MIN_MAP_POINTS: usize = 32;
+const MAX_SHORT_SPECTRA: usize = 256;
 /// Nanometres in a centimetre.
 const NM_PER_CM: f64 = 1e7;
 
@@ -36,6 +39,10 @@ pub(super) fn read(bytes: &[u8], fallback_title: &str) -> Result<Vec<FileSpectru
         || head.collected > MAX_SPECTRA
         || head.collected.saturating_mul(head.points) > MAX_NUMBERS
     {
+        return Err(FormatError::TooManyNumbers);
+    }
+    // Every spectrum has its title and units, which must not outweigh its numbers.
+    if head.points < MIN_MAP_POINTS && head.collected > MAX_SHORT_SPECTRA {
         return Err(FormatError::TooManyNumbers);
     }
     let blocks = blocks(&file);

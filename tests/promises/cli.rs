@@ -142,7 +142,7 @@ fn a_file_that_cannot_be_read_gets_a_sentence_that_says_why() {
         (files.write("junk.bin", &[0, 1, 2, 3, 255, 0]), "neither text nor a known spectrum format"),
         (files.write("letter.txt", b"Dear colleague,\nplease scan it again.\n"), "no table"),
         (files.write("scan.pdf", b"%PDF-1.7 ..."), "a PDF document"),
-        (files.write("a.jdx", b"##TITLE=a\n##JCAMP-DX=4.24\n##XYDATA=(X++(Y..Y))\n400 1 2\n"), "a JCAMP-DX file"),
+        (files.write("a.jdx", b"##TITLE=a\n##JCAMP-DX=4.24\n##END=\n"), "no table with data"),
         (files.write("cut.txt", b"200\t1\n201\t2\n202\t3\n203"), "line 4"),
         (text(&huge), "50000 MB"),
     ];
@@ -350,7 +350,12 @@ fn convert_writes_csv_that_reads_back_and_never_overwrites() {
     assert!(refusal(&again).contains("not overwritten"));
 
     assert!(refusal(&run(&["convert", &file, &copy, "--to", "csv"])).contains("--out-dir"));
-    assert!(refusal(&run(&["convert", &file, "--to", "jcamp"])).contains("does not write JCAMP-DX"));
+    for form in ["affn", "difdup"] {
+        let jcamp = run(&["convert", &file, "--to", "jcamp", "--form", form]);
+        assert!(stdout(&jcamp).starts_with("##TITLE="), "{}", stderr(&jcamp));
+        let copy = files.write("copy.jdx", &jcamp.stdout);
+        assert_eq!(strip(&file), strip(&copy), "{form}");
+    }
 }
 
 #[test]

@@ -17,6 +17,8 @@ mod evidence_client;
 mod foreign_client;
 mod foreign_lasers;
 mod formats;
+mod formats_conformance;
+mod formats_foreign;
 mod gps;
 mod guardian;
 mod lasers;

@@ -89,7 +89,7 @@ fn transmittance_becomes_absorbance_whether_share_or_percent() {
             assert!((a + share(*x).log10()).abs() < 1e-12);
         }
         assert!(comparable.converted[0].contains("transmittance"));
-        assert!(comparable.assumed[0].contains("in transmission"));
+        assert!(comparable.assumed[0].contains("transmission"));
     }
 }
 

@@ -17,7 +17,7 @@ pub use write::{JcampForm, to_jcamp};
 
 use crate::spectrum::Technique;
 
-use super::{Content, FileSpectrum, FileTechnique, FormatError, MAX_NUMBERS, SpectrumKind, XUnit, YUnit, number, text};
+use super::{Content, FileSpectrum, FileTechnique, FormatError, SpectrumKind, XUnit, YUnit, number, text};
 
 const DIALECT: &str = "a JCAMP-DX file";
 /// Labels that only these files have, in the spelling after removal of spaces and marks.
@@ -40,21 +40,30 @@ pub(super) fn recognises(content: &Content<'_>) -> bool {
     })
 }
 
+/// Points that any file may have.
+const POINTS_ALWAYS: usize = 1 << 14;
+/// Most notes of one kind that are kept.
+const MAX_NOTES: usize = 20;
+
 /// Every table of every block, in file order.
 pub(super) fn read(content: &Content<'_>) -> Result<Vec<FileSpectrum>, FormatError> {
     let mut spectra = Vec::new();
-    let mut numbers = 0;
+    // Repeats make megabytes of a few bytes. The densest real files have less than a point a byte.
+    let mut left = POINTS_ALWAYS.saturating_add(content.text.len());
     for block in records::blocks(content.text) {
-        let found = if block.find("NTUPLES").is_some() { pages::read(&block)? } else { plain(&block)? };
-        let title = block.value("TITLE").unwrap_or(content.fallback_title);
-        for (page, points, mut facts) in found {
-            numbers += points.x.len() + points.y.len();
-            if numbers > MAX_NUMBERS || spectra.len() >= MAX_TABLES {
+        let found =
+            if block.find("NTUPLES").is_some() { pages::read(&block, &mut left)? } else { plain(&block, &mut left)? };
+        if found.is_empty() {
+            continue;
+        }
+        let title = block.value("TITLE").unwrap_or(text::brief(content.fallback_title));
+        let about = Facts::of_block(&block, found.len() == 1);
+        for (page, points, facts) in found {
+            if spectra.len() >= MAX_TABLES {
                 return Err(FormatError::TooManyNumbers);
             }
-            facts.read_block(&block);
             let title = if page.is_empty() { title.to_owned() } else { format!("{title}: {page}") };
-            spectra.push(facts.spectrum(title, points, &block));
+            spectra.push(facts.or(&about).spectrum(title, points));
         }
     }
     if spectra.is_empty() {
@@ -68,7 +77,9 @@ pub(super) fn read(content: &Content<'_>) -> Result<Vec<FileSpectrum>, FormatErr
 type Found = (String, Points, Facts);
 
 /// The tables of a block that is not compound.
-fn plain(block: &Block<'_>) -> Result<Vec<Found>, FormatError> {
+fn plain(block: &Block<'_>, left: &mut usize) -> Result<Vec<Found>, FormatError> {
+    let (spectrum_scale, interferogram_scale) = (scale(block, ('X', 'Y')), scale(block, ('R', 'A')));
+    let decimal_comma = decimal_comma(block);
     let mut found = Vec::new();
     for record in &block.records {
         let form = record.value();
@@ -78,29 +89,32 @@ fn plain(block: &Block<'_>) -> Result<Vec<Found>, FormatError> {
         if !(is_peak_table || is_assignment || is_table) {
             continue;
         }
-        let scale = scale(block, if record.is("RADATA") { ('R', 'A') } else { ('X', 'Y') })?;
-        let points = if form.contains("++") {
-            even(record, &scale, decimal_comma(block))?
+        // Where there is a spectrum beside its peaks, counts, extremes and factors are those of the spectrum.
+        let scale = match (is_assignment, record.is("RADATA")) {
+            (true, _) => Scale::default(),
+            (false, true) => interferogram_scale.clone()?,
+            (false, false) => spectrum_scale.clone()?,
+        };
+        let points = if form.contains("++") && !is_assignment {
+            even(record, &scale, decimal_comma, *left)?
         } else {
-            // Where there is a spectrum beside its peaks, counts, extremes and factors are those of the spectrum.
-            let scale = if is_assignment { Scale::default() } else { scale };
-            pairs::read(record, form, &scale, decimal_comma(block))?
+            pairs::read(record, form, &scale, decimal_comma)?
         };
         if points.y.is_empty() {
             continue;
         }
-        let mut facts = Facts::default();
-        facts.is_peak_table = is_peak_table || is_assignment;
+        *left = left.checked_sub(points.y.len()).ok_or(FormatError::TooManyNumbers)?;
         let page = if is_assignment { "peak assignments" } else { "" };
+        let facts = Facts { is_peak_table: is_peak_table || is_assignment, ..Facts::default() };
         found.push((page.to_owned(), points, facts));
     }
     Ok(found)
 }
 
-/// The points of a table of even steps.
-fn even(record: &Record<'_>, scale: &Scale, decimal_comma: bool) -> Result<Points, FormatError> {
+/// The points of a table of even steps, no more than `most`.
+fn even(record: &Record<'_>, scale: &Scale, decimal_comma: bool, most: usize) -> Result<Points, FormatError> {
     let dialect = Dialect::of(record.table_lines().map(|(_, line)| line), decimal_comma);
-    let table = ordinates::read(record.table_lines(), dialect, record.len()).map_err(broken)?;
+    let table = ordinates::read(record.table_lines(), dialect, most).map_err(broken)?;
     Ok(Points::even(table, scale))
 }
 
@@ -153,44 +167,66 @@ struct Facts {
     y_unit: Option<YUnit>,
     laser_nm: Option<f64>,
     resolution_cm1: Option<f64>,
+    saturated: Vec<usize>,
+    notes: Vec<String>,
+    defects: Vec<String>,
 }
 
 impl Facts {
-    /// Adds what the block's own header says, where a page did not say it already.
-    fn read_block(&mut self, block: &Block<'_>) {
-        if self.x_unit.is_none() {
-            self.x_unit = block.value("XUNITS").or_else(|| block.value("RUNITS")).map(x_unit);
-        }
-        if self.y_unit.is_none() {
-            self.y_unit = block.value("YUNITS").or_else(|| block.value("AUNITS")).map(y_unit);
-        }
+    /// What the header of a block says. Records that speak of single points are only read where there is one table.
+    fn of_block(block: &Block<'_>, is_only_table: bool) -> Self {
         let data_type = block.value("DATATYPE").unwrap_or_default();
-        self.technique = technique(data_type, block.value("SAMPLINGPROCEDURE").unwrap_or_default());
-        let says = |word: &str| data_type.to_uppercase().contains(word);
-        // Written by this program, where the data type has no words for it.
-        let kind = block.value("$KIND").unwrap_or_default();
-        if says("INTERFEROGRAM") {
-            self.kind = Some(SpectrumKind::Interferogram);
-        } else if kind == SpectrumKind::Reference.name() {
-            self.kind = Some(SpectrumKind::Reference);
-        } else if kind == SpectrumKind::Other.name() {
-            self.kind = Some(SpectrumKind::Other);
-        } else if says("BACKGROUND") || says("REFERENCE") {
-            self.kind = Some(SpectrumKind::Reference);
-        } else if says("FID") {
-            self.kind = Some(SpectrumKind::Other);
+        let laser =
+            ["$LASERWAVELENGTHNM", "LASERWAVELENGTH", ".LASERWAVELENGTH", "$LASERWAVELENGTH", "EXCITATIONWAVELENGTH"];
+        let x_unit = block.value("XUNITS").or_else(|| block.value("RUNITS")).map(x_unit);
+        let resolution = block.find("RESOLUTION").and_then(Record::number);
+        let mut facts = Self {
+            is_peak_table: false,
+            kind: kind(data_type, block.value("$KIND").unwrap_or_default()),
+            technique: technique(data_type, block.value("SAMPLINGPROCEDURE").unwrap_or_default()),
+            resolution_cm1: resolution.filter(|r| x_unit == Some(XUnit::Cm1) && (0.001..1_000.0).contains(r)),
+            x_unit,
+            y_unit: block.value("YUNITS").or_else(|| block.value("AUNITS")).map(y_unit),
+            laser_nm: laser.iter().find_map(|label| number::laser_nm(block.value(label)?)),
+            ..Self::default()
+        };
+        if !block.is_closed && (block.find("NPOINTS").is_some() || block.find("NTUPLES").is_some()) {
+            facts.notes.push("the block has no ##END=".to_owned());
+        } else if !block.is_closed {
+            let what = "the block has neither ##END= nor ##NPOINTS=, so that its end may be missing";
+            facts.defects.push(what.to_owned());
         }
-        self.laser_nm =
-            ["$LASERWAVELENGTHNM", "LASERWAVELENGTH", ".LASERWAVELENGTH", "$LASERWAVELENGTH", "EXCITATIONWAVELENGTH"]
-                .iter()
-                .find_map(|label| number::laser_nm(block.value(label)?));
-        if self.x_unit == Some(XUnit::Cm1) {
-            let resolution = block.find("RESOLUTION").and_then(Record::number);
-            self.resolution_cm1 = resolution.filter(|r| (0.001..1_000.0).contains(r));
+        facts.notes.extend(block.value("SPECTROMETERDATASYSTEM").map(|value| format!("measured with {value}")));
+        facts.notes.extend(block.value("CASREGISTRYNO").map(|value| format!("CAS registry number {value}")));
+        if is_only_table {
+            let written = |label: &'static str| block.records.iter().filter(move |record| record.is(label));
+            let values = |label| written(label).map(|record| text::brief(record.value()).to_owned()).take(MAX_NOTES);
+            facts.notes.extend(values("$NOTE"));
+            facts.defects.extend(values("$DEFECT"));
+            let lines = written("$SATURATEDPOINTS").flat_map(Record::lines);
+            facts.saturated =
+                lines.flat_map(|(_, line)| line.split_whitespace()).map_while(|word| word.parse().ok()).collect();
+        }
+        facts
+    }
+
+    /// What a page says itself, else what its block says.
+    fn or(self, block: &Self) -> Self {
+        Self {
+            is_peak_table: self.is_peak_table,
+            kind: self.kind.or(block.kind),
+            technique: self.technique.or_else(|| block.technique.clone()),
+            x_unit: self.x_unit.or_else(|| block.x_unit.clone()),
+            y_unit: self.y_unit.or_else(|| block.y_unit.clone()),
+            laser_nm: block.laser_nm,
+            resolution_cm1: block.resolution_cm1,
+            saturated: block.saturated.clone(),
+            notes: block.notes.clone(),
+            defects: block.defects.clone(),
         }
     }
 
-    fn spectrum(self, title: String, points: Points, block: &Block<'_>) -> FileSpectrum {
+    fn spectrum(self, title: String, points: Points) -> FileSpectrum {
         let Points { x, y, notes, defects } = points;
         let mut spectrum = FileSpectrum::sample(title, x, y);
         spectrum.kind = self.kind.unwrap_or(SpectrumKind::Sample);
@@ -200,33 +236,25 @@ impl Facts {
         spectrum.y_unit = self.y_unit;
         spectrum.laser_nm = self.laser_nm;
         spectrum.resolution_cm1 = self.resolution_cm1;
-        spectrum.notes = notes;
-        spectrum.defects = defects;
-        let written = |label: &'static str| block.records.iter().filter(move |record| record.is(label));
-        spectrum.defects.extend(written("$DEFECT").map(|record| record.value().to_owned()));
-        let indices =
-            written("$SATURATEDPOINTS").flat_map(|record| record.lines()).flat_map(|(_, line)| line.split_whitespace());
-        let count = spectrum.x.len();
-        spectrum.saturated =
-            indices.filter_map(|index| index.parse().ok()).filter(|index| *index < count).take(count).collect();
-        if !block.is_closed {
-            if block.find("NPOINTS").is_some() || block.find("NTUPLES").is_some() {
-                spectrum.notes.push("the block has no ##END=".to_owned());
-            } else {
-                let what = "the block has neither ##END= nor ##NPOINTS=, so that its end may be missing";
-                spectrum.defects.push(what.to_owned());
-            }
-        }
-        for label in ["SPECTROMETERDATASYSTEM", "CASREGISTRYNO", "$NOTE"] {
-            for record in block.records.iter().filter(|record| record.is(label) && !record.value().is_empty()) {
-                spectrum.notes.push(match label {
-                    "SPECTROMETERDATASYSTEM" => format!("measured with {}", record.value()),
-                    "CASREGISTRYNO" => format!("CAS registry number {}", record.value()),
-                    _ => record.value().to_owned(),
-                });
-            }
-        }
+        spectrum.notes = [notes, self.notes].concat();
+        spectrum.defects = [defects, self.defects].concat();
+        let count = spectrum.y.len();
+        spectrum.saturated = self.saturated.into_iter().filter(|index| *index < count).take(count).collect();
         spectrum
+    }
+}
+
+/// What a data type says about the role of a spectrum; `written` is this program's own word where the type has none.
+fn kind(data_type: &str, written: &str) -> Option<SpectrumKind> {
+    let upper = data_type.to_uppercase();
+    if upper.contains("INTERFEROGRAM") {
+        Some(SpectrumKind::Interferogram)
+    } else if let Some(kind) = SpectrumKind::from_name(written) {
+        Some(kind)
+    } else if upper.contains("BACKGROUND") || upper.contains("REFERENCE") {
+        Some(SpectrumKind::Reference)
+    } else {
+        upper.contains("FID").then_some(SpectrumKind::Other)
     }
 }
 

@@ -6,11 +6,6 @@
 
 use super::super::MAX_POINTS;
 
-/// Numbers that a table may have for each byte of it. Repeats could otherwise make megabytes of a few bytes; the densest
-/// real tables have two points a byte.
-const POINTS_PER_BYTE: usize = 2;
-/// Points that even the shortest table may have.
-const POINTS_ALWAYS: usize = 1 << 14;
 /// Longest number in digits.
 const MAX_DIGITS: usize = 40;
 
@@ -245,13 +240,14 @@ fn scaled(mantissa: f64, scale: i32) -> f64 {
     }
 }
 
-/// Reads the lines of a table. `lines` come with their numbers and without comments; `bytes` is the table's size.
+/// Reads the lines of a table. `lines` come with their numbers and without comments; `most` is how many points the
+/// table may have.
 pub(super) fn read<'a>(
     lines: impl Iterator<Item = (usize, &'a str)>,
     dialect: Dialect,
-    bytes: usize,
+    most: usize,
 ) -> Result<Ordinates, Broken> {
-    let most = MAX_POINTS.min(POINTS_ALWAYS.max(bytes.saturating_mul(POINTS_PER_BYTE)));
+    let most = most.min(MAX_POINTS);
     let mut table = Ordinates::default();
     let mut last_difference: Option<f64> = None;
     // The value that differences and repeats go on from.

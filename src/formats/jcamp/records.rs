@@ -36,11 +36,6 @@ impl<'a> Record<'a> {
         self.lines().next().map_or("", |(_, line)| line.trim())
     }
 
-    /// Size in bytes.
-    pub fn len(&self) -> usize {
-        self.raw.len()
-    }
-
     /// The value as a number, with either decimal mark.
     pub fn number(&self) -> Option<f64> {
         let value = self.value();
@@ -68,9 +63,9 @@ impl<'a> Block<'a> {
         self.records.iter().find(|record| record.is(label))
     }
 
-    /// The first line of the value of this label, where there is one.
+    /// The beginning of the value of this label, where there is one.
     pub fn value(&self, label: &str) -> Option<&'a str> {
-        self.find(label).map(Record::value).filter(|value| !value.is_empty())
+        self.find(label).map(|record| text::brief(record.value())).filter(|value| !value.is_empty())
     }
 }
 

@@ -2,7 +2,7 @@ use super::*;
 
 fn table(text: &str) -> Result<Ordinates, Broken> {
     let lines = || text.lines().enumerate().map(|(i, line)| (i + 1, line));
-    read(lines(), Dialect::of(lines().map(|(_, line)| line), false), text.len())
+    read(lines(), Dialect::of(lines().map(|(_, line)| line), false), 1 << 14)
 }
 
 fn values(text: &str) -> Vec<f64> {
