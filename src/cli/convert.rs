@@ -19,8 +19,10 @@ use super::{Context, output};
 #[derive(Args, Debug)]
 #[command(
     after_help = "Without --to the spectra in each file are listed as they are stored, in the file's own units.\n\
-                  Files that are read: JCAMP-DX, ENLIGHTEN CSV, LabSpec text, B&W Tek text, and text with two or more columns \
-                  (tab, space, comma or semicolon; decimal point or comma). The content decides, not the file's name."
+                  Files that are read: JCAMP-DX, Galactic SPC, Bruker OPUS, Thermo SPA, Renishaw WDF, ENLIGHTEN CSV, \
+                  LabSpec, OceanView, RRUFF, B&W Tek and Agilent ASP text, any other text with columns of numbers or a \
+                  spectrum a row (tab, space, comma or semicolon; decimal point or comma), and ZIP archives of these. \
+                  The content decides, not the file's name."
 )]
 pub struct ConvertArgs {
     /// Spectrum files
