@@ -85,7 +85,7 @@ impl Contents {
                     .push((format!("file {}", i + 1), damaged("the file is encrypted or packed in an unknown way")));
                 continue;
             };
-            let Ok(name) = entry.name().map(|name| name.into_owned()) else {
+            let Ok(name) = entry.name().map(std::borrow::Cow::into_owned) else {
                 self.failed.push((format!("file {}", i + 1), damaged("the file's name is damaged")));
                 continue;
             };

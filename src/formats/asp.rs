@@ -63,7 +63,7 @@ mod tests {
     fn the_head_counts_the_points_and_gives_their_places() {
         let mut text = "20\n4000\n2100\n1\n2\n4\n".to_owned();
         for i in 0..20 {
-            text.push_str(&format!("0.{i}\r\n"));
+            text = text + "0." + &i.to_string() + "\r\n";
         }
         let spectrum = &read_bytes(text.as_bytes(), "film.asp").unwrap()[0];
         assert_eq!((spectrum.x[0], spectrum.x[1], spectrum.x[19]), (4000.0, 3900.0, 2100.0));

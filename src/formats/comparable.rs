@@ -312,17 +312,16 @@ const fn is_raman(technique: Technique) -> bool {
 /// Transmittance or reflectance as share of one. The word alone does not tell percent from shares; the numbers do.
 fn share_of_one(unit: Option<&YUnit>, mut values: Vec<f64>, remarks: &mut Remarks) -> Vec<f64> {
     let highest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let is_percent = match unit {
-        Some(YUnit::TransmittancePercent | YUnit::ReflectancePercent) => true,
-        _ => {
-            let is_percent = highest > HIGHEST_SHARE;
-            let scale = if is_percent { "in percent" } else { "as share of one" };
-            remarks.assumed.push(format!("ordinate {scale}: its highest value is {highest}"));
-            is_percent
-        }
-    };
+    let is_stated = matches!(unit, Some(YUnit::TransmittancePercent | YUnit::ReflectancePercent));
+    let is_percent = is_stated || highest > HIGHEST_SHARE;
+    if !is_stated {
+        let scale = if is_percent { "in percent" } else { "as share of one" };
+        remarks.assumed.push(format!("ordinate {scale}: its highest value is {highest}"));
+    }
     if is_percent {
-        values.iter_mut().for_each(|v| *v /= 100.0);
+        for value in &mut values {
+            *value /= 100.0;
+        }
     }
     values
 }

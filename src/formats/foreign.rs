@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn formats_of_other_kinds_are_named() {
-        for (bytes, what) in [(&b"%PDF-1.7"[..], "PDF")] {
+        for (bytes, what) in [(&b"%PDF-1.7"[..], "PDF"), (b"SQLite format 3\0", "database")] {
             let sentence = refuse_bytes(bytes).map(|e| e.to_string()).unwrap_or_default();
             assert!(sentence.contains(what), "{sentence}");
         }

@@ -141,4 +141,15 @@ fn stem(file_name: &str) -> &str {
 }
 
 #[cfg(test)]
-mod hostile_tests;
+mod tests {
+    use super::stem;
+
+    #[test]
+    fn a_title_is_the_name_without_folder_and_ending() {
+        for (name, title) in
+            [("a/b.c.txt", "b.c"), (r"C:\x\tea.csv", "tea"), (".hidden", ".hidden"), ("plain", "plain")]
+        {
+            assert_eq!(stem(name), title);
+        }
+    }
+}

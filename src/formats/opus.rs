@@ -120,9 +120,8 @@ impl Block {
         match (self.ordinate(), self.source()) {
             (2 | 8, _) => SpectrumKind::Interferogram,
             (_, 2) => SpectrumKind::Reference,
-            // A single channel holds lamp, detector and air besides the sample.
-            (1, _) => SpectrumKind::Other,
             (4..=6 | 10..=12 | 15..=19, _) if self.derivative() == 0 => SpectrumKind::Sample,
+            // A single channel, too: it holds lamp, detector and air besides the sample.
             _ => SpectrumKind::Other,
         }
     }
@@ -232,7 +231,9 @@ fn array(
     };
     let factor = float("CSF").filter(|factor| *factor != 0.0).unwrap_or(1.0);
     if factor != 1.0 {
-        y.iter_mut().for_each(|y| *y *= factor);
+        for value in &mut y {
+            *value *= factor;
+        }
     }
     let step = if points > 1 { (last - first) / (points - 1) as f64 } else { 0.0 };
     let x: Vec<f64> = (0..points).map(|i| if i + 1 == points { last } else { step.mul_add(i as f64, first) }).collect();

@@ -342,7 +342,7 @@ fn x_unit(number: u8) -> Option<XUnit> {
 /// The words of SPC.H for axes that are no spectrum's.
 const fn axis_words(number: u8) -> &'static str {
     match number {
-        1 => "cm-1",
+        1 | 13 => "cm-1",
         2 => "um",
         3 => "nm",
         4 => "seconds",
@@ -354,7 +354,6 @@ const fn axis_words(number: u8) -> &'static str {
         10 => "ppm",
         11 => "days",
         12 => "years",
-        13 => "cm-1",
         14 => "eV",
         18 => "degrees",
         19 => "degrees Fahrenheit",
@@ -376,11 +375,10 @@ const fn axis_words(number: u8) -> &'static str {
 /// The ordinate units by number. `None` where the file says that its unit is arbitrary.
 fn y_unit(number: u8) -> Option<YUnit> {
     Some(match number {
-        2 => YUnit::Absorbance,
+        // 10 is log10(1/R), which is compared as absorbance is.
+        2 | 10 => YUnit::Absorbance,
         3 => YUnit::KubelkaMunk,
         4 => YUnit::Counts,
-        // log10(1/R) is compared as absorbance is.
-        10 => YUnit::Absorbance,
         128 => YUnit::Transmittance,
         129 => YUnit::Reflectance,
         other => YUnit::Other(

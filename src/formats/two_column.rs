@@ -112,7 +112,7 @@ impl Header {
                 }
                 "kind" => header.kind = SpectrumKind::from_name(value),
                 "defect" if !value.is_empty() && header.defects.len() < MAX_DEFECTS => {
-                    header.defects.push(text::brief(value).to_owned())
+                    header.defects.push(text::brief(value).to_owned());
                 }
                 "technique" if !value.is_empty() => header.technique = Some(technique(value)),
                 "laser_nm" | "laser (nm)" | "laser wavelength" | "laser wavelength (nm)" | "excitation (nm)" => {

@@ -210,7 +210,7 @@ mod tests {
     use super::super::{FileTechnique, FormatError, XUnit, YUnit, read_bytes};
     use super::*;
 
-    fn block(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    fn block(name: [u8; 4], content: &[u8]) -> Vec<u8> {
         let size = (BLOCK_HEAD + content.len()) as u64;
         [&name[..], &0_u32.to_le_bytes(), &size.to_le_bytes(), content].concat()
     }
@@ -234,7 +234,7 @@ mod tests {
         places.extend(b"Z\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
         places.extend((0..spectra).flat_map(|i| (i as f64 - 10.0).to_le_bytes()));
         let axis = [axis, floats(&[300.0, 200.0])].concat();
-        [head, block(b"DATA", &floats(values)), block(b"XLST", &axis), block(b"ORGN", &places)].concat()
+        [head, block(*b"DATA", &floats(values)), block(*b"XLST", &axis), block(*b"ORGN", &places)].concat()
     }
 
     #[test]

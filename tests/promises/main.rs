@@ -19,6 +19,7 @@ mod foreign_lasers;
 mod formats;
 mod formats_conformance;
 mod formats_foreign;
+mod formats_hostile;
 mod gps;
 mod guardian;
 mod lasers;

@@ -130,9 +130,7 @@ fn scale(block: &Block<'_>, names: (char, char)) -> Result<Scale, FormatError> {
     let (x, y) = names;
     let number = |label: String| block.find(&label).and_then(Record::number);
     let factor = |label: String| match number(label.clone()) {
-        Some(factor) if factor == 0.0 => {
-            Err(FormatError::Incomplete { dialect: DIALECT, what: format!("its {label} is zero") })
-        }
+        Some(0.0) => Err(FormatError::Incomplete { dialect: DIALECT, what: format!("its {label} is zero") }),
         other => Ok(other.unwrap_or(1.0)),
     };
     Ok(Scale {

@@ -126,7 +126,7 @@ mod tests {
         assert_eq!((blocks.len(), blocks[0].is_closed), (1, true));
         assert_eq!(blocks[0].value("TITLE"), Some("a"));
         assert_eq!(blocks[0].value("DATATYPE"), Some("X"));
-        assert_eq!(blocks[0].find("JCAMPDX").and_then(|r| r.number()), Some(5.0));
+        assert_eq!(blocks[0].find("JCAMPDX").and_then(super::Record::number), Some(5.0));
         let table: Vec<_> = blocks[0].find("XYDATA").unwrap().table_lines().collect();
         assert_eq!(table[..2], [(5, "1 2"), (6, "2 3 ")]);
     }

@@ -92,7 +92,9 @@ impl Points {
         let mut points = Self { x, y, ..Self::default() };
         points.check_count(points.y.len(), scale);
         if scale.x_factor != 1.0 {
-            points.x.iter_mut().for_each(|x| *x *= scale.x_factor);
+            for x in &mut points.x {
+                *x *= scale.x_factor;
+            }
         }
         points.finish(scale);
         points
@@ -158,7 +160,9 @@ impl Points {
     /// Applies the factor, leaves out points without value, compares with the stated extremes.
     fn finish(&mut self, scale: &Scale) {
         if scale.y_factor != 1.0 {
-            self.y.iter_mut().for_each(|y| *y *= scale.y_factor);
+            for y in &mut self.y {
+                *y *= scale.y_factor;
+            }
         }
         let total = self.y.len();
         if self.x.iter().chain(&self.y).any(|v| !v.is_finite()) {

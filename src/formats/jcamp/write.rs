@@ -80,24 +80,21 @@ pub fn to_jcamp(spectrum: &FileSpectrum, form: JcampForm) -> String {
         }
     }
     let factor = if form == JcampForm::DifDup { packing_factor(y) } else { 1.0 };
-    match even_step(x).filter(|_| !spectrum.is_peak_table) {
-        Some(step) => {
-            record("DELTAX", &number(step));
-            record("XFACTOR", "1");
-            record("YFACTOR", &number(factor));
-            record("XYDATA", "(X++(Y..Y))");
-            match form {
-                JcampForm::Affn => plain_lines(&mut out, x, y),
-                JcampForm::DifDup => packed_lines(&mut out, x, y, factor),
-            }
+    if let Some(step) = even_step(x).filter(|_| !spectrum.is_peak_table) {
+        record("DELTAX", &number(step));
+        record("XFACTOR", "1");
+        record("YFACTOR", &number(factor));
+        record("XYDATA", "(X++(Y..Y))");
+        match form {
+            JcampForm::Affn => plain_lines(&mut out, x, y),
+            JcampForm::DifDup => packed_lines(&mut out, x, y, factor),
         }
-        None => {
-            record("XFACTOR", "1");
-            record("YFACTOR", "1");
-            record(if spectrum.is_peak_table { "PEAK TABLE" } else { "XYPOINTS" }, "(XY..XY)");
-            for (x, y) in x.iter().zip(y) {
-                let _ = writeln!(out, "{}, {}", number(*x), number(*y));
-            }
+    } else {
+        record("XFACTOR", "1");
+        record("YFACTOR", "1");
+        record(if spectrum.is_peak_table { "PEAK TABLE" } else { "XYPOINTS" }, "(XY..XY)");
+        for (x, y) in x.iter().zip(y) {
+            let _ = writeln!(out, "{}, {}", number(*x), number(*y));
         }
     }
     out.push_str("##END=\n");

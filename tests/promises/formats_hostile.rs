@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{FormatError, MAX_FILE_BYTES, read_bytes, stem};
+use parcelscope::formats::{FormatError, MAX_FILE_BYTES, read_bytes};
 
 const REAL_LIKE: [&str; 6] = [
     "ENLIGHTEN Version,4.1\nLabel,a\nLaser Wavelength,784.9\n\nPixel,Wavenumber,Processed\n0,302.00,309.57\n1,303.00,343.56\n",
@@ -159,13 +159,6 @@ fn empty_files_binary_junk_and_prose_are_told_apart() {
 fn a_file_larger_than_any_spectrum_is_refused_before_it_is_looked_at() {
     let bytes = vec![b'1'; MAX_FILE_BYTES as usize + 1];
     assert_eq!(read_bytes(&bytes, "x"), Err(FormatError::TooLarge { megabytes: 101 }));
-}
-
-#[test]
-fn a_title_is_the_name_without_folder_and_ending() {
-    for (name, title) in [("a/b.c.txt", "b.c"), (r"C:\x\tea.csv", "tea"), (".hidden", ".hidden"), ("plain", "plain")] {
-        assert_eq!(stem(name), title);
-    }
 }
 
 /// A hundred megabytes of every kind of junk, each also behind the mark of every binary format.
