@@ -215,11 +215,12 @@ impl Guarded {
     }
 }
 
-const SWITCHES: [(LaserKind, &str, &str); 4] = [
+const SWITCHES: [(LaserKind, &str, &str); 5] = [
     (LaserKind::MatchBox, "matchbox e 1", "matchbox e 0"),
     (LaserKind::Obis, "obis SOUR:AM:STAT ON", "obis SOUR:AM:STAT OFF"),
     (LaserKind::Cobolt, "cobolt l1", "cobolt l0"),
     (LaserKind::Ondax, "ondax lon", "ondax loff"),
+    (LaserKind::Wasatch, "wasatch b4 01", "wasatch b4 00"),
 ];
 
 #[test]

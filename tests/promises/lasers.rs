@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use parcelscope::analyzer::emulator::{
     Bench, Cobolt, Device, Fault, Faults, FaultyWire, Gap, Log, MatchBox, MemoryLink, Obis, Ondax, Sample, Traffic,
+    Wasatch, WasatchForm,
 };
 use parcelscope::analyzer::laser::{Laser, LaserGuard, LaserKind, LaserSetup};
 use parcelscope::analyzer::{AnalyzerError, Clock, LaserState, OnWait, VirtualClock};
@@ -42,6 +43,7 @@ impl Rig {
             LaserKind::Obis => Box::new(Obis::new(b, seed, l, f)),
             LaserKind::Cobolt => Box::new(Cobolt::new(b, seed, l, f)),
             LaserKind::Ondax => Box::new(Ondax::new(b, seed, l, f)),
+            LaserKind::Wasatch => Box::new(Wasatch::new(WasatchForm::new(seed), b, l, f)),
         };
         let wire = FaultyWire::new(device, Traffic::ShortReplies, faults.clone(), seed);
         Self { kind, bench, log, faults, link: MemoryLink::new("laser", wire, Arc::clone(&clock)), clock }

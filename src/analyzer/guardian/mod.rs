@@ -20,7 +20,8 @@ pub use marker::{LeftOn, Marker, extinguish_left_on};
 pub use watch::{Alarm, GuardianSettings, SleepWatch, guard};
 pub use watched::WatchedLaser;
 
-use super::laser::{Laser, LaserSetup};
+use super::laser::{Laser, LaserKind, LaserSetup};
+use super::wasatch::{self, WasatchOptions, WasatchUnit};
 use super::{AnalyzerError, Clock, SerialLink, Transport};
 
 /// The program that knows the `guardian` subcommand, once it has said so.
@@ -48,15 +49,44 @@ pub fn open_laser(
     watch_wire: impl Fn(Box<dyn Transport>) -> Box<dyn Transport>,
     clock: Arc<dyn Clock>,
 ) -> Result<Box<dyn Laser>, AnalyzerError> {
-    let baud = setup.baud()?;
-    let link: Box<dyn Transport> = match program {
-        Some(program) => Box::new(GuardedLink::start(program, port, setup.kind, baud, data_dir, Arc::clone(&clock))?),
-        None => {
-            tracing::warn!(port, "no guardian: this program owns the laser's port itself");
-            Box::new(SerialLink::open(port, baud, Arc::clone(&clock))?)
-        }
-    };
+    let link = guarded(port, setup, data_dir, program, &clock)?;
     let laser = setup.open(watch_wire(link), Arc::clone(&clock))?;
     let marker = Marker::new(port, setup, &laser.identity().serial);
     Ok(Box::new(WatchedLaser::new(laser, marker, data_dir, clock, watch::wall_clock)))
+}
+
+/// Opens the Wasatch module on a port in the same way: its laser, spectrometer and cooler share the port, so that all of
+/// their bytes pass through the guardian.
+pub fn open_wasatch(
+    port: &str,
+    options: &WasatchOptions,
+    data_dir: &Path,
+    program: Option<&Path>,
+    watch_wire: impl Fn(Box<dyn Transport>) -> Box<dyn Transport>,
+    clock: Arc<dyn Clock>,
+) -> Result<WasatchUnit, AnalyzerError> {
+    let setup = LaserSetup::usual(LaserKind::Wasatch);
+    let link = guarded(port, setup, data_dir, program, &clock)?;
+    let unit = wasatch::open(watch_wire(link), Arc::clone(&clock), options)?;
+    Ok(unit.watched(|laser| {
+        let marker = Marker::new(port, setup, &laser.identity().serial);
+        Box::new(WatchedLaser::new(laser, marker, data_dir, clock, watch::wall_clock))
+    }))
+}
+
+fn guarded(
+    port: &str,
+    setup: LaserSetup,
+    data_dir: &Path,
+    program: Option<&Path>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Box<dyn Transport>, AnalyzerError> {
+    let baud = setup.baud()?;
+    Ok(match program {
+        Some(program) => Box::new(GuardedLink::start(program, port, setup.kind, baud, data_dir, Arc::clone(clock))?),
+        None => {
+            tracing::warn!(port, "no guardian: this program owns the laser's port itself");
+            Box::new(SerialLink::open(port, baud, Arc::clone(clock))?)
+        }
+    })
 }

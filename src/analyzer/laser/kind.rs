@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::line_laser::LineLaser;
 use super::{Laser, cobolt, matchbox, obis, ondax};
-use crate::analyzer::{AnalyzerError, Clock, Transport};
+use crate::analyzer::{AnalyzerError, Clock, Transport, wasatch};
 
 /// A protocol of lasers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -24,15 +24,17 @@ pub enum LaserKind {
     Cobolt,
     /// Ondax LM.
     Ondax,
+    /// The laser inside a Wasatch module, on the port of the module.
+    Wasatch,
 }
 
 /// A name that is no laser.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("there is no laser called '{0}'; use matchbox, obis, cobolt or ondax")]
+#[error("there is no laser called '{0}'; use matchbox, obis, cobolt, ondax or wasatch")]
 pub struct UnknownLaser(pub String);
 
 impl LaserKind {
-    /// All of them.
+    /// All that are lasers by themselves and speak in lines of text.
     pub const ALL: [Self; 4] = [Self::MatchBox, Self::Obis, Self::Cobolt, Self::Ondax];
 
     /// The name that the command line and settings know.
@@ -42,6 +44,7 @@ impl LaserKind {
             Self::Obis => "obis",
             Self::Cobolt => "cobolt",
             Self::Ondax => "ondax",
+            Self::Wasatch => "wasatch",
         }
     }
 
@@ -50,6 +53,7 @@ impl LaserKind {
         match self {
             Self::MatchBox | Self::Obis | Self::Cobolt => Some(115_200),
             Self::Ondax => None,
+            Self::Wasatch => Some(wasatch::BAUD),
         }
     }
 
@@ -61,6 +65,7 @@ impl LaserKind {
             Self::Obis => b"\r\nSOUR:AM:STAT OFF\r\n",
             Self::Cobolt => b"\r\nl0\r\n",
             Self::Ondax => b"\rloff\r",
+            Self::Wasatch => wasatch::LASER_OFF,
         }
     }
 
@@ -80,7 +85,11 @@ impl FromStr for LaserKind {
     type Err = UnknownLaser;
 
     fn from_str(name: &str) -> Result<Self, UnknownLaser> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| UnknownLaser(name.to_owned()))
+        Self::ALL
+            .into_iter()
+            .chain([Self::Wasatch])
+            .find(|kind| kind.name() == name)
+            .ok_or_else(|| UnknownLaser(name.to_owned()))
     }
 }
 
@@ -113,6 +122,7 @@ impl LaserSetup {
             LaserKind::Obis => Box::new(LineLaser::open(link, clock, obis::Obis { baud })?),
             LaserKind::Cobolt => Box::new(LineLaser::open(link, clock, cobolt::Cobolt)?),
             LaserKind::Ondax => Box::new(LineLaser::open(link, clock, ondax::Ondax { baud, commanded_on: None })?),
+            LaserKind::Wasatch => Box::new(wasatch::open_laser(link, clock)?),
         })
     }
 }

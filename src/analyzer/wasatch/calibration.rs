@@ -69,6 +69,11 @@ pub struct LaserCalibration {
     pub watchdog_s: u16,
 }
 
+impl LaserCalibration {
+    /// Nothing is known of the laser.
+    pub const UNKNOWN: Self = Self { percent_of_mw: [0.0; 4], power_mw: (0.0, 0.0), warm_up_s: 0, watchdog_s: 0 };
+}
+
 /// Why a calibration cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::exchange::{Exchange, Trouble, WriteEnd};
 use super::{LaserCalibration, kinds};
-use crate::analyzer::laser::{EmissionPermit, Laser};
+use crate::analyzer::laser::{EmissionPermit, Laser, LaserPower};
 use crate::analyzer::spectrometer::OnWait;
 use crate::analyzer::{AnalyzerError, DeviceIdentity, LaserState, TransportError};
 
@@ -27,7 +27,7 @@ pub(super) fn lock(port: &Port) -> MutexGuard<'_, Exchange> {
 pub struct WasatchLaser {
     port: Port,
     identity: DeviceIdentity,
-    warm_up: Duration,
+    calibration: LaserCalibration,
     /// When emission was commanded.
     enabled_at: Option<Duration>,
 }
@@ -35,19 +35,18 @@ pub struct WasatchLaser {
 impl WasatchLaser {
     /// The laser behind `port`, not yet known to be off.
     pub(super) const fn new(port: Port, identity: DeviceIdentity) -> Self {
-        Self { port, identity, warm_up: Duration::ZERO, enabled_at: None }
+        Self { port, identity, calibration: LaserCalibration::UNKNOWN, enabled_at: None }
     }
 
-    /// Takes over what is known of the laser, and ends modulation, which would make it emit at less than full power.
-    pub(super) fn configure(
-        &mut self,
-        identity: DeviceIdentity,
-        calibration: &LaserCalibration,
-        on_wait: &mut OnWait<'_>,
-    ) -> Result<(), AnalyzerError> {
-        const WHAT: &str = "the modulation of the laser";
+    /// Takes over what is known of the laser.
+    pub(super) fn configure(&mut self, identity: DeviceIdentity, calibration: Option<LaserCalibration>) {
         self.identity = identity;
-        self.warm_up = Duration::from_secs(calibration.warm_up_s.into()).min(WARM_UP_MAX);
+        self.calibration = calibration.unwrap_or_default();
+    }
+
+    /// Ends modulation, which would make it emit at less than full power.
+    pub(super) fn end_modulation(&mut self, on_wait: &mut OnWait<'_>) -> Result<(), AnalyzerError> {
+        const WHAT: &str = "the modulation of the laser";
         let mut port = lock(&self.port);
         match port.write(kinds::LASER_MODULATION, WHAT, &[0], on_wait) {
             Ok(WriteEnd::Done | WriteEnd::Unconfirmed) => {}
@@ -68,9 +67,10 @@ impl WasatchLaser {
     }
 
     fn state_of(&self, register: &Result<u8, Trouble>, now: Duration) -> LaserState {
+        let warm_up = Duration::from_secs(self.calibration.warm_up_s.into()).min(WARM_UP_MAX);
         match register {
             Ok(0) => LaserState::Off,
-            Ok(1) if self.enabled_at.is_some_and(|at| now < at + self.warm_up) => LaserState::WarmingUp,
+            Ok(1) if self.enabled_at.is_some_and(|at| now < at + warm_up) => LaserState::WarmingUp,
             Ok(1) => LaserState::On,
             _ => LaserState::Unknown,
         }
@@ -117,6 +117,13 @@ impl Laser for WasatchLaser {
             }
         }
         state
+    }
+
+    /// The power in the calibration: modulation is off, so that it is the full one.
+    fn power(&mut self, _on_wait: &mut OnWait<'_>) -> Result<LaserPower, AnalyzerError> {
+        let (_, most_mw) = self.calibration.power_mw;
+        let full_mw = (most_mw > 0.0).then_some(most_mw);
+        Ok(LaserPower { set_mw: full_mw, measured_mw: None, rated_mw: full_mw })
     }
 
     fn expected_transaction(&self) -> Duration {

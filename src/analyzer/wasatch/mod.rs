@@ -16,13 +16,17 @@ mod spectrometer;
 pub use calibration::{Calibration, CalibrationError, CoolerCalibration, LaserCalibration};
 pub use eeprom::{Eeprom, PAGE, PAGES};
 pub use laser::WasatchLaser;
-pub use open::{WasatchUnit, open};
+pub use open::{WasatchUnit, open, open_laser};
 pub use spectrometer::WasatchSpectrometer;
 
 use std::time::Duration;
 
 /// The only line speed of these units.
 pub const BAUD: u32 = 921_600;
+
+/// The bytes that switch the laser off whatever was sent before. Half a request may lie in the module, which would
+/// swallow the beginning; no request has more than nine bytes, so that the third of three commands is whole.
+pub const LASER_OFF: &[u8] = b"\x3C\x00\x02\xB4\x00\x76\x3E\x3C\x00\x02\xB4\x00\x76\x3E\x3C\x00\x02\xB4\x00\x76\x3E";
 
 /// What the public sources leave open about a unit, and what a person must therefore say.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,4 +115,26 @@ pub enum WriteReply {
     Framed,
     /// `'<' status '>'`, as on the SPI port.
     Bare,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::codec::{Decoder, encode};
+    use super::*;
+
+    #[test]
+    fn off_is_heard_behind_every_beginning_of_every_request() {
+        let off = encode(kinds::LASER_ENABLE | kinds::WRITE, &[0]);
+        let requests =
+            [off.clone(), encode(kinds::INTEGRATION_TIME | kinds::WRITE, &[1, 2, 3]), encode(kinds::PING, &[])];
+        for request in requests {
+            for half in 0..request.len() {
+                let mut decoder = Decoder::new();
+                decoder.push(&request[..half]);
+                decoder.push(LASER_OFF);
+                let heard = std::iter::from_fn(|| decoder.next()).flatten();
+                assert!(heard.into_iter().any(|frame| encode(frame.command, &frame.data) == off), "{half}");
+            }
+        }
+    }
 }

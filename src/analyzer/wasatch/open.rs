@@ -22,13 +22,19 @@ const PAGE_LOAD: Duration = Duration::from_millis(10);
 /// A unit that was opened: spectrometer and laser share its port.
 pub struct WasatchUnit {
     /// The laser, off. Dropped first, so that it goes off before the port closes.
-    pub laser: WasatchLaser,
+    pub laser: Box<dyn Laser>,
     /// The spectrometer.
     pub spectrometer: WasatchSpectrometer,
     clock: Arc<dyn Clock>,
 }
 
 impl WasatchUnit {
+    /// The unit with its laser inside something that watches over it.
+    #[must_use]
+    pub fn watched(self, watch: impl FnOnce(Box<dyn Laser>) -> Box<dyn Laser>) -> Self {
+        Self { laser: watch(self.laser), ..self }
+    }
+
     /// The unit as a kit. `excitation_nm` of the kit's settings goes before what the unit's calibration says.
     pub fn into_kit(self, excitation_nm: Option<f64>) -> Result<Kit, AnalyzerError> {
         let known = excitation_nm.or(self.spectrometer.calibration().excitation_nm);
@@ -36,7 +42,7 @@ impl WasatchUnit {
             port: self.laser.identity().port.clone(),
             why: "the wavelength of its laser is not in it".to_owned(),
         })?;
-        Kit::from_parts(Box::new(self.spectrometer), Box::new(self.laser), excitation_nm, self.clock)
+        Kit::from_parts(Box::new(self.spectrometer), self.laser, excitation_nm, self.clock)
     }
 }
 
@@ -48,21 +54,9 @@ pub fn open(
     options: &WasatchOptions,
 ) -> Result<WasatchUnit, AnalyzerError> {
     let on_wait: &mut OnWait<'_> = &mut || ControlFlow::Continue(());
-    let exchange = Exchange::new(link, Arc::clone(&clock), options.write_reply, options.byte_pause)?;
-    let name = exchange.port();
-    let port: Port = Arc::new(Mutex::new(exchange));
-    let mut laser = WasatchLaser::new(Arc::clone(&port), blank_identity(&name));
-    let state = laser.disable();
+    let Dark { port, mut laser, mut who } = command_off(link, Arc::clone(&clock), options, on_wait)?;
+    let name = laser.identity().port.clone();
     let eeprom = matches!(options.calibration, CalibrationSource::Eeprom);
-    let mut who = match who_answers(&mut lock(&port), false, on_wait) {
-        Err(AnalyzerError::Link(TransportError::Timeout { .. }) | AnalyzerError::Damaged { .. }) => {
-            return Err(AnalyzerError::NoSpectrometer { port: name });
-        }
-        other => other?,
-    };
-    if state != LaserState::Off {
-        return Err(AnalyzerError::LaserNotOff { port: name, state });
-    }
     let calibration = match &options.calibration {
         CalibrationSource::Given(calibration) => calibration.as_ref().clone(),
         CalibrationSource::Eeprom => read_calibration(&mut lock(&port), on_wait)?,
@@ -71,13 +65,54 @@ pub fn open(
     let identity = DeviceIdentity {
         model: format!("Wasatch {}", calibration.model).trim().to_owned(),
         serial: calibration.serial.clone(),
-        firmware: Some(format!("{}, FPGA {}", who.firmware, who.fpga)),
+        firmware: Some(who.firmware_words()),
         simulated: who.fpga.starts_with("EMU") || calibration.model.contains("EMU"),
         ..blank_identity(&name)
     };
-    laser.configure(identity.clone(), &calibration.laser.unwrap_or_default(), on_wait)?;
+    laser.configure(identity.clone(), calibration.laser);
+    laser.end_modulation(on_wait)?;
     let spectrometer = WasatchSpectrometer::new(port, who, identity, calibration, options, on_wait)?;
-    Ok(WasatchUnit { laser, spectrometer, clock })
+    Ok(WasatchUnit { laser: Box::new(laser), spectrometer, clock })
+}
+
+/// Opens the laser of the unit on `link` alone, commanded off and confirmed: for whoever must make sure that it is off
+/// and knows nothing of the unit.
+pub fn open_laser(link: Box<dyn Transport>, clock: Arc<dyn Clock>) -> Result<WasatchLaser, AnalyzerError> {
+    let on_wait: &mut OnWait<'_> = &mut || ControlFlow::Continue(());
+    let Dark { mut laser, who, .. } = command_off(link, clock, &WasatchOptions::default(), on_wait)?;
+    let name = laser.identity().port.clone();
+    laser.configure(DeviceIdentity { firmware: Some(who.firmware_words()), ..blank_identity(&name) }, None);
+    Ok(laser)
+}
+
+/// A unit whose laser is confirmed to be off.
+struct Dark {
+    port: Port,
+    laser: WasatchLaser,
+    who: Who,
+}
+
+fn command_off(
+    link: Box<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    options: &WasatchOptions,
+    on_wait: &mut OnWait<'_>,
+) -> Result<Dark, AnalyzerError> {
+    let exchange = Exchange::new(link, clock, options.write_reply, options.byte_pause)?;
+    let name = exchange.port();
+    let port: Port = Arc::new(Mutex::new(exchange));
+    let mut laser = WasatchLaser::new(Arc::clone(&port), blank_identity(&name));
+    let state = laser.disable();
+    let who = match who_answers(&mut lock(&port), false, on_wait) {
+        Err(AnalyzerError::Link(TransportError::Timeout { .. }) | AnalyzerError::Damaged { .. }) => {
+            return Err(AnalyzerError::NoSpectrometer { port: name });
+        }
+        other => other?,
+    };
+    match state {
+        LaserState::Off => Ok(Dark { port, laser, who }),
+        state => Err(AnalyzerError::LaserNotOff { port: name, state }),
+    }
 }
 
 fn blank_identity(port: &str) -> DeviceIdentity {
@@ -100,6 +135,12 @@ pub(super) struct Who {
     pub fpga: String,
     /// Serial number, where the unit can say it.
     pub serial: Option<String>,
+}
+
+impl Who {
+    fn firmware_words(&self) -> String {
+        format!("{}, FPGA {}", self.firmware, self.fpga)
+    }
 }
 
 impl fmt::Display for Who {
