@@ -23,7 +23,7 @@ pub struct EmulateArgs {
     /// Spectrometer of a 'kit': obp or ocean-letter
     #[arg(long, value_name = "KIND", default_value = "obp")]
     spectrometer: SpectrometerSetup,
-    /// Laser of a 'kit': matchbox, obis, cobolt or ondax
+    /// Laser of a 'kit': matchbox, obis, cobolt, ondax or wasatch
     #[arg(long, value_name = "KIND", default_value = "matchbox")]
     laser: LaserKind,
     /// What lies under the probe: a name of the library, a mixture like fentanyl:0.3+lactose:0.7, or empty
@@ -206,6 +206,7 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
             LaserKind::Obis => Box::new(Obis::new(bench, seed, log, faults)),
             LaserKind::Cobolt => Box::new(Cobolt::new(bench, seed, log, faults)),
             LaserKind::Ondax => Box::new(Ondax::new(bench, seed, log, faults)),
+            LaserKind::Wasatch => Box::new(Wasatch::new(WasatchForm::new(seed), bench, log, faults)),
         }
     });
     let laser = laser.map(|device| PtyHost::start("emulated-laser", device, clock).context(opened)).transpose()?;

@@ -211,7 +211,7 @@ impl Wasatch {
             kinds::INTEGRATION_TIME => r.integration_ms.to_le_bytes().into_iter().take(3).collect(),
             kinds::DETECTOR_OFFSET => r.offset.to_le_bytes().to_vec(),
             kinds::DETECTOR_GAIN => r.gain.to_le_bytes().to_vec(),
-            kinds::PIXEL_COUNT => (Detector::WASATCH.pixels as u16).to_le_bytes().to_vec(),
+            kinds::PIXEL_COUNT => (self.bench.unit().detector.pixels as u16).to_le_bytes().to_vec(),
             kinds::TEC_SETPOINT => r.setpoint.to_le_bytes().to_vec(),
             kinds::TEC_ENABLE => vec![u8::from(r.cooling_since.is_some())],
             kinds::DETECTOR_TEMPERATURE => counts_of_temperature(self.detector_c(now)).to_le_bytes().to_vec(),
