@@ -91,6 +91,11 @@ impl Rows {
             .unzip()
     }
 
+    /// A column from top to bottom; gaps are NaN.
+    pub fn column(&self, column: usize) -> impl Iterator<Item = f64> {
+        self.cells.iter().skip(column).step_by(self.columns.max(1)).copied()
+    }
+
     /// Number of rows.
     pub fn len(&self) -> usize {
         self.cells.len() / self.columns.max(1)

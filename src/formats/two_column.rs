@@ -1,5 +1,7 @@
 //! Any table of numbers: an axis column and one or more columns of intensities, with or without a header.
 
+use std::sync::Arc;
+
 use crate::spectrum::Technique;
 
 use super::table::{self, Table};
@@ -24,17 +26,25 @@ pub(super) fn read(content: &Content<'_>) -> Result<Vec<FileSpectrum>, FormatErr
         // A header line such as "Raman shift (cm-1) Intensity" has more words than columns.
         x_unit = table.header.iter().rev().find(|line| !line.trim().is_empty()).and_then(|line| XUnit::named_in(line));
     }
+    let axis: Arc<[f64]> = table.rows.column(x_column).collect();
     let mut spectra = Vec::new();
     for column in (0..table.rows.columns).filter(|column| *column != x_column) {
         let label = title_of(column);
         if label.and_then(XUnit::named_in).is_some() {
             continue;
         }
-        let (x, y) = table.rows.points(x_column, column);
-        if x.is_empty() {
+        let is_whole = table.rows.column(column).chain(axis.iter().copied()).all(f64::is_finite);
+        let title = header.title(content).to_owned();
+        // The columns of a table share its axis, but for those with gaps.
+        let mut spectrum = if is_whole {
+            FileSpectrum::sample(title, Arc::clone(&axis), table.rows.column(column).collect())
+        } else {
+            let (x, y) = table.rows.points(x_column, column);
+            FileSpectrum::sample(title, x, y)
+        };
+        if spectrum.y.is_empty() {
             continue;
         }
-        let mut spectrum = FileSpectrum::sample(header.title(content).to_owned(), x, y);
         if table.rows.columns > 2
             && let Some(label) = label
         {

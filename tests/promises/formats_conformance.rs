@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use parcelscope::formats::{FileSpectrum, JcampForm, SpectrumKind, read_bytes, to_csv, to_jcamp};
 
@@ -198,6 +199,31 @@ fn every_real_file_is_read_as_others_read_it_or_refused_for_a_named_reason() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!((all, expected.len()), (94 + 79 + 27 + 4, 52));
     assert_eq!(table.values().map(|row| row[3]).sum::<usize>(), expected.len());
+}
+
+#[test]
+fn convert_lists_the_arrays_that_other_decoders_read() {
+    let Some(data) = measured() else { return };
+    let expected = expected(&data);
+    let mut files: Vec<&str> = expected.iter().map(|row| row.file.as_str()).collect();
+    files.sort_unstable();
+    files.dedup();
+    assert_eq!(files.len(), 30);
+    let output = Command::new(env!("CARGO_BIN_EXE_parcelscope"))
+        .args(["convert", "--json"])
+        .args(files.iter().map(|file| data.join(file)))
+        .output()
+        .unwrap();
+    let documents: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    for row in &expected {
+        let at = files.iter().position(|file| *file == row.file).unwrap();
+        let spectra = documents[at]["spectra"].as_array().unwrap();
+        let keys = ["points", "x_first", "x_last", "y_first", "y_last", "y_min", "y_max", "y_sum"];
+        let fits = |s: &serde_json::Value| {
+            keys.iter().zip(&row.values).all(|(key, value)| agree(s[key].as_f64().unwrap(), *value))
+        };
+        assert!(spectra.iter().any(fits), "{} as {} reads it", row.file, row.decoder);
+    }
 }
 
 #[test]

@@ -184,3 +184,40 @@ fn a_hundred_megabytes_of_junk_are_refused_in_less_than_a_second() {
         }
     }
 }
+
+/// The largest files that are read or just refused, in a process that gets no more than 256 MB of memory for its data.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_largest_files_are_worked_on_within_256_megabytes() {
+    use std::process::Command;
+    let folder = tempfile::tempdir().unwrap();
+    let row = "2 ".repeat(99);
+    let wide: String = (0..82_000).map(|i| format!("{i} {row}\n")).collect();
+    let line = "A".repeat(100);
+    let lines: String = (0..10).map(|i| format!("{}{line}\n", i * 100)).collect();
+    let block = format!("##TITLE=a\n##NPOINTS=1000\n##FIRSTX=0\n##LASTX=999\n##XYDATA=(X++(Y..Y))\n{lines}##END=\n");
+    let axis: String = (0..1_000).map(|i| format!(",{}", 400 + i)).collect();
+    let rows = format!("{axis}\n{}", format!("a{}\n", ",1".repeat(1_000)).repeat(8_000));
+    let mut spc = vec![0; 512];
+    (spc[0], spc[1], spc[3], spc[28]) = (4, 0x4b, 0x80, 1);
+    spc[4..8].copy_from_slice(&1_000_u32.to_le_bytes());
+    spc[16..24].copy_from_slice(&1_000_f64.to_le_bytes());
+    spc[24..28].copy_from_slice(&8_000_u32.to_le_bytes());
+    spc.resize(512 + 8_000 * 4_032, 0);
+    for (name, bytes, code) in [
+        ("wide.txt", wide.into_bytes(), 0),
+        ("rows.csv", rows.into_bytes(), 0),
+        ("many.spc", spc, 0),
+        ("many.dx", block.repeat(42_000).into_bytes(), 2),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let output = Command::new("sh")
+            .args(["-c", "ulimit -d 262144; exec \"$0\" convert --json \"$1\"", env!("CARGO_BIN_EXE_parcelscope")])
+            .arg(&path)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).chars().take(300).collect::<String>();
+        assert_eq!(output.status.code(), Some(code), "{name}: {said}");
+    }
+}

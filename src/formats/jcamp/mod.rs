@@ -17,7 +17,7 @@ pub use write::{JcampForm, to_jcamp};
 
 use crate::spectrum::Technique;
 
-use super::{Content, FileSpectrum, FileTechnique, FormatError, SpectrumKind, XUnit, YUnit, number, text};
+use super::{Content, FileSpectrum, FileTechnique, FormatError, MAX_NUMBERS, SpectrumKind, XUnit, YUnit, number, text};
 
 const DIALECT: &str = "a JCAMP-DX file";
 /// Labels that only these files have, in the spelling after removal of spaces and marks.
@@ -49,7 +49,7 @@ const MAX_NOTES: usize = 20;
 pub(super) fn read(content: &Content<'_>) -> Result<Vec<FileSpectrum>, FormatError> {
     let mut spectra = Vec::new();
     // Repeats make megabytes of a few bytes. The densest real files have less than a point a byte.
-    let mut left = POINTS_ALWAYS.saturating_add(content.text.len());
+    let mut left = POINTS_ALWAYS.saturating_add(content.text.len()).min(MAX_NUMBERS / 2);
     for block in records::blocks(content.text) {
         let found =
             if block.find("NTUPLES").is_some() { pages::read(&block, &mut left)? } else { plain(&block, &mut left)? };

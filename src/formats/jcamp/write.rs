@@ -231,7 +231,9 @@ fn lettered(value: i64, letters: (&[u8; 10], &[u8; 10])) -> String {
 fn packed_lines(out: &mut String, x: &[f64], y: &[f64], factor: f64) {
     let whole: Vec<i64> = y.iter().map(|v| (v / factor).round() as i64).collect();
     let start = |i: usize| {
-        let abscissa = x.get(i).map(|x| number((x * 1e6).round() / 1e6)).unwrap_or_default();
+        // Six decimals are enough to check a place; what overflows on the way keeps its digits.
+        let rounded = |x: &f64| Some((x * 1e6).round() / 1e6).filter(|x| x.is_finite());
+        let abscissa = x.get(i).map(|x| number(rounded(x).unwrap_or(*x))).unwrap_or_default();
         format!("{abscissa}{}", lettered(whole.get(i).copied().unwrap_or(0), SQZ))
     };
     let mut line = start(0);
@@ -328,6 +330,13 @@ mod tests {
         let text = to_jcamp(&over(x, y), JcampForm::DifDup);
         assert!(text.contains("\n400@LS9%T0\n"), "{text}");
         assert!(text.ends_with("439E7\n##END=\n"), "{text}");
+    }
+
+    #[test]
+    fn numbers_at_the_end_of_the_range_are_written_as_numbers() {
+        let x: Vec<f64> = (0..40).map(|i| -1.0e306 + 2.5e304 * f64::from(i)).collect();
+        let spectrum = over(x, (0..40).map(f64::from).collect());
+        assert_eq!(read_back(&to_jcamp(&spectrum, JcampForm::DifDup)).y, spectrum.y);
     }
 
     proptest! {
