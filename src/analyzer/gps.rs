@@ -212,12 +212,12 @@ impl GpsReceiver {
     /// Listens at the usual line speeds until a sentence comes. Sends nothing.
     pub fn open(
         mut link: Box<dyn Transport>,
-        clock: Arc<dyn Clock>,
+        clock: &Arc<dyn Clock>,
         on_wait: &mut OnWait<'_>,
     ) -> Result<Self, AnalyzerError> {
         for baud in GPS_BAUDS {
             link.set_baud(baud)?;
-            let mut receiver = Self { link, clock: Arc::clone(&clock), decoder: GpsDecoder::default() };
+            let mut receiver = Self { link, clock: Arc::clone(clock), decoder: GpsDecoder::default() };
             let end = clock.now() + LISTEN;
             while clock.now() < end {
                 if on_wait().is_break() {
@@ -265,7 +265,7 @@ pub fn locate(port: &str, patience: Duration, clock: &Arc<dyn Clock>, on_wait: &
     let end = clock.now() + patience;
     let [first, ..] = GPS_BAUDS;
     let opened = SerialLink::open(port, first, Arc::clone(clock)).map_err(AnalyzerError::from);
-    let receiver = opened.and_then(|link| GpsReceiver::open(Box::new(link), Arc::clone(clock), on_wait));
+    let receiver = opened.and_then(|link| GpsReceiver::open(Box::new(link), clock, on_wait));
     let mut receiver = match receiver {
         Ok(receiver) => receiver,
         Err(AnalyzerError::NoReceiver { .. }) => return Place::NoFix { why: NoFix::Silent },

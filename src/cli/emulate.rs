@@ -1,11 +1,19 @@
 //! `parcelscope emulate`.
 
+#[cfg(unix)]
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+#[cfg(unix)]
+use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
 use crate::analyzer::SpectrometerSetup;
+#[cfg(unix)]
+use crate::analyzer::emulator::{
+    Bench, Cobolt, Device, Faults, Log, MatchBox, Obis, Ondax, Wasatch, WasatchForm,
+};
 use crate::analyzer::laser::LaserKind;
 
 use super::Context;
@@ -92,13 +100,12 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;
 
-    use anyhow::Context as _;
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
     use super::output;
     use crate::analyzer::emulator::{
-        Bench, Cobolt, Detector, Device, Faults, Gap, Gps, Log, MatchBox, NirSample, NirScan, NirWindow, Obis,
-        ObpDevice, ObpModel, ObpUnit, OceanLetter, Ondax, Position, PtyHost, Sample, Wasatch, WasatchForm,
+        Detector, Gap, Gps, NirSample, NirScan, NirWindow, ObpDevice, ObpModel, ObpUnit, OceanLetter, Position,
+        PtyHost, Sample, Wasatch, WasatchForm,
     };
     use crate::analyzer::obp::codec::Checksum;
     use crate::analyzer::{Clock, SystemClock};
@@ -123,20 +130,8 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
     for signal in [SIGTERM, SIGINT, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("the program cannot listen for signals")?;
     }
-    let log = match &args.log {
-        None => Log::default(),
-        Some(path) => Log::to_file(
-            std::fs::OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(path)
-                .with_context(|| format!("the log {} cannot be written", path.display()))?,
-        ),
-    };
-    let checksum = match args.reply_checksum {
-        ReplyChecksum::None => Checksum::None,
-        ReplyChecksum::Md5 => Checksum::Md5,
-    };
+    let log = open_log(args.log.as_deref())?;
+    let checksum = if args.reply_checksum == ReplyChecksum::Md5 { Checksum::Md5 } else { Checksum::None };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let sample = match args.kind {
         // The library has no near-infrared spectra: the name draws a powder.
@@ -149,18 +144,7 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
     let exchange = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(SIGUSR1, Arc::clone(&exchange)).context("the program cannot listen for signals")?;
     let mut white = true;
-    let instrument = match (args.kind, &args.spectrometer) {
-        (Kind::Kit, SpectrometerSetup::OceanLetter(_)) => Kind::OceanLetter,
-        (kind, _) => kind,
-    };
-    let laser = match args.kind {
-        Kind::Kit => Some(args.laser),
-        Kind::Matchbox => Some(LaserKind::MatchBox),
-        Kind::Obis => Some(LaserKind::Obis),
-        Kind::Cobolt => Some(LaserKind::Cobolt),
-        Kind::Ondax => Some(LaserKind::Ondax),
-        _ => None,
-    };
+    let (instrument, laser) = parts(&args);
     let bench = match instrument {
         Kind::Wasatch => Wasatch::bench(args.seed, gap, sample),
         Kind::OceanLetter => Bench::with_detector(args.seed, gap, sample, Detector::LETTER),
@@ -199,16 +183,7 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
     if args.lit || args.kind == Kind::OceanLetter {
         bench.laser_on(Duration::ZERO);
     }
-    let (seed, faults) = (args.seed, Faults::none());
-    let laser = laser.map(|kind| -> Box<dyn Device> {
-        match kind {
-            LaserKind::MatchBox => Box::new(MatchBox::new(bench, seed, log, faults)),
-            LaserKind::Obis => Box::new(Obis::new(bench, seed, log, faults)),
-            LaserKind::Cobolt => Box::new(Cobolt::new(bench, seed, log, faults)),
-            LaserKind::Ondax => Box::new(Ondax::new(bench, seed, log, faults)),
-            LaserKind::Wasatch => Box::new(Wasatch::new(WasatchForm::new(seed), bench, log, faults)),
-        }
-    });
+    let laser = laser.map(|kind| laser_device(kind, bench, args.seed, log));
     let laser = laser.map(|device| PtyHost::start("emulated-laser", device, clock).context(opened)).transpose()?;
     let path = |host: &Option<PtyHost>| host.as_ref().map(|h| h.path().to_owned());
     let (spectrometer_path, laser_path, gps_path) = (path(&spectrometer), path(&laser), path(&gps));
@@ -227,6 +202,44 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The spectrometer, or whatever stands in its place, and the laser of a kind.
+#[cfg(unix)]
+fn parts(args: &EmulateArgs) -> (Kind, Option<LaserKind>) {
+    let instrument = match (args.kind, &args.spectrometer) {
+        (Kind::Kit, SpectrometerSetup::OceanLetter(_)) => Kind::OceanLetter,
+        (kind, _) => kind,
+    };
+    let laser = match args.kind {
+        Kind::Kit => Some(args.laser),
+        Kind::Matchbox => Some(LaserKind::MatchBox),
+        Kind::Obis => Some(LaserKind::Obis),
+        Kind::Cobolt => Some(LaserKind::Cobolt),
+        Kind::Ondax => Some(LaserKind::Ondax),
+        _ => None,
+    };
+    (instrument, laser)
+}
+
+#[cfg(unix)]
+fn laser_device(kind: LaserKind, bench: Bench, seed: u64, log: Log) -> Box<dyn Device> {
+    let faults = Faults::none();
+    match kind {
+        LaserKind::MatchBox => Box::new(MatchBox::new(bench, seed, log, faults)),
+        LaserKind::Obis => Box::new(Obis::new(bench, seed, log, faults)),
+        LaserKind::Cobolt => Box::new(Cobolt::new(bench, seed, log, faults)),
+        LaserKind::Ondax => Box::new(Ondax::new(bench, seed, log, faults)),
+        LaserKind::Wasatch => Box::new(Wasatch::new(WasatchForm::new(seed), bench, log, faults)),
+    }
+}
+
+/// A log that is also written to a file, where one is named.
+#[cfg(unix)]
+fn open_log(path: Option<&Path>) -> Result<Log, anyhow::Error> {
+    let Some(path) = path else { return Ok(Log::default()) };
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    Ok(Log::to_file(file.with_context(|| format!("the log {} cannot be written", path.display()))?))
 }
 
 /// Other systems have no pseudo-terminals.

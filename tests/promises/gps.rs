@@ -88,7 +88,7 @@ fn the_emulated_receiver_is_found_by_listening_and_named_as_simulated() {
         let wire =
             FaultyWire::new(Gps::new(position, log.clone(), faults.clone()), Traffic::ShortReplies, faults.clone(), 1);
         let link = Box::new(MemoryLink::new("gps", wire, Arc::clone(&clock)));
-        GpsReceiver::open(link, Arc::clone(&clock), &mut || std::ops::ControlFlow::Continue(()))
+        GpsReceiver::open(link, &clock, &mut || std::ops::ControlFlow::Continue(()))
     };
     let mut receiver = open(Some(Position::AIRPORT)).unwrap();
     receiver.listen(seconds(2)).unwrap();
@@ -140,7 +140,7 @@ proptest! {
         let clock: Arc<dyn Clock> = Arc::new(VirtualClock::default());
         let position = Position { latitude_deg, longitude_deg, altitude_m: 12.0 };
         let mut link = MemoryLink::new("gps", Gps::new(Some(position), Log::default(), Faults::none()), Arc::clone(&clock));
-        let mut receiver = GpsReceiver::open(Box::new(link.clone()), Arc::clone(&clock), &mut || std::ops::ControlFlow::Continue(())).unwrap();
+        let mut receiver = GpsReceiver::open(Box::new(link.clone()), &clock, &mut || std::ops::ControlFlow::Continue(())).unwrap();
         let _ = parcelscope::analyzer::Transport::set_baud(&mut link, 9_600);
         receiver.listen(seconds(1)).unwrap();
         let Place::Fix(fix) = receiver.place() else { panic!("a fix") };

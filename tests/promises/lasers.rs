@@ -20,7 +20,7 @@ const SWITCHES: [(LaserKind, &str, &str); 4] = [
     (LaserKind::Ondax, "ondax lon", "ondax loff"),
 ];
 /// Longest that opening, emitting and ending may take together, whatever the wire does.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// An emulated laser on a wire that can fail.
 struct Rig {
@@ -213,7 +213,7 @@ fn run(kind: LaserKind, fault: Fault, seed: u64, tally: &mut Tally) {
         0 => rig.faults.switch_on(fault),
         times => rig.faults.switch_on_times(fault, times),
     };
-    let early = seed % 3 == 0;
+    let early = seed.is_multiple_of(3);
     if early {
         switch_on();
     }

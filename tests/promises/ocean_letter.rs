@@ -251,7 +251,7 @@ fn no_wrong_spectrum_is_accepted_under_any_fault() {
                 }
             }
             let took = rig.clock.now().saturating_sub(began);
-            assert!(took < Duration::from_secs(120), "{}: {took:?}", context());
+            assert!(took < Duration::from_mins(2), "{}: {took:?}", context());
             rig.faults.clear();
             rig.clock.sleep(Duration::from_secs(10));
             let again = device.prepare(10_000, 1, &mut go_on()).and_then(|()| device.acquire(&mut go_on()));

@@ -165,7 +165,7 @@ impl<D: Dialect> AsciiLaser<D> {
             "\r\n" => "\n\r",
             _ => "\n",
         };
-        let bytes: String = reply.iter().map(|line| format!("{line}{end}")).collect();
+        let bytes = reply.iter().fold(String::new(), |bytes, line| bytes + line + end);
         if faults.strikes(Fault::OversizedLength) {
             // Text has no length field; the counterpart is a line that does not end.
             let endless: Vec<u8> = bytes.bytes().filter(|b| *b >= b' ').cycle().take(TOO_LONG).collect();

@@ -110,7 +110,6 @@ impl Dialect for CoboltDialect {
             ("ilk?", _) => flag(laser.interlock_open()),
             ("gom?", _) if self.fault => "5".to_owned(),
             ("gom?", _) if laser.says_on() => if self.mode == "em" { "4" } else { "2" }.to_owned(),
-            ("gom?", _) => "0".to_owned(),
             // Nine values, of which one client reads the eighth: 0 constant current, 1 constant power, 2 modulation. The
             // meaning of the others is not public.
             ("ra?", _) => {
@@ -123,7 +122,7 @@ impl Dialect for CoboltDialect {
             }
             ("hrs?", _) => format!("{:.2}", now.as_secs_f64() / 3_600.0),
             ("rbpt?" | "rtect?", _) => "25.0".to_owned(),
-            ("games?" | "gdmes?" | "galis?", _) => "0".to_owned(),
+            ("gom?" | "games?" | "gdmes?" | "galis?", _) => "0".to_owned(),
             _ => ILLEGAL.to_owned(),
         };
         vec![reply]

@@ -17,6 +17,7 @@ impl Obis {
 
 /// Settings of an OBIS that have nothing to do with its light.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the device, set and asked by itself")]
 pub struct ObisDialect {
     handshaking: bool,
     cdrh_delay: bool,

@@ -16,6 +16,8 @@ const BAUDS: [(u16, u32); 5] = [(2, 9_600), (3, 19_200), (4, 38_400), (5, 57_600
 const BAUD_CHANGE: Duration = Duration::from_secs(2);
 /// Version 1.00.0.
 const VERSION: u16 = 1_000;
+/// Length of a command with one word.
+const WORD_COMMAND: usize = 3;
 /// Length of a calibration constant with its padding.
 const CONSTANT: usize = 15;
 /// Bytes that announce more than there is: a spectrum of words that never ends.
@@ -120,16 +122,16 @@ impl OceanLetter {
         let bytes = self.heard.as_slice();
         let second = bytes.get(1).copied();
         let length = match bytes.first()? {
-            b'A' | b'B' | b'G' | b'I' | b'J' | b'K' | b'L' | b'M' | b'T' | b'k' => 3,
+            b'A' | b'B' | b'G' | b'I' | b'J' | b'K' | b'L' | b'M' | b'T' | b'k' => WORD_COMMAND,
+            // Modes with parameters are refused with them.
             b'P' => match (second?, bytes.get(2)?) {
                 (0, 1) => 5,
                 (0, 3) => 9,
-                _ => 3,
+                _ => WORD_COMMAND,
             },
             b'i' | b'W' => 5,
-            b'a' | b'b' => 2,
             b'?' if second? == b'x' => 4,
-            b'?' => 2,
+            b'?' | b'a' | b'b' => 2,
             _ => 1,
         };
         (bytes.len() >= length).then(|| self.heard.drain(..length).collect())

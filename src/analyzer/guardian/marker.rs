@@ -67,8 +67,9 @@ impl Marker {
     /// Place of the marker of a port.
     pub fn path(data_dir: &Path, port: &str) -> PathBuf {
         let hash = Sha256::digest(port.as_bytes());
-        let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        data_dir.join(format!("{PREFIX}{hash}{SUFFIX}"))
+        // The first eight bytes tell the ports of one machine apart.
+        let hash = hash.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        data_dir.join(format!("{PREFIX}{hash:016x}{SUFFIX}"))
     }
 
     /// Writes it; returns when it is on the disk.
@@ -156,7 +157,7 @@ mod tests {
         marker.write(dir.path()).unwrap();
         fs::write(dir.path().join("laser-armed-broken.json"), "{").unwrap();
         fs::write(dir.path().join("other.json"), "{}").unwrap();
-        assert_eq!(Marker::list(dir.path()), [marker.clone()]);
+        assert_eq!(Marker::list(dir.path()), std::slice::from_ref(&marker));
         assert_ne!(Marker::path(dir.path(), "/dev/a"), Marker::path(dir.path(), "/dev/b"));
         Marker::remove(dir.path(), &marker.port).unwrap();
         Marker::remove(dir.path(), &marker.port).unwrap();

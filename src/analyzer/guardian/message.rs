@@ -127,7 +127,9 @@ mod tests {
     fn every_message_is_read_as_it_was_written() {
         let orders = [Order::Send(vec![0, 13, 255]), Order::Baud(115_200), Order::Alive, Order::Send(Vec::new())];
         let mut pipe = Vec::new();
-        orders.iter().for_each(|order| order.write(&mut pipe).unwrap());
+        for order in &orders {
+            order.write(&mut pipe).unwrap();
+        }
         let mut rest = pipe.as_slice();
         // Nothing to send is no message.
         for order in orders.iter().take(3) {

@@ -82,11 +82,10 @@ fn guarded(
     clock: &Arc<dyn Clock>,
 ) -> Result<Box<dyn Transport>, AnalyzerError> {
     let baud = setup.baud()?;
-    Ok(match program {
-        Some(program) => Box::new(GuardedLink::start(program, port, setup.kind, baud, data_dir, Arc::clone(clock))?),
-        None => {
-            tracing::warn!(port, "no guardian: this program owns the laser's port itself");
-            Box::new(SerialLink::open(port, baud, Arc::clone(clock))?)
-        }
-    })
+    if let Some(program) = program {
+        let link = GuardedLink::start(program, port, setup.kind, baud, data_dir, Arc::clone(clock))?;
+        return Ok(Box::new(link));
+    }
+    tracing::warn!(port, "no guardian: this program owns the laser's port itself");
+    Ok(Box::new(SerialLink::open(port, baud, Arc::clone(clock))?))
 }

@@ -250,25 +250,7 @@ pub fn encode(spectrum: &LetterSpectrum, expected: &Expected) -> Option<Vec<u8>>
     ];
     bytes.extend(header.iter().flat_map(|word| word.to_be_bytes()));
     let sum = if expected.compressed && !double {
-        let mut sum = 0_u16;
-        let mut last: Option<u16> = None;
-        for value in &spectrum.sums {
-            let value = u16::try_from(*value).ok()?;
-            let difference = last.and_then(|last| i8::try_from(i32::from(value) - i32::from(last)).ok());
-            match difference.map(i8::cast_unsigned).filter(|byte| *byte != FULL_VALUE) {
-                Some(byte) => {
-                    sum = sum.wrapping_add(u16::from(byte));
-                    bytes.push(byte);
-                }
-                None => {
-                    sum = sum.wrapping_add(value).wrapping_add(u16::from(FULL_VALUE));
-                    bytes.push(FULL_VALUE);
-                    bytes.extend(value.to_be_bytes());
-                }
-            }
-            last = Some(value);
-        }
-        sum
+        write_compressed(&spectrum.sums, &mut bytes)?
     } else if expected.compressed {
         return None;
     } else {
@@ -286,4 +268,24 @@ pub fn encode(spectrum: &LetterSpectrum, expected: &Expected) -> Option<Vec<u8>>
         bytes.extend(sum.to_be_bytes());
     }
     Some(bytes)
+}
+
+/// Writes compressed values and returns their checksum.
+fn write_compressed(sums: &[u32], bytes: &mut Vec<u8>) -> Option<u16> {
+    let mut sum = 0_u16;
+    let mut last: Option<u16> = None;
+    for value in sums {
+        let value = u16::try_from(*value).ok()?;
+        let difference = last.and_then(|last| i8::try_from(i32::from(value) - i32::from(last)).ok());
+        if let Some(byte) = difference.map(i8::cast_unsigned).filter(|byte| *byte != FULL_VALUE) {
+            sum = sum.wrapping_add(u16::from(byte));
+            bytes.push(byte);
+        } else {
+            sum = sum.wrapping_add(value).wrapping_add(u16::from(FULL_VALUE));
+            bytes.push(FULL_VALUE);
+            bytes.extend(value.to_be_bytes());
+        }
+        last = Some(value);
+    }
+    Some(sum)
 }

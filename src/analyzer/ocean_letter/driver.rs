@@ -376,11 +376,11 @@ fn constant(
 }
 
 /// Serial number, wavelengths and nonlinearity from the device's memory.
-#[expect(clippy::type_complexity, reason = "three values that are taken apart at once")]
 fn read_calibration(
     exchange: &mut Exchange,
     on_wait: &mut OnWait<'_>,
 ) -> Result<(String, Vec<f64>, Vec<f64>), AnalyzerError> {
+    const WHAT: &str = "the nonlinearity of the detector";
     let serial = constant(exchange, SERIAL, "the serial number", on_wait)?;
     let mut number = |index, what| -> Result<f64, AnalyzerError> {
         let text = constant(exchange, index, what, on_wait)?;
@@ -392,7 +392,6 @@ fn read_calibration(
     };
     let wavelengths = WAVELENGTH.map(|index| number(index, "the wavelength calibration"));
     let wavelengths = wavelengths.collect::<Result<Vec<f64>, _>>()?;
-    const WHAT: &str = "the nonlinearity of the detector";
     let order = match number(NONLINEARITY_ORDER, WHAT) {
         Ok(order) => order,
         // A unit without it has none.
