@@ -11,9 +11,7 @@ use clap::{Args, ValueEnum};
 
 use crate::analyzer::SpectrometerSetup;
 #[cfg(unix)]
-use crate::analyzer::emulator::{
-    Bench, Cobolt, Device, Faults, Log, MatchBox, Obis, Ondax, Wasatch, WasatchForm,
-};
+use crate::analyzer::emulator::{Bench, Cobolt, Device, Faults, Log, MatchBox, Obis, Ondax, Wasatch, WasatchForm};
 use crate::analyzer::laser::LaserKind;
 
 use super::Context;
