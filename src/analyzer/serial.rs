@@ -136,6 +136,7 @@ impl Transport for SerialLink {
 }
 
 fn open_port(path: &str, baud: u32) -> Result<Box<dyn SerialPort>, TransportError> {
+    refuse_other_things(path)?;
     let mut port = serialport::new(path, baud).timeout(STEP).open().map_err(|error| open_error(path, &error))?;
     // Some adapters power the far side from DTR; pseudo-terminals do not have it.
     if let Err(error) = port.write_data_terminal_ready(true) {
@@ -173,6 +174,20 @@ const fn is_nothing_yet(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::TimedOut | ErrorKind::Interrupted | ErrorKind::WouldBlock)
 }
 
+/// Refuses what cannot be a port before it is opened, so that the sentence is about the name and not about a cable.
+fn refuse_other_things(path: &str) -> Result<(), TransportError> {
+    let not_a_port = |what| Err(TransportError::NotAPort { port: path.to_owned(), what });
+    if path.trim().is_empty() {
+        return not_a_port("an empty name");
+    }
+    match std::fs::metadata(path).map(|m| m.file_type()) {
+        Ok(kind) if kind.is_dir() => not_a_port("a folder"),
+        Ok(kind) if kind.is_file() => not_a_port("a file"),
+        // Devices, names that only the system's own calls know (COM3), and what is missing: opening it tells.
+        _ => Ok(()),
+    }
+}
+
 /// Names what the operating system says when a port is opened.
 fn open_error(path: &str, error: &serialport::Error) -> TransportError {
     let port = path.to_owned();
@@ -183,6 +198,10 @@ fn open_error(path: &str, error: &serialport::Error) -> TransportError {
         serialport::ErrorKind::NoDevice if is_held(&error.description) => TransportError::Busy { port },
         serialport::ErrorKind::NoDevice | serialport::ErrorKind::Io(ErrorKind::NotFound) => {
             TransportError::NotFound { port }
+        }
+        // ENOTTY, of which the crate hands on only the words.
+        _ if error.description.to_lowercase().contains("typewriter") || error.description.contains("ioctl") => {
+            TransportError::NotAPort { port, what: "another kind of device" }
         }
         _ => TransportError::Other { port, what: error.to_string() },
     }
@@ -205,4 +224,34 @@ fn io_error(path: &str, error: &std::io::Error) -> TransportError {
         // `serialport` turns EIO of a closed pseudo-terminal into words.
         || error.to_string().contains("I/O error");
     if gone { TransportError::Unplugged { port } } else { TransportError::Other { port, what: error.to_string() } }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::analyzer::SystemClock;
+
+    #[test]
+    fn a_name_that_leads_to_no_port_is_refused_in_words_about_the_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("spectrum.csv");
+        std::fs::write(&file, "1,2").unwrap();
+        let missing = folder.path().join("ttyUSB9");
+        let text = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+        let cases = [
+            (String::new(), "an empty name"),
+            (text(folder.path()), "a folder"),
+            (text(&file), "a file"),
+            ("/dev/null".to_owned(), "another kind of device"),
+            (text(&missing), "there is no serial port"),
+        ];
+        for (path, words) in cases {
+            let Err(error) = SerialLink::open(&path, 9_600, Arc::new(SystemClock::start())) else {
+                panic!("'{path}' was opened")
+            };
+            let said = error.to_string();
+            assert!(said.contains(words) && said.contains("parcelscope ports"), "{path}: {said}");
+            assert!(!said.contains("unplug"), "{path}: {said}");
+        }
+    }
 }

@@ -40,6 +40,14 @@ pub enum TransportError {
         /// The port's name.
         port: String,
     },
+    /// The name leads to something that is no serial port.
+    #[error("'{port}' is {what} and no serial port; 'parcelscope ports' lists the ports of this machine")]
+    NotAPort {
+        /// The name as it was given.
+        port: String,
+        /// What it is, with its article.
+        what: &'static str,
+    },
     /// Anything else.
     #[error("{port} failed: {what}; unplug the device, plug it in again and retry")]
     Other {

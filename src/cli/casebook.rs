@@ -105,6 +105,15 @@ pub fn run(args: CasebookArgs, context: &Context) -> Result<ExitCode, anyhow::Er
 
 /// The casebook of the data folder; none is made only to be looked at.
 fn open(context: &Context) -> Result<Option<Casebook>, anyhow::Error> {
+    if let Some(folder) = &context.data_dir
+        && !folder.exists()
+    {
+        // Looking makes no folder: a mistyped name must not pass for an empty casebook.
+        bail!(
+            "there is no folder {}, so there is no casebook yet; choose the right folder with --data-dir",
+            folder.display()
+        );
+    }
     let path = casebook_path(&data_dir(context.data_dir.as_deref())?);
     Ok(if path.exists() { Some(Casebook::open(&path)?) } else { None })
 }

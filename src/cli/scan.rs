@@ -27,6 +27,10 @@ use super::{Context, answer_text, output};
 const EMULATOR: &str = "emulator";
 /// What lies under the emulated probe unless somebody says otherwise.
 pub(super) const DEFAULT_SAMPLE: &str = "sucrose";
+/// Laser wavelength of most handheld kits, nm.
+const USUAL_EXCITATION_NM: f64 = 785.0;
+/// Wavelengths of the lasers that Raman kits have, nm: deep ultraviolet to 1064 nm lasers, with some room.
+const EXCITATION_NM: (f64, f64) = (200.0, 1_200.0);
 /// How often the signals are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -62,9 +66,9 @@ pub struct ScanArgs {
     /// Port of a GPS receiver: the place is said on stderr before the scan
     #[arg(long, value_name = "PORT")]
     gps_port: Option<String>,
-    /// Laser wavelength in nm
-    #[arg(long, value_name = "NM", default_value_t = 785.0)]
-    excitation_nm: f64,
+    /// Laser wavelength of a kit on ports, in nm [default: 785]
+    #[arg(long, value_name = "NM", value_parser = excitation)]
+    excitation_nm: Option<f64>,
     /// What lies under the emulated probe: a substance of the library, or 'empty'
     #[arg(long, value_name = "NAME")]
     sample: Option<String>,
@@ -159,6 +163,9 @@ fn choose_kit(args: ScanArgs) -> Result<KitChoice, anyhow::Error> {
         if laser_port.is_some() {
             bail!("--laser-port does not go with --port emulator: the emulated kit has its own laser");
         }
+        if excitation_nm.is_some() {
+            bail!("--excitation-nm does not go with --port emulator: the emulated kit states its own wavelength");
+        }
         let sample = sample.unwrap_or_else(|| DEFAULT_SAMPLE.to_owned());
         return Ok(KitChoice::Emulator { sample, seed: seed.unwrap_or_else(fresh_seed), virtual_time: false });
     }
@@ -170,6 +177,10 @@ fn choose_kit(args: ScanArgs) -> Result<KitChoice, anyhow::Error> {
     let Some(laser) = laser_port else {
         bail!("the laser's port is missing; give it with --laser-port ('parcelscope ports' lists the ports)");
     };
+    if laser == port {
+        bail!("spectrometer and laser cannot both be on {port}; name the port of each");
+    }
+    let excitation_nm = excitation_nm.unwrap_or(USUAL_EXCITATION_NM);
     let spectrometer_setup = match spectrometer_settings {
         None => spectrometer,
         Some(path) => read_settings(&spectrometer, &path)?,
@@ -191,6 +202,16 @@ fn read_settings(named: &SpectrometerSetup, path: &Path) -> Result<SpectrometerS
             toml::from_str(&text).with_context(|| format!("{file} is no file of settings; see docs/devices.md"))?,
         )),
     }
+}
+
+/// A laser wavelength that a Raman kit can have.
+fn excitation(text: &str) -> Result<f64, String> {
+    let (shortest, longest) = EXCITATION_NM;
+    text.parse().ok().filter(|nm| (shortest..=longest).contains(nm)).ok_or_else(|| {
+        format!(
+            "'{text}' is no laser wavelength of a Raman kit; give nanometres between {shortest:.0} and {longest:.0}"
+        )
+    })
 }
 
 /// Another number in every run: the keys that the standard library draws for its hash tables.

@@ -148,6 +148,7 @@ impl KitWorker {
         match KitLink::connect(&self.choice, &self.sample, library, &self.keeping, &self.shared.wire_log) {
             Ok(kit) => {
                 self.link = Link::Up { kit: Box::new(kit), status: None };
+                self.announce_sample();
                 self.refresh();
                 match self.link {
                     Link::Up { .. } => Ok(()),
@@ -182,6 +183,13 @@ impl KitWorker {
         Err(why)
     }
 
+    /// Says what lies under an emulated probe.
+    fn announce_sample(&self) {
+        if let KitChoice::Emulator { .. } = self.choice {
+            self.shared.events.push(Event::EmulatedSample { sample: self.sample.clone() });
+        }
+    }
+
     fn set_sample(&mut self, sample: String) {
         if let KitChoice::Ports { .. } = self.choice {
             return; // nobody can change what lies under a real probe
@@ -191,8 +199,8 @@ impl KitWorker {
         {
             return self.shared.events.push(Event::Failed(why));
         }
-        self.sample.clone_from(&sample);
-        self.shared.events.push(Event::EmulatedSample { sample });
+        self.sample = sample;
+        self.announce_sample();
     }
 
     fn scan(&mut self, parcel: String) {
@@ -231,8 +239,16 @@ impl KitWorker {
         };
         // From here on the scan is the engine's thread's to end. The channel has room: one scan runs at a time.
         self.scanning = false;
-        self.jobs
-            .send(Job { parcel, emulated_sample, acquisition })
-            .map_err(|_| Ended::Failed("The engine's thread has ended; start the program again.".to_owned()))
+        let ticket = self.shared.begin_identifying();
+        if self.shared.cancelled() {
+            // Whoever cancelled after this line has ended the scan already.
+            return if self.shared.end_identifying(ticket) { Err(Ended::Cancelled) } else { Ok(()) };
+        }
+        match self.jobs.send(Job { ticket, parcel, emulated_sample, acquisition }) {
+            Err(_) if self.shared.end_identifying(ticket) => {
+                Err(Ended::Failed("The engine's thread has ended; start the program again.".to_owned()))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 }

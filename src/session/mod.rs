@@ -2,7 +2,7 @@
 //! The window and the command line both stand on it.
 //!
 //! Three named threads work for a [`Session`]: `kit` owns the ports, `identify` owns the engine, `casebook` owns the
-//! database. Commands reach them over bounded channels that are never waited for; what happens comes back as
+//! data folder. Commands reach them over bounded channels that are never waited for; what happens comes back as
 //! [`Event`]s. Dropping the session cancels a running scan, commands the laser off and ends the threads.
 
 mod casebook_worker;
@@ -16,6 +16,7 @@ mod kit_link;
 mod kit_worker;
 mod messages;
 mod running;
+mod settings;
 mod shared;
 
 pub use config::{EngineLoader, Identifier, KitChoice, SessionConfig};
@@ -24,6 +25,7 @@ pub use emulated_sample::{EMPTY, EmulatedSampleError, sample_choices, sample_fro
 pub use emulated_standard::standard_sample;
 pub use messages::{Command, Connection, Event, KitStatus, Stage};
 pub use running::{Refused, Session};
+pub use settings::{Colours, Settings};
 
 /// The operator in a record that was made while no account is enrolled.
 pub const UNENROLLED: &str = "unenrolled";

@@ -16,7 +16,7 @@ use super::identify_worker::IdentifyWorker;
 use super::kit_link::LaserKeeping;
 use super::kit_worker::{KitRequest, KitWorker};
 use super::shared::Shared;
-use super::{Command, Event, SessionConfig, casebook_path};
+use super::{Command, Event, SessionConfig};
 
 /// Requests that may wait for a worker.
 const QUEUE: usize = 16;
@@ -61,7 +61,7 @@ impl Session {
         let (jobs, jobs_waiting) = sync_channel(1);
         let (casebook, casebook_requests) = sync_channel(QUEUE);
 
-        let writer = CasebookWorker::new(casebook_path(&data_dir), casebook_requests, Arc::clone(&shared));
+        let writer = CasebookWorker::new(data_dir, casebook_requests, Arc::clone(&shared));
         let thinker = IdentifyWorker { jobs: jobs_waiting, casebook: casebook.clone(), shared: Arc::clone(&shared) };
         let keeping = LaserKeeping { data_dir, guardian };
         let scanner = KitWorker::new(choice, keeping, kit_requests, jobs, Arc::clone(&shared));
@@ -90,6 +90,7 @@ impl Session {
             Command::SetEmulatedSample { sample } => self.ask(&self.kit, KitRequest::SetSample(sample)),
             Command::ListRecords { offset, limit } => self.ask_casebook(CasebookRequest::List { offset, limit }),
             Command::OpenRecord { id } => self.ask_casebook(CasebookRequest::Load(id)),
+            Command::KeepSettings(settings) => self.ask_casebook(CasebookRequest::KeepSettings(settings)),
         }
     }
 

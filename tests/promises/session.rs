@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command as Process, Output};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parcelscope::analyzer::LaserState;
@@ -155,6 +155,50 @@ fn cancel_ends_a_scan_within_200_ms_with_the_laser_off_and_the_next_scan_runs() 
     assert!(slowest < Duration::from_millis(200), "{slowest:?}");
     scan(&session);
     assert_eq!(saved(&session).0.id, 1, "cancelled scans leave no record and no gap");
+}
+
+#[test]
+fn a_cancel_while_the_search_runs_does_not_wait_for_it_and_the_next_scan_is_recorded_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let searches = Arc::new(AtomicUsize::new(0));
+    let begun = Arc::clone(&searches);
+    let mut config = config(dir.path(), true);
+    config.engine = Box::new(move || {
+        let library = Library::bundled().map_err(|e| e.to_string())?;
+        let engine = Engine::new(Arc::clone(&library));
+        let identify = move |spectrum: &Spectrum| {
+            if begun.fetch_add(1, Ordering::SeqCst) == 0 {
+                std::thread::sleep(Duration::from_secs(2));
+            }
+            engine.identify(spectrum)
+        };
+        Ok((library, Box::new(identify)))
+    });
+    let session = Session::start(config).unwrap();
+    ready(&session);
+    scan(&session);
+    let end = Instant::now() + PATIENCE;
+    while searches.load(Ordering::SeqCst) == 0 {
+        assert!(Instant::now() < end, "the search never began");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let pressed = Instant::now();
+    session.send(Command::Cancel).unwrap();
+    until(&session, "cancelled", |e| matches!(e, Event::Cancelled).then_some(()));
+    assert!(pressed.elapsed() < Duration::from_millis(200), "{:?}", pressed.elapsed());
+    session.send(Command::Cancel).unwrap();
+    scan(&session);
+    let (scan, events) = saved(&session);
+    assert_eq!(scan.id, 1, "the cancelled scan left no record");
+    assert!(!events.iter().any(|e| matches!(e, Event::Cancelled)), "one cancel, one event");
+    assert_eq!(searches.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn the_session_says_what_lies_under_the_emulated_probe_before_the_first_scan() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = Session::start(config(dir.path(), true)).unwrap();
+    until(&session, "sample", |e| matches!(e, Event::EmulatedSample { sample } if sample == "sucrose").then_some(()));
 }
 
 #[test]
@@ -382,7 +426,12 @@ fn what_cannot_be_scanned_or_shown_is_refused_with_the_next_step() {
     for (arguments, part) in [
         (vec!["scan", "--port", "emulator", "--user", "ana"], "no accounts yet"),
         (vec!["scan", "--port", "emulator", "--laser-port", "/dev/x"], "its own laser"),
+        (vec!["scan", "--port", "emulator", "--excitation-nm", "785"], "its own wavelength"),
+        (vec!["scan", "--port", "/dev/x", "--laser-port", "/dev/y", "--excitation-nm", "NaN"], "between 200 and 1200"),
+        (vec!["scan", "--port", "/dev/x", "--laser-port", "/dev/x"], "name the port of each"),
         (vec!["scan", "--port", "/dev/no-such-port"], "--laser-port"),
+        (vec!["scan", "--port", "/dev/x", "--laser-port", "/dev"], "a folder"),
+        (vec!["ports", "--probe", "/dev/null"], "no serial port"),
         (vec!["scan", "--port", "/dev/x", "--laser-port", "/dev/y", "--seed", "1"], "--port emulator only"),
         (vec!["scan", "--port", "/dev/no-such-port", "--laser-port", "/dev/no-such-laser"], "/dev/no-such-"),
         (vec!["scan", "--port", "emulator", "--sample", "no such thing"], "no such thing"),
@@ -397,6 +446,7 @@ fn what_cannot_be_scanned_or_shown_is_refused_with_the_next_step() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {why}");
         assert!(why.contains(part), "{arguments:?}: {why}");
         assert!(output.stdout.is_empty(), "{arguments:?}");
+        assert!(arguments[0] != "casebook" || !fresh.exists(), "{arguments:?}: looking makes no folder");
     }
     let empty = parcelscope(dir.path(), &["casebook", "show"]);
     assert_eq!(empty.status.code(), Some(0));
