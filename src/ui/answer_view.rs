@@ -236,9 +236,14 @@ fn facts(scan: &StoredScan) -> Vec<(&'static str, String)> {
     out.push(("Rule", r.answer.verdict.rule().to_owned()));
     for found in &r.answer.identified {
         let cas = found.cas.as_ref().map_or(String::new(), |c| format!(", CAS {c}"));
+        let others = if found.alternatives.is_empty() {
+            String::new()
+        } else {
+            format!("; cannot be told apart from {}", found.alternatives.join(", "))
+        };
         out.push((
             "Named",
-            format!("{}{cas}, {}, {}", found.substance, found.form, words::strength_words(found.strength)),
+            format!("{}{cas}, {}, {}{others}", found.substance, found.form, words::strength_words(found.strength)),
         ));
     }
     let sha: String = r.answer.library.sha256.chars().take(16).collect();

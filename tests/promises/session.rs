@@ -14,7 +14,7 @@ use parcelscope::casebook::{Casebook, StoredScan};
 use parcelscope::identify::Engine;
 use parcelscope::library::Library;
 use parcelscope::session::{
-    Command, Connection, Event, KitChoice, Refused, Session, SessionConfig, Stage, casebook_path,
+    Colours, Command, Connection, Event, KitChoice, Refused, Session, SessionConfig, Settings, Stage, casebook_path,
 };
 use parcelscope::spectrum::Spectrum;
 
@@ -199,6 +199,27 @@ fn the_session_says_what_lies_under_the_emulated_probe_before_the_first_scan() {
     let dir = tempfile::tempdir().unwrap();
     let session = Session::start(config(dir.path(), true)).unwrap();
     until(&session, "sample", |e| matches!(e, Event::EmulatedSample { sample } if sample == "sucrose").then_some(()));
+}
+
+#[test]
+fn settings_are_kept_by_the_session_or_it_says_why_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("data");
+    fs::create_dir(&folder).unwrap();
+    let session = Session::start(config(&folder, true)).unwrap();
+    ready(&session);
+    let night = Settings { colours: Colours::Night };
+    session.send(Command::KeepSettings(night)).unwrap();
+    let end = Instant::now() + PATIENCE;
+    while Settings::of(&folder) != night {
+        assert!(Instant::now() < end, "the settings were never written");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    fs::rename(&folder, dir.path().join("elsewhere")).unwrap();
+    session.send(Command::KeepSettings(Settings::default())).unwrap();
+    until(&session, "trouble", |e| {
+        matches!(e, Event::SettingsNotKept(why) if why.contains("cannot be written")).then_some(())
+    });
 }
 
 #[test]

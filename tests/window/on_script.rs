@@ -8,7 +8,7 @@ use egui_kittest::kittest::NodeT;
 use parcelscope::analyzer::LaserState;
 use parcelscope::casebook::ScanSummary;
 use parcelscope::identify::{Level, Verdict};
-use parcelscope::session::{Command, Connection, Event, Stage};
+use parcelscope::session::{Colours, Command, Connection, Event, Settings, Stage};
 use parcelscope::ui::App;
 
 use crate::script::{self, Script};
@@ -97,6 +97,34 @@ fn what_a_barcode_scanner_types_finds_the_parcel_field_and_goes_into_the_scan() 
     h.key_press(Key::Space);
     h.run_ok();
     assert_eq!(script.commands(), [Command::Scan { parcel: "RR47".to_owned() }]);
+}
+
+#[test]
+fn a_barcode_with_blanks_that_arrives_in_one_frame_starts_nothing() {
+    let script = Script::new();
+    let mut h = ready(&script, true);
+    for c in ["R", "R", " ", "4", "7"] {
+        if c == " " {
+            h.key_press(Key::Space);
+        }
+        h.event(egui::Event::Text(c.to_owned()));
+    }
+    h.run_ok();
+    assert!(script.commands().is_empty(), "a barcode starts nothing");
+    assert_eq!(h.state().model().parcel, "RR 47");
+}
+
+#[test]
+fn the_chosen_colours_are_kept() {
+    let script = Script::new();
+    let mut h = ready(&script, true);
+    press(&mut h, "Night colours");
+    assert_eq!(script.commands(), [Command::KeepSettings(Settings { colours: Colours::Night })]);
+    press(&mut h, "Day colours");
+    assert_eq!(script.commands(), [Command::KeepSettings(Settings { colours: Colours::Day })]);
+    script.happen(Event::SettingsNotKept("The settings hold only until the program ends.".to_owned()));
+    h.run_ok();
+    assert!(name_starting(&h, "The settings hold only").is_some());
 }
 
 #[test]
