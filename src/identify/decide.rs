@@ -58,8 +58,8 @@ pub(super) struct Possible<'a> {
     pub substance: &'a Substance,
     /// True when the reference is calculated.
     pub calculated: bool,
-    /// True when relatives fit nearly as well.
-    pub or_relative: bool,
+    /// Relatives that fit nearly as well.
+    pub relatives: Vec<&'a Substance>,
 }
 
 /// A verdict on the quality alone, where it forbids any other.
@@ -79,15 +79,27 @@ pub(super) fn quality_verdict(quality: &Quality) -> Option<Verdict> {
     None
 }
 
+/// Every alarming substance that was found, is possible, or cannot be told from one that is.
+fn threats<'a>(found: &Found<'a>) -> Vec<&'a Substance> {
+    let named = found.named.iter().flat_map(|(s, others)| [*s].into_iter().chain(others.iter().copied()));
+    let proven = found.proven.iter().flat_map(|p| [p.substance].into_iter().chain(p.alternatives.iter().copied()));
+    let possible = found.possible.iter().flat_map(|p| [p.substance].into_iter().chain(p.relatives.iter().copied()));
+    named.chain(proven).chain(found.listed_component).chain(possible).filter(|s| s.alarms).collect()
+}
+
 /// The verdict on what was found.
 pub(super) fn verdict(found: &Found<'_>, limits: &[DetectionLimit], coverage: &Coverage) -> Verdict {
     if let Some((substance, others)) = &found.named {
         if substance.alarms {
-            return Verdict::alarm("identified-listed", format!("{} identified", substance.name), hold(substance));
+            return Verdict::alarm(
+                "identified-listed",
+                format!("{} identified", substance.name),
+                hold(&threats(found)),
+            );
         }
         if let Some(other) = others.iter().find(|s| s.alarms) {
             let headline = format!("{} or {}: this scan cannot tell them apart", substance.name, other.name);
-            return Verdict::alert("listed-not-excluded", headline, hold(other));
+            return Verdict::alert("listed-not-excluded", headline, hold(&threats(found)));
         }
     }
     if let Some(part) = found.proven.iter().find(|p| p.alarms()) {
@@ -104,22 +116,20 @@ pub(super) fn verdict(found: &Found<'_>, limits: &[DetectionLimit], coverage: &C
         if !containers.is_empty() {
             headline.push_str(&format!(", through {}", containers.join(" and ")));
         }
-        return Verdict::alarm("identified-listed-in-mixture", headline, hold(part.substance));
+        return Verdict::alarm("identified-listed-in-mixture", headline, hold(&threats(found)));
     }
-    let unclear = found.proven.iter().find_map(|p| {
-        [p.substance].into_iter().chain(p.alternatives.iter().copied()).find(|s| s.alarms).map(|s| (p, s))
-    });
-    if let Some((part, alarming)) = unclear {
+    let unclear = found.proven.iter().find(|p| p.substance.alarms || p.alternatives.iter().any(|s| s.alarms));
+    if let Some(part) = unclear {
         let headline = format!("{}: this scan cannot tell them apart", either(part.substance, &part.alternatives));
-        return Verdict::alert("listed-not-excluded", headline, hold(alarming));
+        return Verdict::alert("listed-not-excluded", headline, hold(&threats(found)));
     }
     if let Some(substance) = found.listed_component {
         let headline = format!("Possible {} in a mixture", substance.name);
-        return Verdict::alert("possible-listed-in-mixture", headline, hold(substance));
+        return Verdict::alert("possible-listed-in-mixture", headline, hold(&threats(found)));
     }
     if let Some(possible) = &found.possible {
         let name = &possible.substance.name;
-        let relative = if possible.or_relative { " or a relative" } else { "" };
+        let relative = if !possible.relatives.is_empty() { " or a relative" } else { "" };
         let (rule, source, confirm) = if possible.calculated {
             (
                 "possible-listed",
@@ -130,7 +140,7 @@ pub(super) fn verdict(found: &Found<'_>, limits: &[DetectionLimit], coverage: &C
             ("nearly-listed", "", " Confirm with a second technique.")
         };
         let headline = format!("Possible {name}{relative}{source}");
-        return Verdict::alert(rule, headline, format!("{}{confirm}", hold(possible.substance)));
+        return Verdict::alert(rule, headline, format!("{}{confirm}", hold(&threats(found))));
     }
     if let Some((substance, others)) = &found.named {
         let mut names = substance.name.clone();

@@ -19,6 +19,7 @@ pub const SIZES: [[f32; 2]; 2] = [[1280.0, 800.0], [1024.0, 600.0]];
 pub fn window(link: Box<dyn SessionLink>, size: [f32; 2]) -> Harness<'static, App> {
     let clock = || Clock { text: "14:08".to_owned(), seconds_left: 60 };
     Harness::builder()
+        .with_theme(egui::Theme::Light)
         .with_size(size)
         .with_max_steps(16)
         .with_context_setup(|ctx| App::set_up(ctx, Colours::Day))
