@@ -20,9 +20,9 @@ const SEEN_SHARE: f64 = 0.8;
 const CLOSEST_CM1: f64 = 0.02;
 /// A hole in the axis wider than this is not bridged, cm-1.
 const WIDEST_HOLE_CM1: f64 = 16.0;
-/// Height, as a share of the largest value of the spectrum, that rounding in the conditioning can leave behind; far below
-/// what a converter of 32 bits resolves.
-const ROUNDING: f64 = 1e-10;
+/// Height, as a share of the largest value of the spectrum, that the baseline's solver can leave of a flat line (3e-6 was
+/// seen); no band that low rises out of the shot noise of what it stands on.
+const ROUNDING: f64 = 1e-5;
 /// Full width at half maximum of a Gaussian over its standard deviation.
 const FWHM_PER_SIGMA: f64 = 2.354_820_045;
 
@@ -161,14 +161,14 @@ pub fn prepare(spectrum: &Spectrum) -> Prepared {
     let usable = points.usable(grid, cells.clone(), resolution_cm1);
     let inside = |i: usize| usable.get(i).copied().unwrap_or(false);
     let top = signal.iter().enumerate().filter(|(i, _)| inside(*i)).map(|(_, v)| *v).fold(0.0, f64::max);
-    // What arithmetic leaves of a flat line is no band.
     let top = if top < ROUNDING { 0.0 } else { top };
     let snr = signal
         .iter()
+        .take(if top > 0.0 { signal.len() } else { 0 })
         .zip(&noise_sd)
         .enumerate()
         .filter(|(i, _)| inside(*i))
-        .map(|(_, (s, n))| s / n.max(1e-6 * top).max(ROUNDING))
+        .map(|(_, (s, n))| s / n.max(1e-6 * top).max(1e-12))
         .fold(0.0, f64::max);
     let mut background = baseline.clone();
     let unit = if top > 0.0 { top } else { 1.0 };
