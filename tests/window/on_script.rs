@@ -128,6 +128,35 @@ fn the_chosen_colours_are_kept() {
 }
 
 #[test]
+fn what_to_do_on_an_alert_needs_no_scrolling_at_1280_by_800() {
+    let script = Script::new();
+    let mut h = ready(&script, true);
+    press(&mut h, "Scan");
+    let mut scan = script::scan(script.library(), &[("sucrose", 1.0)]);
+    // The longest advice of the engine on a possible opioid that may also be its precursor.
+    let advice = "Presumptive. Hold the parcel and send it to the laboratory. Do not open; gloves, eye protection, \
+        ventilation. If someone is unresponsive or breathing slowly: call for help, support breathing, give naloxone, \
+        repeat after 2-3 minutes. Confirm with a measured reference or a second technique: a calculation cannot tell \
+        it from its relatives.";
+    let headline = "Possible 4-ANPP or a relative (calculated reference)".to_owned();
+    scan.record.answer.verdict = Verdict::alert("possible-listed", headline, advice.to_owned());
+    scan.record.answer.identified.clear();
+    script.happen(Event::Answered(Arc::new(scan)));
+    h.run_ok();
+    let place = |start: &str| {
+        let node = h.root().children_recursive().find(|n| {
+            let node = n.accesskit_node();
+            // Runs of text inside a label have its words and no place.
+            node.bounding_box().is_some()
+                && node.label().or_else(|| node.value()).is_some_and(|name| name.starts_with(start))
+        });
+        node.unwrap_or_else(|| panic!("{start} is not on the screen: {:?}", names(&h))).rect()
+    };
+    let (card, last) = (place("What to do now"), place("Confirm with a measured reference"));
+    assert!(last.max.y <= place("Signal").min.y, "the last step {last:?} leaves its card, which begins at {card:?}");
+}
+
+#[test]
 fn a_real_laser_needs_the_safety_answer_and_a_dangerous_sample_is_refused() {
     let script = Script::new();
     let mut h = ready(&script, false);
