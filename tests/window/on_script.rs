@@ -143,17 +143,18 @@ fn what_to_do_on_an_alert_needs_no_scrolling_at_1280_by_800() {
     scan.record.answer.identified.clear();
     script.happen(Event::Answered(Arc::new(scan)));
     h.run_ok();
-    let place = |start: &str| {
-        let node = h.root().children_recursive().find(|n| {
+    let places = |start: &str| -> Vec<egui::Rect> {
+        let named = h.root().children_recursive().filter(|n| {
             let node = n.accesskit_node();
             // Runs of text inside a label have its words and no place.
             node.bounding_box().is_some()
                 && node.label().or_else(|| node.value()).is_some_and(|name| name.starts_with(start))
         });
-        node.unwrap_or_else(|| panic!("{start} is not on the screen: {:?}", names(&h))).rect()
+        named.map(|n| n.rect()).collect()
     };
-    let (card, last) = (place("What to do now"), place("Confirm with a measured reference"));
-    assert!(last.max.y <= place("Signal").min.y, "the last step {last:?} leaves its card, which begins at {card:?}");
+    // The next card's first row is a gap (12) and the margins of both cards (14 each) away from the end of this one's.
+    let (last, next) = (places("Confirm with a measured reference")[0], places("Signal")[0]);
+    assert!(last.max.y <= next.min.y - 40.0, "the last step {last:?} leaves its card above {next:?}");
 }
 
 #[test]
