@@ -176,7 +176,7 @@ const fn is_nothing_yet(kind: ErrorKind) -> bool {
 
 /// Refuses what cannot be a port before it is opened, so that the sentence is about the name and not about a cable.
 fn refuse_other_things(path: &str) -> Result<(), TransportError> {
-    let not_a_port = |what| Err(TransportError::NotAPort { port: path.to_owned(), what });
+    let not_a_port = |what: &str| Err(TransportError::NotAPort { port: path.to_owned(), what: what.to_owned() });
     if path.trim().is_empty() {
         return not_a_port("an empty name");
     }
@@ -201,7 +201,7 @@ fn open_error(path: &str, error: &serialport::Error) -> TransportError {
         }
         // ENOTTY, of which the crate hands on only the words.
         _ if error.description.to_lowercase().contains("typewriter") || error.description.contains("ioctl") => {
-            TransportError::NotAPort { port, what: "another kind of device" }
+            TransportError::NotAPort { port, what: "another kind of device".to_owned() }
         }
         _ => TransportError::Other { port, what: error.to_string() },
     }

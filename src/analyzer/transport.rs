@@ -46,7 +46,7 @@ pub enum TransportError {
         /// The name as it was given.
         port: String,
         /// What it is, with its article.
-        what: &'static str,
+        what: String,
     },
     /// Anything else.
     #[error("{port} failed: {what}; unplug the device, plug it in again and retry")]

@@ -103,18 +103,23 @@ pub fn run(args: CasebookArgs, context: &Context) -> Result<ExitCode, anyhow::Er
     }
 }
 
-/// The casebook of the data folder; none is made only to be looked at.
-fn open(context: &Context) -> Result<Option<Casebook>, anyhow::Error> {
+/// Where the casebook of the data folder would be. Looking makes no folder: a mistyped name must not pass for an empty
+/// casebook.
+fn place(context: &Context) -> Result<PathBuf, anyhow::Error> {
     if let Some(folder) = &context.data_dir
         && !folder.exists()
     {
-        // Looking makes no folder: a mistyped name must not pass for an empty casebook.
         bail!(
             "there is no folder {}, so there is no casebook yet; choose the right folder with --data-dir",
             folder.display()
         );
     }
-    let path = casebook_path(&data_dir(context.data_dir.as_deref())?);
+    Ok(casebook_path(&data_dir(context.data_dir.as_deref())?))
+}
+
+/// The casebook of the data folder; none is made only to be looked at.
+fn open(context: &Context) -> Result<Option<Casebook>, anyhow::Error> {
+    let path = place(context)?;
     Ok(if path.exists() { Some(Casebook::open(&path)?) } else { None })
 }
 
@@ -223,7 +228,7 @@ fn verify(
     skip_parts: bool,
     context: &Context,
 ) -> Result<ExitCode, anyhow::Error> {
-    let path = casebook_path(&data_dir(context.data_dir.as_deref())?);
+    let path = place(context)?;
     if !path.exists() {
         bail!("this data folder has no casebook yet; choose the right folder with --data-dir");
     }

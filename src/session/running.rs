@@ -61,7 +61,7 @@ impl Session {
         let (jobs, jobs_waiting) = sync_channel(1);
         let (casebook, casebook_requests) = sync_channel(QUEUE);
 
-        let writer = CasebookWorker::new(data_dir, casebook_requests, Arc::clone(&shared));
+        let writer = CasebookWorker::new(data_dir.clone(), casebook_requests, Arc::clone(&shared));
         let thinker = IdentifyWorker { jobs: jobs_waiting, casebook: casebook.clone(), shared: Arc::clone(&shared) };
         let keeping = LaserKeeping { data_dir, guardian };
         let scanner = KitWorker::new(choice, keeping, kit_requests, jobs, Arc::clone(&shared));

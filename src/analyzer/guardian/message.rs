@@ -86,6 +86,7 @@ impl Report {
                     TransportError::Busy { .. } => (b'b', ""),
                     TransportError::NoPermission { .. } => (b'p', ""),
                     TransportError::NotFound { .. } => (b'n', ""),
+                    TransportError::NotAPort { what, .. } => (b'x', what.as_str()),
                     TransportError::Other { what, .. } => (b'o', what.as_str()),
                 };
                 let text = text.get(..text.len().min(DATA_MAX / 2)).unwrap_or_default();
@@ -111,6 +112,7 @@ impl Report {
                     b'b' => TransportError::Busy { port },
                     b'p' => TransportError::NoPermission { port },
                     b'n' => TransportError::NotFound { port },
+                    b'x' => TransportError::NotAPort { port, what: text(rest) },
                     _ => TransportError::Other { port, what: text(rest) },
                 }))
             }
