@@ -11,8 +11,12 @@ use clap::{Args, ValueEnum};
 
 use crate::analyzer::SpectrometerSetup;
 #[cfg(unix)]
-use crate::analyzer::emulator::{Bench, Cobolt, Device, Faults, Log, MatchBox, Obis, Ondax, Wasatch, WasatchForm};
+use crate::analyzer::emulator::{
+    Bench, Cobolt, Device, Faults, Log, MatchBox, Obis, ObpDevice, ObpModel, ObpUnit, Ondax, Wasatch, WasatchForm,
+};
 use crate::analyzer::laser::LaserKind;
+#[cfg(unix)]
+use crate::analyzer::obp::{self, codec::Checksum};
 
 use super::Context;
 
@@ -102,10 +106,8 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
 
     use super::output;
     use crate::analyzer::emulator::{
-        Detector, Gap, Gps, NirSample, NirScan, NirWindow, ObpDevice, ObpModel, ObpUnit, OceanLetter, Position,
-        PtyHost, Sample, Wasatch, WasatchForm,
+        Detector, Gap, Gps, NirSample, NirScan, NirWindow, OceanLetter, Position, PtyHost, Sample, Wasatch, WasatchForm,
     };
-    use crate::analyzer::obp::codec::Checksum;
     use crate::analyzer::{Clock, SystemClock};
     use crate::library::Library;
     use crate::session::sample_from_name;
@@ -228,6 +230,11 @@ fn laser_device(kind: LaserKind, bench: Bench, seed: u64, log: Log) -> Box<dyn D
         LaserKind::Obis => Box::new(Obis::new(bench, seed, log, faults)),
         LaserKind::Cobolt => Box::new(Cobolt::new(bench, seed, log, faults)),
         LaserKind::Ondax => Box::new(Ondax::new(bench, seed, log, faults)),
+        LaserKind::Ventana => {
+            let (checksum, baud) = (Checksum::None, obp::BAUD);
+            let unit = ObpUnit { model: ObpModel::Ventana, serial_number: seed, checksum, baud };
+            Box::new(ObpDevice::new(unit, bench, log, faults))
+        }
         LaserKind::Wasatch => Box::new(Wasatch::new(WasatchForm::new(seed), bench, log, faults)),
     }
 }
