@@ -11,6 +11,7 @@ mod cli;
 mod crash;
 mod emulator;
 mod engine;
+mod engine_suites;
 mod foreign_client;
 mod formats;
 mod library;
