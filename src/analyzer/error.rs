@@ -210,6 +210,16 @@ pub enum AnalyzerError {
         /// What is wrong with it.
         why: String,
     },
+    /// The light saturates the detector at the shortest integration time.
+    #[error(
+        "the light on {port} saturates the detector even at its shortest integration time ({shortest_us} microseconds); lower the laser power, move the probe back or shield it from other light"
+    )]
+    TooBright {
+        /// The port's name.
+        port: String,
+        /// Shortest integration time, microseconds.
+        shortest_us: u32,
+    },
     /// Counts that do not make a spectrum.
     #[error("the exposures give no spectrum: {0}")]
     Spectrum(#[from] SpectrumError),
@@ -224,6 +234,7 @@ impl AnalyzerError {
                 | Self::OutOfLimits { .. }
                 | Self::NotAStep { .. }
                 | Self::NoReference { .. }
+                | Self::TooBright { .. }
                 | Self::Spectrum(_)
                 | Self::LaserNotOn { .. }
                 | Self::LaserBlocked { .. }

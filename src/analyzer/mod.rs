@@ -21,12 +21,13 @@ pub mod ocean_letter;
 pub mod wasatch;
 
 pub use acquisition::{
-    AcquireProgress, AcquireStage, Acquisition, Brightness, CheckState, CoolerRecord, DarkSource, DeviceIdentity,
-    Exposure, ExposureChoice, ExposureKind, LaserState, Optics, ScanConditions, raman_shift_axis_cm1, reduce,
+    AcquireProgress, AcquireStage, Acquisition, AutoExposure, Brightness, CheckState, CoolerRecord, DarkPolicy,
+    DarkSource, DeviceIdentity, Exposure, ExposureChoice, ExposureKind, ExposureMode, LaserState, Optics, PROBES_MAX,
+    PreviewFrame, PreviewSettings, Reduced, ScanConditions, ScanSettings, raman_shift_axis_cm1, reduce,
 };
 pub use clock::{Clock, SystemClock, VirtualClock};
 pub use error::AnalyzerError;
-pub use kit::{Kit, KitReport, ScanSettings};
+pub use kit::{Kit, KitReport};
 pub use serial::{PortListing, SerialLink, UsbDevice, list_ports};
 pub use spectrometer::{CoolerState, DetectorFacts, Limits, OnWait, SLICE, Spectrometer};
 pub use spectrometer_setup::{SpectrometerSetup, UnknownSpectrometer};

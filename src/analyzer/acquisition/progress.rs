@@ -73,6 +73,8 @@ pub(in crate::analyzer) struct Ticker<'a> {
     stage: AcquireStage,
     stage_start: Duration,
     reported: Duration,
+    /// Share that was done and time that was left when the plan was made.
+    planned_at: (f32, Duration),
 }
 
 impl<'a> Ticker<'a> {
@@ -94,9 +96,17 @@ impl<'a> Ticker<'a> {
             stage: AcquireStage::Preparing,
             stage_start: now,
             reported: now,
+            planned_at: (0.0, plan.total()),
         };
         ticker.say(now);
         ticker
+    }
+
+    /// Puts another plan in the place of the first: the exposure was chosen. The present stage is over.
+    pub fn plan_again(&mut self, plan: Plan) {
+        let (fraction, _) = self.state(self.clock.now());
+        self.plan = plan;
+        self.planned_at = (fraction, plan.dark + plan.light);
     }
 
     /// Begins the next stage.
@@ -126,13 +136,18 @@ impl<'a> Ticker<'a> {
         }
     }
 
+    /// Share that is done and time that is left.
+    fn state(&self, now: Duration) -> (f32, Duration) {
+        let in_stage = now.saturating_sub(self.stage_start).min(self.plan.of(self.stage));
+        let left = self.plan.total().saturating_sub(self.plan.before(self.stage) + in_stage);
+        let (done_then, left_then) = self.planned_at;
+        let since = if left_then.is_zero() { 1.0 } else { 1.0 - left.as_secs_f32() / left_then.as_secs_f32() };
+        ((done_then + (1.0 - done_then) * since.clamp(0.0, 1.0)).clamp(done_then, 1.0), left)
+    }
+
     fn say(&mut self, now: Duration) {
         self.reported = now;
-        let in_stage = now.saturating_sub(self.stage_start).min(self.plan.of(self.stage));
-        let done = self.plan.before(self.stage) + in_stage;
-        let total = self.plan.total();
-        let left = total.saturating_sub(done);
-        let fraction = if total.is_zero() { 1.0 } else { done.as_secs_f32() / total.as_secs_f32() };
-        (self.report)(AcquireProgress { stage: self.stage, fraction: fraction.clamp(0.0, 1.0), remaining: left });
+        let (fraction, remaining) = self.state(now);
+        (self.report)(AcquireProgress { stage: self.stage, fraction, remaining });
     }
 }
