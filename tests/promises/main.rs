@@ -4,6 +4,7 @@
 // Helpers of tests stop a test by panicking, which clippy only excuses inside `#[test]` functions.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod acquisition;
 mod analyzer;
 mod architecture;
 mod calibration;

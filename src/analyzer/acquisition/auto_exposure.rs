@@ -24,6 +24,10 @@ const EXPOSURES: (u8, u8) = (3, 10);
 const ENOUGH: Duration = Duration::from_secs(3);
 /// Share of the time budget that goes to the dark.
 const DARK_SHARE: f64 = 0.25;
+/// Pixels over which a single hit is told from light, and how far the highest of them may stand above their median: the
+/// top of a band that is four pixels wide stands 1.15 times as high.
+const AROUND: usize = 5;
+const ALONE: f64 = 1.5;
 /// Below this fill the light counts as too weak.
 const WEAK_FILL: f64 = 0.3;
 
@@ -168,20 +172,19 @@ impl Prober {
         ExposureChoice { probes: self.taken, integration_us, light_exposures, expected_fill, brightness }
     }
 
-    /// Counts at the brightest place and how far they are above the dark. The median of three neighbouring pixels, so that
-    /// a cosmic ray or a hot pixel is no light; raised to the highest pixel where the light itself is that narrow.
+    /// Counts at the brightest place and how far they are above the dark. The place is that of the highest median of five
+    /// neighbouring pixels, so that a cosmic ray or a hot pixel is no light; the count is that of its highest pixel, unless
+    /// that stands alone.
     fn brightest(&self, counts: &[u32]) -> (f64, f64) {
         let counts: Vec<f64> = counts.iter().map(|c| f64::from(*c)).collect();
-        let smooth = counts.windows(3).map(|w| median(w.to_vec()));
+        let smooth = counts.windows(AROUND).map(|w| median(w.to_vec()));
         let place = smooth.enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(i, _)| i);
-        let near = counts.get(place..place + 3).unwrap_or_default();
+        let near = counts.get(place..place + AROUND).unwrap_or(&counts);
         let top = near.iter().copied().fold(0.0, f64::max);
-        let dark = self.dark.get(place..place + 3).map_or_else(|| mean(&self.dark), mean);
-        let level = if top >= f64::from(self.limits.saturation_counts) {
-            top
-        } else {
-            f64::midpoint(top, median(near.to_vec()))
-        };
+        let middle = median(near.to_vec());
+        let dark = self.dark.get(place..place + AROUND).map_or_else(|| mean(&self.dark), mean);
+        let alone = top - dark > ALONE * (middle - dark) + SOME_SIGMAS * self.dark_sd;
+        let level = if alone { middle } else { top };
         (level, level - dark)
     }
 }

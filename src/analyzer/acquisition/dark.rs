@@ -40,11 +40,6 @@ impl DarkCache {
         self.kept.push((now, dark.clone()));
     }
 
-    /// Forgets everything: the detector was set to something else.
-    pub fn clear(&mut self) {
-        self.kept.clear();
-    }
-
     /// A dark that `policy` allows: same integration time, at least as many readouts, young enough, the same temperatures.
     /// With its age.
     pub fn find(

@@ -19,6 +19,8 @@ const NEAREST: usize = 1;
 const REPEATABILITY: f64 = 0.02;
 /// Pixels whose change is added up.
 const BLOCK: usize = 32;
+/// Pixels of a block that cosmic rays may hit.
+const HIT_PIXELS: usize = 4;
 /// Largest change of the laser's power between exposures that is taken for one, as a factor.
 const GAIN: (f64, f64) = (0.2, 5.0);
 
@@ -219,20 +221,25 @@ fn change(frames: &[Frame], dark: &[f64], noise: &NoiseModel, saturated: &[usize
         .filter(|(p, _)| saturated.binary_search(p).is_err())
         .filter_map(|(p, dark)| {
             let (a, b) = (first.counts.get(p)?, last.counts.get(p)?);
-            let variance = noise.variance(*a);
-            // A cosmic ray is no change of the sample.
-            ((b - a).abs() < 0.5 * (a - dark).abs() + 2.0 * COSMIC_SIGMAS * variance.sqrt()).then_some((
-                a - dark,
-                b - dark,
-                variance,
-            ))
+            Some((a - dark, b - dark, noise.variance(*a)))
         })
         .collect();
+    // A cosmic ray is no change of the sample: the few pixels of each block that changed most are left out.
+    let blocks: Vec<Vec<(f64, f64, f64)>> = lit
+        .chunks(BLOCK)
+        .map(|block| {
+            let mut block = block.to_vec();
+            block.sort_by(|l, r| (l.1 - l.0).abs().total_cmp(&(r.1 - r.0).abs()));
+            block.truncate(block.len() - (block.len() / 2).min(HIT_PIXELS));
+            block
+        })
+        .collect();
+    let lit = blocks.concat();
     let sum = |of: &dyn Fn(&(f64, f64, f64)) -> f64, over: &[(f64, f64, f64)]| over.iter().map(of).sum::<f64>();
     let (a, b, variance) = (sum(&|l| l.0, &lit), sum(&|l| l.1, &lit), sum(&|l| l.2, &lit));
     let ratio = if a > 0.0 && (GAIN.0..=GAIN.1).contains(&(b / a)) { b / a } else { 1.0 };
     let whole = (b - a) / (2.0 * variance + (REPEATABILITY * a).powi(2)).sqrt();
-    let blocks = lit.chunks(BLOCK).map(|block| {
+    let blocks = blocks.iter().map(|block| {
         let (a, b, variance) = (sum(&|l| l.0, block), sum(&|l| l.1, block), sum(&|l| l.2, block));
         (b - ratio * a) / (2.0 * variance + (REPEATABILITY * a).powi(2)).sqrt()
     });
