@@ -16,7 +16,7 @@ const LONGEST_PROBE_US: f64 = 2_000_000.0;
 /// Factor by which the time changes while nothing is known: the range that one readout can measure is about a thousand.
 const LEAP: f64 = 300.0;
 /// Signal over its noise from which a probe tells the brightness well enough, and from which it tells anything.
-const GOOD_SIGMAS: f64 = 25.0;
+const GOOD_SIGMAS: f64 = 120.0;
 const SOME_SIGMAS: f64 = 8.0;
 /// Light exposures of a scan; more where the time allows and it is weak.
 const EXPOSURES: (u8, u8) = (3, 10);
@@ -131,7 +131,7 @@ impl Prober {
         let wanted = (self.aim.target_fill * saturation - (top - above)).max(0.0) / rate;
         if sigmas < GOOD_SIGMAS && self.taken < PROBES_MAX && f64::from(integration_us) < LONGEST_PROBE_US {
             // Long enough to see it well, short enough to stay below the target.
-            let better = self.possible(wanted.min(time * 2.0 * GOOD_SIGMAS / SOME_SIGMAS * 2.0).min(LONGEST_PROBE_US));
+            let better = self.possible(wanted.min(time * 2.0 * GOOD_SIGMAS / sigmas).min(LONGEST_PROBE_US));
             if better > integration_us {
                 return ProbeOutcome::Again(better);
             }
