@@ -1,17 +1,15 @@
 //! `parcelscope emulate`.
 
+mod faults;
 #[cfg(unix)]
-use std::path::Path;
+mod hosts;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-#[cfg(unix)]
-use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
 use crate::analyzer::SpectrometerSetup;
-#[cfg(unix)]
-use crate::analyzer::emulator::{Bench, Cobolt, Device, Faults, Log, MatchBox, Obis, Ondax, Wasatch, WasatchForm};
 use crate::analyzer::laser::LaserKind;
 
 use super::Context;
@@ -21,20 +19,27 @@ use super::Context;
 #[command(
     after_help = "The first line on stdout is the path of the pseudo-terminal alone; 'kit' prints two lines: spectrometer, laser.\n\
                   The devices run until the program is interrupted (Ctrl-C or SIGTERM).\n\
-                  Example: parcelscope emulate kit --sample fentanyl:0.5+lactose:0.5"
+                  A cable that the fault 'unplug' pulls is plugged in again after 5 s; the new path is then printed.\n\
+                  Example: parcelscope emulate kit --sample fentanyl:0.5+lactose:0.5 --fault laser/missing-reply:2"
 )]
 pub struct EmulateArgs {
     /// Device to emulate; 'kit' is a spectrometer and a laser that shine on one sample
-    kind: Kind,
+    #[arg(required_unless_present = "fault")]
+    kind: Option<Kind>,
     /// Spectrometer of a 'kit': obp or ocean-letter
     #[arg(long, value_name = "KIND", default_value = "obp")]
     spectrometer: SpectrometerSetup,
     /// Laser of a 'kit': matchbox, obis, cobolt, ondax or wasatch
     #[arg(long, value_name = "KIND", default_value = "matchbox")]
     laser: LaserKind,
-    /// What lies under the probe: a name of the library, a mixture like fentanyl:0.3+lactose:0.7, or empty
-    #[arg(long, value_name = "NAME", default_value = "sucrose")]
+    /// What lies under the probe: a name of the library, a mixture like fentanyl:0.3+lactose:0.7, empty, or the file of a
+    /// measured Raman spectrum in any format that 'identify' reads
+    #[arg(long, value_name = "NAME|FILE", default_value = "sucrose")]
     sample: String,
+    /// Let the device misbehave, for ever or so many times; 'list' names the faults, 'laser/' before one gives it to the
+    /// laser of a kit
+    #[arg(long, value_name = "NAME[:TIMES]")]
+    fault: Vec<String>,
     /// Whether replies of the spectrometer carry a checksum
     #[arg(long, value_enum, default_value = "none")]
     reply_checksum: ReplyChecksum,
@@ -96,148 +101,51 @@ enum ReplyChecksum {
 pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
+    use anyhow::Context as _;
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
     use super::output;
-    use crate::analyzer::emulator::{
-        Detector, Gap, Gps, NirSample, NirScan, NirWindow, ObpDevice, ObpModel, ObpUnit, OceanLetter, Position,
-        PtyHost, Sample, Wasatch, WasatchForm,
-    };
-    use crate::analyzer::obp::codec::Checksum;
-    use crate::analyzer::{Clock, SystemClock};
-    use crate::library::Library;
-    use crate::session::sample_from_name;
 
-    /// Line speed of the spectrometers as delivered.
-    const OBP_BAUD: u32 = 9_600;
+    /// How long a cable stays out that a fault has pulled.
+    const PLUG_IN_AFTER: Duration = Duration::from_secs(5);
 
-    let model = match args.kind {
-        Kind::ObpSts | Kind::Kit => Some(ObpModel::Sts),
-        Kind::ObpQepro => Some(ObpModel::QePro),
-        Kind::ObpVentana => Some(ObpModel::Ventana),
-        _ => None,
-    };
-    // Their light comes from outside, so that somebody must say when it is on.
-    let alone = matches!(args.kind, Kind::ObpSts | Kind::ObpQepro);
-    if args.lit && !alone {
-        anyhow::bail!("--lit goes with obp-sts and obp-qepro only: the others have their own light");
+    if args.fault.iter().any(|word| word == faults::LIST) {
+        output::print_text(&faults::list())?;
+        return Ok(ExitCode::SUCCESS);
     }
+    let kind = args.kind.context("which device is to misbehave? Name one, for example: parcelscope emulate kit")?;
     let stop = Arc::new(AtomicBool::new(false));
+    let exchange = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("the program cannot listen for signals")?;
     }
-    let log = open_log(args.log.as_deref())?;
-    let checksum = if args.reply_checksum == ReplyChecksum::Md5 { Checksum::Md5 } else { Checksum::None };
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let sample = match args.kind {
-        // The library has no near-infrared spectra: the name draws a powder.
-        Kind::Nirscan => Sample { name: args.sample.clone(), parts: Vec::new() },
-        _ => sample_from_name(Library::bundled()?.as_ref(), &args.sample)?,
-    };
-    let gap = if args.no_gap { Gap::NONE } else { Gap::MEASURED };
-    let powder = NirSample::from_name(&args.sample);
-    let window = NirWindow::new(NirSample::White);
-    let exchange = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(SIGUSR1, Arc::clone(&exchange)).context("the program cannot listen for signals")?;
-    let mut white = true;
-    let (instrument, laser) = parts(&args);
-    let bench = match instrument {
-        Kind::Wasatch => Wasatch::bench(args.seed, gap, sample),
-        Kind::OceanLetter => Bench::with_detector(args.seed, gap, sample, Detector::LETTER),
-        _ => Bench::with_detector(args.seed, gap, sample, model.unwrap_or(ObpModel::Sts).detector()),
-    };
-    let opened = "no pseudo-terminal could be opened";
-    let spectrometer = match instrument {
-        Kind::ObpSts | Kind::Kit | Kind::ObpQepro | Kind::ObpVentana => {
-            let model = model.unwrap_or(ObpModel::Sts);
-            let unit = ObpUnit { model, serial_number: args.seed, checksum, baud: OBP_BAUD };
-            let device = ObpDevice::new(unit, bench.clone(), log.clone(), Faults::none());
-            let device = if alone && !args.lit { device.with_own_lamp() } else { device };
-            Some(PtyHost::start("emulated-spectrometer", device, Arc::clone(&clock)).context(opened)?)
-        }
-        Kind::Wasatch => {
-            let device = Wasatch::new(WasatchForm::new(args.seed), bench.clone(), log.clone(), Faults::none());
-            Some(PtyHost::start("emulated-wasatch", device, Arc::clone(&clock)).context(opened)?)
-        }
-        Kind::Nirscan => {
-            let device = NirScan::new(window.clone(), args.seed, log.clone(), Faults::none());
-            Some(PtyHost::start("emulated-nirscan", device, Arc::clone(&clock)).context(opened)?)
-        }
-        Kind::OceanLetter => {
-            let device = OceanLetter::new(bench.clone(), args.seed, log.clone(), Faults::none());
-            Some(PtyHost::start("emulated-letter", device, Arc::clone(&clock)).context(opened)?)
-        }
-        _ => None,
-    };
-    let gps = match args.kind {
-        Kind::Gps => {
-            let device = Gps::new(Some(Position::AIRPORT), log.clone(), Faults::none());
-            Some(PtyHost::start("emulated-gps", device, Arc::clone(&clock)).context(opened)?)
-        }
-        _ => None,
-    };
-    if args.lit || args.kind == Kind::OceanLetter {
-        bench.laser_on(Duration::ZERO);
-    }
-    let laser = laser.map(|kind| laser_device(kind, bench, args.seed, log));
-    let laser = laser.map(|device| PtyHost::start("emulated-laser", device, clock).context(opened)).transpose()?;
-    let path = |host: &Option<PtyHost>| host.as_ref().map(|h| h.path().to_owned());
-    let (spectrometer_path, laser_path, gps_path) = (path(&spectrometer), path(&laser), path(&gps));
-    if context.json {
-        let paths = serde_json::json!({ "spectrometer": spectrometer_path, "laser": laser_path, "gps": gps_path });
-        output::print_json(&paths)?;
-    } else {
-        let lines: Vec<String> = [spectrometer_path, laser_path, gps_path].into_iter().flatten().collect();
-        output::print_text(&format!("{}\n", lines.join("\n")))?;
-    }
+    let faults = faults::DeviceFaults::from_words(&args.fault, kind == Kind::Kit)?;
+    let mut hosts = hosts::Hosts::start(kind, &args, &faults)?;
+    hosts.print(context)?;
+    let mut pulled: Option<Instant> = None;
     while !stop.load(Ordering::SeqCst) {
         std::thread::sleep(Duration::from_millis(50));
         if exchange.swap(false, Ordering::SeqCst) {
-            white = !white;
-            window.lay(if white { NirSample::White } else { powder.clone() });
+            hosts.exchange_sample();
+        }
+        if !faults.unplugged() {
+            continue;
+        }
+        let since = *pulled.get_or_insert_with(|| {
+            output::complain(&format!("the cable was pulled; it comes back in {} s", PLUG_IN_AFTER.as_secs()));
+            Instant::now()
+        });
+        if since.elapsed() >= PLUG_IN_AFTER {
+            pulled = None;
+            faults.plug_in();
+            hosts.await_cables();
+            hosts.print(context)?;
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The spectrometer, or whatever stands in its place, and the laser of a kind.
-#[cfg(unix)]
-fn parts(args: &EmulateArgs) -> (Kind, Option<LaserKind>) {
-    let instrument = match (args.kind, &args.spectrometer) {
-        (Kind::Kit, SpectrometerSetup::OceanLetter(_)) => Kind::OceanLetter,
-        (kind, _) => kind,
-    };
-    let laser = match args.kind {
-        Kind::Kit => Some(args.laser),
-        Kind::Matchbox => Some(LaserKind::MatchBox),
-        Kind::Obis => Some(LaserKind::Obis),
-        Kind::Cobolt => Some(LaserKind::Cobolt),
-        Kind::Ondax => Some(LaserKind::Ondax),
-        _ => None,
-    };
-    (instrument, laser)
-}
-
-#[cfg(unix)]
-fn laser_device(kind: LaserKind, bench: Bench, seed: u64, log: Log) -> Box<dyn Device> {
-    let faults = Faults::none();
-    match kind {
-        LaserKind::MatchBox => Box::new(MatchBox::new(bench, seed, log, faults)),
-        LaserKind::Obis => Box::new(Obis::new(bench, seed, log, faults)),
-        LaserKind::Cobolt => Box::new(Cobolt::new(bench, seed, log, faults)),
-        LaserKind::Ondax => Box::new(Ondax::new(bench, seed, log, faults)),
-        LaserKind::Wasatch => Box::new(Wasatch::new(WasatchForm::new(seed), bench, log, faults)),
-    }
-}
-
-/// A log that is also written to a file, where one is named.
-#[cfg(unix)]
-fn open_log(path: Option<&Path>) -> Result<Log, anyhow::Error> {
-    let Some(path) = path else { return Ok(Log::default()) };
-    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
-    Ok(Log::to_file(file.with_context(|| format!("the log {} cannot be written", path.display()))?))
 }
 
 /// Other systems have no pseudo-terminals.

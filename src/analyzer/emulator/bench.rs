@@ -1,6 +1,7 @@
 //! The bench: what spectrometer and laser of one emulated kit share. Light reaches the detector only while the laser
 //! shines; it takes the laser a while to be at power, it drifts, and it bleaches the sample's fluorescence.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +20,24 @@ const SHINING_KEPT: usize = 64;
 /// Steps in which the power is summed over an exposure.
 const STEPS: f64 = 400.0;
 
+/// Readouts that the bench remembers.
+const READOUTS_KEPT: usize = 64;
+
+/// What the detector really saw in one readout: what a device means to send, whatever becomes of it on the wire.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Readout {
+    /// Beginning of the exposure.
+    pub start: Duration,
+    /// Its end.
+    pub end: Duration,
+    /// Integrations that were averaged.
+    pub scans: u16,
+    /// Share of the exposure in which the laser shone, 0..=1.
+    pub lit: f64,
+    /// Counts, one per pixel.
+    pub counts: Vec<u32>,
+}
+
 /// One emulated kit's optics. Clones are the same bench.
 #[derive(Clone, Debug)]
 pub struct Bench {
@@ -32,6 +51,8 @@ struct State {
     gap: Gap,
     seed: u64,
     readouts: u64,
+    /// The last of them, oldest first.
+    seen: VecDeque<Readout>,
     /// Power that the laser is set to, relative to its rated power.
     power: f64,
     /// Relative change of the power while it warms up for minutes.
@@ -89,6 +110,7 @@ impl Bench {
             gap,
             seed,
             readouts: 0,
+            seen: VecDeque::new(),
             power: 1.0,
             drift,
             dark_scale: 1.0,
@@ -188,11 +210,30 @@ impl Bench {
             .map(|(steady, glow)| (steady * steady_s + glow * glow_s) / scans_float)
             .collect();
         let noise_seed = state.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ state.readouts;
-        state.unit.read_out(&electrons, seconds, state.dark_scale, scans, noise_seed)
+        let counts = state.unit.read_out(&electrons, seconds, state.dark_scale, scans, noise_seed);
+        let readout = Readout { start, end, scans, lit: state.lit(start, end), counts: counts.clone() };
+        if state.seen.len() == READOUTS_KEPT {
+            state.seen.pop_front();
+        }
+        state.seen.push_back(readout);
+        counts
+    }
+
+    /// The last readouts, oldest first.
+    pub fn readouts(&self) -> Vec<Readout> {
+        self.state().seen.iter().cloned().collect()
     }
 }
 
 impl State {
+    /// Share of an exposure in which the laser shone.
+    fn lit(&self, start: Duration, end: Duration) -> f64 {
+        let shone =
+            self.shining.iter().filter_map(|shine| shine.overlap(start, end)).map(|(from, to)| to.saturating_sub(from));
+        let all = end.saturating_sub(start).as_secs_f64();
+        shone.sum::<Duration>().as_secs_f64() / all.max(f64::MIN_POSITIVE)
+    }
+
     /// Seconds at full power that the sample got before `time`; the warm-up counts as full power.
     fn dose_before(&mut self, time: Duration) -> f64 {
         let placed_at = *self.placed_at.get_or_insert(time);
@@ -200,7 +241,7 @@ impl State {
             .shining
             .iter()
             .filter_map(|shine| {
-                shine.overlap(placed_at, time).map(|(from, to)| (to - from).as_secs_f64() * shine.power)
+                shine.overlap(placed_at, time).map(|(from, to)| to.saturating_sub(from).as_secs_f64() * shine.power)
             })
             .sum();
         self.forgotten_dose_s + kept
@@ -224,7 +265,7 @@ impl State {
         let (mut steady, mut glow) = (0.0, 0.0);
         for shine in &self.shining {
             let Some((from, to)) = shine.overlap(start, end) else { continue };
-            let step = (to - from).as_secs_f64() / STEPS;
+            let step = to.saturating_sub(from).as_secs_f64() / STEPS;
             let began = from.saturating_sub(shine.warm_from).as_secs_f64();
             for i in 0..STEPS as u32 {
                 let power = step * shine.power_at(began + (f64::from(i) + 0.5) * step, self.drift);

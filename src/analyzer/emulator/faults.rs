@@ -124,6 +124,8 @@ impl FromStr for Fault {
 pub struct Faults {
     /// How often each fault still happens; `None` is for ever.
     switched_on: Arc<Mutex<BTreeMap<Fault, Option<u32>>>>,
+    /// How often each fault has happened.
+    struck: Arc<Mutex<BTreeMap<Fault, u32>>>,
     /// The cable is out.
     unplugged: Arc<AtomicBool>,
 }
@@ -178,13 +180,17 @@ impl Faults {
     /// Whether a fault happens now; uses up one occurrence.
     pub fn strikes(&self, fault: Fault) -> bool {
         match self.map().get_mut(&fault) {
-            None | Some(Some(0)) => false,
-            Some(None) => true,
-            Some(Some(left)) => {
-                *left -= 1;
-                true
-            }
+            None | Some(Some(0)) => return false,
+            Some(None) => {}
+            Some(Some(left)) => *left -= 1,
         }
+        *self.struck.lock().unwrap_or_else(PoisonError::into_inner).entry(fault).or_default() += 1;
+        true
+    }
+
+    /// How often a fault has happened that happens at moments ([`Self::strikes`]), not as a state ([`Self::is_on`]).
+    pub fn times_struck(&self, fault: Fault) -> u32 {
+        self.struck.lock().unwrap_or_else(PoisonError::into_inner).get(&fault).copied().unwrap_or(0)
     }
 }
 
@@ -210,6 +216,7 @@ mod tests {
         assert!(other.strikes(Fault::Nack) && other.strikes(Fault::Nack) && !faults.strikes(Fault::Nack));
         faults.switch_on(Fault::Nack);
         assert!((0..10).all(|_| faults.strikes(Fault::Nack)));
+        assert_eq!((other.times_struck(Fault::Nack), other.times_struck(Fault::LateReply)), (12, 0));
         other.clear();
         assert!(!faults.is_on(Fault::Nack));
     }

@@ -48,8 +48,12 @@ pub struct FaultyWire<D> {
     lost: Countdown,
     changed: Countdown,
     pulled: Countdown,
+    /// Whether bytes are garbled when both ends run at different speeds, as on a real line.
+    minds_speed: bool,
     host_baud: u32,
-    /// Speed of the device's end while it is another one than the host's.
+    /// Speed of the device's end when the host last sent something: the answer to a change of speed comes at the old one.
+    device_baud: Option<u32>,
+    /// Speed of the device's end while a fault makes it another one than the host's.
     far_baud: Option<u32>,
     on_the_way: VecDeque<(Duration, Vec<u8>)>,
 }
@@ -61,8 +65,8 @@ struct Reply {
     awaited: bool,
     last_byte_at: Duration,
     bytes: usize,
-    late_by: Duration,
-    missing: bool,
+    /// How late it is; `None` when it never comes.
+    late_by: Option<Duration>,
     garbled: bool,
     one_byte_reads: bool,
 }
@@ -92,17 +96,27 @@ impl<D: Device> FaultyWire<D> {
             lost: Countdown::default(),
             changed: Countdown::default(),
             pulled: Countdown::default(),
+            minds_speed: false,
             host_baud: FIRST_SPEED,
+            device_baud: None,
             far_baud: None,
             on_the_way: VecDeque::new(),
         }
+    }
+
+    /// The same wire with bytes garbled whenever host and device have set their ends to different speeds. Without this
+    /// only [`Fault::BaudMismatch`] garbles, so that programs that leave the speed alone can talk to the device too.
+    #[must_use]
+    pub fn minding_speed(mut self) -> Self {
+        self.minds_speed = true;
+        self
     }
 
     /// The speed of the device's end, where it differs from the host's.
     fn other_speed(&mut self) -> Option<u32> {
         if !self.faults.is_on(Fault::BaudMismatch) {
             self.far_baud = None;
-            return None;
+            return self.device_baud.filter(|baud| self.minds_speed && *baud != self.host_baud);
         }
         let (rng, host) = (&mut self.rng, self.host_baud);
         let far = *self.far_baud.get_or_insert_with(|| {
@@ -118,19 +132,20 @@ impl<D: Device> FaultyWire<D> {
         let garbled = if awaited { self.reply.garbled } else { self.garbles() };
         let late = self.faults.strikes(Fault::LateReply);
         let late_ms = if late { log_uniform(&mut self.rng, LATE_MS) } else { 0.0 };
+        let missing = self.faults.strikes(Fault::MissingReply);
         self.reply = Reply {
             awaited: false,
             last_byte_at: now,
             bytes: 0,
-            late_by: Duration::from_micros((late_ms * 1_000.0) as u64),
-            missing: self.faults.strikes(Fault::MissingReply),
+            late_by: (!missing).then(|| Duration::from_micros((late_ms * 1_000.0) as u64)),
             garbled,
             one_byte_reads: self.faults.strikes(Fault::OneByteReads),
         };
     }
 
     fn garbles(&mut self) -> bool {
-        self.other_speed().is_some() && self.faults.strikes(Fault::BaudMismatch)
+        let differs = self.other_speed().is_some();
+        differs && (self.far_baud.is_none() || self.faults.strikes(Fault::BaudMismatch))
     }
 
     /// Stray bytes: anything, or the beginning of the reply itself, which is the worst that can precede it.
@@ -195,9 +210,7 @@ impl<D: Device> FaultyWire<D> {
             self.faults.unplug();
             return;
         }
-        if self.reply.missing {
-            return;
-        }
+        let Some(late_by) = self.reply.late_by else { return };
         bytes = self.worn(&bytes);
         if begins && self.faults.strikes(Fault::LeadingNoise) {
             let mut noisy = self.noise(&bytes);
@@ -209,7 +222,7 @@ impl<D: Device> FaultyWire<D> {
         }
         // Bytes do not overtake each other.
         let earliest = self.on_the_way.back().map_or(Duration::ZERO, |(due, _)| *due);
-        self.on_the_way.push_back(((now + self.reply.late_by).max(earliest), bytes));
+        self.on_the_way.push_back(((now + late_by).max(earliest), bytes));
     }
 }
 
@@ -220,6 +233,7 @@ impl<D: Device> Device for FaultyWire<D> {
             return;
         }
         self.reply.awaited = true;
+        self.device_baud = self.device.line_speed();
         self.reply.garbled = self.garbles();
         let mut bytes = self.worn(bytes);
         if let (true, Some(far)) = (self.reply.garbled, self.other_speed()) {
@@ -252,6 +266,10 @@ impl<D: Device> Device for FaultyWire<D> {
     fn host_speed(&mut self, baud: u32) {
         self.host_baud = baud;
         self.device.host_speed(baud);
+    }
+
+    fn line_speed(&self) -> Option<u32> {
+        self.device.line_speed()
     }
 
     fn plugged(&self) -> bool {

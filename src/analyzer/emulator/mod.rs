@@ -11,6 +11,7 @@ mod gps;
 mod line;
 mod log;
 mod matchbox;
+mod measured_sample;
 mod memory_link;
 mod nir_optics;
 mod nirscan;
@@ -31,7 +32,7 @@ use std::time::Duration;
 
 use crate::spectrum::Band;
 
-pub use bench::Bench;
+pub use bench::{Bench, Readout};
 pub use cobolt::Cobolt;
 pub use detector::Detector;
 pub use faults::{Fault, Faults, UnknownFault};
@@ -65,6 +66,10 @@ pub trait Device: Send {
     fn next_due(&self) -> Option<Duration>;
     /// Hears at which speed the host's end of the line runs, bits per second. A wire in good order does not mind.
     fn host_speed(&mut self, _baud: u32) {}
+    /// The speed of the device's own end, where it can change it, bits per second.
+    fn line_speed(&self) -> Option<u32> {
+        None
+    }
     /// False while the cable is out: the host's port is then gone.
     fn plugged(&self) -> bool {
         true
@@ -91,6 +96,10 @@ impl<D: Device + ?Sized> Device for Box<D> {
 
     fn host_speed(&mut self, baud: u32) {
         (**self).host_speed(baud);
+    }
+
+    fn line_speed(&self) -> Option<u32> {
+        (**self).line_speed()
     }
 
     fn plugged(&self) -> bool {

@@ -30,12 +30,18 @@ pub struct ObpUnit {
     pub baud: u32,
 }
 
+/// Silence after which half a request is forgotten. No source says whether real units do so; one that does not stays
+/// deaf until it is switched off and on.
+const SILENCE: Duration = Duration::from_secs(1);
+
 /// The device.
 #[derive(Debug)]
 pub struct ObpDevice {
     pub(super) bench: Bench,
     pub(super) line: Line,
     decoder: Decoder,
+    /// When the last byte came.
+    heard_at: Duration,
     log: Log,
     pub(super) faults: Faults,
     pub(super) unit: ObpUnit,
@@ -84,6 +90,7 @@ impl ObpDevice {
             bench,
             line: Line::new(unit.baud),
             decoder: Decoder::new(),
+            heard_at: Duration::ZERO,
             log,
             faults,
             unit,
@@ -324,6 +331,11 @@ impl ObpDevice {
 impl Device for ObpDevice {
     fn receive(&mut self, bytes: &[u8], now: Duration) {
         self.finish(now);
+        // Half a request whose length was changed on the wire would make the unit deaf for up to 64 KiB.
+        if now.saturating_sub(self.heard_at) >= SILENCE {
+            self.decoder.clear();
+        }
+        self.heard_at = now;
         self.decoder.push(bytes);
         while let Some(frame) = self.decoder.next() {
             match frame {
@@ -336,6 +348,10 @@ impl Device for ObpDevice {
     fn transmit_at_most(&mut self, now: Duration, most: usize) -> Vec<u8> {
         self.finish(now);
         self.line.arrived(now, most)
+    }
+
+    fn line_speed(&self) -> Option<u32> {
+        Some(self.baud)
     }
 
     fn next_due(&self) -> Option<Duration> {

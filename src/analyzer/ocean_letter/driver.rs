@@ -24,6 +24,8 @@ const SERIAL: u16 = 0;
 const WAVELENGTH: std::ops::RangeInclusive<u16> = 1..=4;
 const NONLINEARITY_FIRST: u16 = 6;
 const NONLINEARITY_ORDER: u16 = 14;
+/// How often a constant is asked for until it came twice the same.
+const CONSTANT_ASKED_MAX: u32 = 4;
 /// Highest order of the nonlinearity polynomial.
 const ORDER_MAX: u16 = 7;
 /// Bytes of a reply beside its pixels: mark, header, end, checksum.
@@ -302,13 +304,17 @@ fn find(link: Box<dyn Transport>, clock: Arc<dyn Clock>, on_wait: &mut OnWait<'_
 
 /// The version, where a device answers at this speed.
 fn version(exchange: &mut Exchange, on_wait: &mut OnWait<'_>) -> Result<Option<u16>, AnalyzerError> {
-    let mut last = None;
+    let (mut last, mut filled) = (None, false);
     // The first answer may be to what another program left behind.
-    for _ in 0..3 {
+    for _ in 0..4 {
         match exchange.probe(on_wait) {
             Ok(Some(version)) if last == Some(version) => return Ok(Some(version)),
             Ok(version) => last = version,
             Err(Trouble::Garbled(_) | Trouble::CutShort) => exchange.set_baud_again()?,
+            Err(Trouble::Link(TransportError::Timeout { .. })) if !filled => {
+                filled = true;
+                exchange.fill_half_command()?;
+            }
             Err(Trouble::Link(TransportError::Timeout { .. })) => return Ok(None),
             Err(trouble) => return Err(exchange.explain("the version", trouble)),
         }
@@ -361,10 +367,23 @@ fn constant(
     on_wait: &mut OnWait<'_>,
 ) -> Result<String, AnalyzerError> {
     let question = codec::calibration_question(index);
-    let text = match exchange.text(&question, on_wait) {
-        Err(Trouble::Garbled(_) | Trouble::CutShort) => exchange.text(&question, on_wait),
-        other => other,
-    };
+    // Nothing protects a constant on the wire, and one digit less is another wavelength: it is believed when it came
+    // twice the same.
+    let mut last = None;
+    let mut text = Ok(None);
+    for _ in 0..CONSTANT_ASKED_MAX {
+        text = match exchange.text(&question, on_wait) {
+            Ok(Some(text)) if last.as_ref() != Some(&text) => {
+                last = Some(text);
+                Err(Trouble::CutShort)
+            }
+            Err(Trouble::Garbled(_) | Trouble::CutShort) => Err(Trouble::CutShort),
+            other => other,
+        };
+        if !matches!(text, Err(Trouble::CutShort)) {
+            break;
+        }
+    }
     match text {
         Ok(Some(text)) if !text.is_empty() => Ok(text),
         Ok(_) => {

@@ -16,6 +16,10 @@ const QUIET: Duration = Duration::from_millis(80);
 const TEXT_ENDS: Duration = Duration::from_millis(150);
 /// Longest text that is read.
 const TEXT_MAX: usize = 64;
+/// More questions for the version than the longest command has bytes; each changes nothing wherever it lands.
+const FILLING: &[u8] = b"vvvvvvvvv";
+/// Bytes of the answer to one of them.
+const ANSWER_BYTES: usize = 3;
 /// Bits on the line for one byte (8N1).
 const BITS_PER_BYTE: u64 = 10;
 
@@ -126,6 +130,15 @@ impl Exchange {
         self.stale_until = None;
         let version = self.ask(b"v", 2, on_wait)?;
         Ok(version.and_then(|version| u16::try_from(version).ok()))
+    }
+
+    /// Fills up a command whose rest was lost on the wire: a device that waits for it hears nothing else. What answers
+    /// then is thrown away.
+    pub fn fill_half_command(&mut self) -> Result<(), TransportError> {
+        let deadline = self.clock.now() + self.wire_time(FILLING.len()) + MARGIN;
+        self.link.write_all(FILLING, deadline)?;
+        self.clock.sleep(self.wire_time(FILLING.len() * ANSWER_BYTES));
+        self.set_baud_again()
     }
 
     /// Asks for a text. Its end is not documented: it ends with a silence, a NUL, CR or LF, whichever comes first.

@@ -2,17 +2,18 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Answers every chunk that it hears with a counted reply of a given length, byte after byte at 100 bytes a second...
+/// Answers every chunk that it hears with a counted reply of a given length, byte after byte a tenth of a millisecond apart,
 /// so that a test sees what became of each.
 struct Counter {
     length: usize,
+    speed: Option<u32>,
     due: VecDeque<(Duration, u8)>,
     heard: Vec<u8>,
 }
 
 impl Counter {
     fn of(length: usize) -> Self {
-        Self { length, due: VecDeque::new(), heard: Vec::new() }
+        Self { length, speed: None, due: VecDeque::new(), heard: Vec::new() }
     }
 }
 
@@ -30,6 +31,10 @@ impl Device for Counter {
 
     fn next_due(&self) -> Option<Duration> {
         self.due.front().map(|(due, _)| *due)
+    }
+
+    fn line_speed(&self) -> Option<u32> {
+        self.speed
     }
 }
 
@@ -182,6 +187,22 @@ fn a_wrong_speed_garbles_both_ways_until_the_host_finds_the_right_one() {
         faults.clear();
         wire.host_speed(115_200);
         assert_eq!(ask(&mut wire, 20 * SECOND, SECOND).concat(), counted(80));
+    }
+}
+
+#[test]
+fn a_wire_that_minds_the_speed_passes_only_what_both_ends_run_at_and_another_wire_everything() {
+    for minds in [true, false] {
+        let mut wire = wire(80, 5).0;
+        if minds {
+            wire = wire.minding_speed();
+        }
+        wire.device.speed = Some(19_200);
+        for (speed, second) in SPEEDS.into_iter().zip(1..) {
+            wire.host_speed(speed);
+            let whole = ask(&mut wire, second * SECOND, SECOND / 2).concat() == counted(80);
+            assert_eq!(whole, !minds || speed == 19_200, "{speed}");
+        }
     }
 }
 
