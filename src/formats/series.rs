@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::number::{self, Decimal};
 use super::table::{Layout, Separator};
-use super::{Content, FileSpectrum, FormatError, MAX_NUMBERS, MAX_POINTS, text};
+use super::{Content, FileSpectrum, FormatError, MAX_NUMBERS, MAX_POINTS, XUnit, text};
 
 /// Fewest axis points that tell a series from an ordinary table.
 const MIN_AXIS: usize = 16;
@@ -28,6 +28,8 @@ struct Axis {
     /// Cells before the first axis point.
     labels: usize,
     values: Vec<f64>,
+    /// Unit, where a cell before the axis names one.
+    unit: Option<XUnit>,
 }
 
 /// The first line that is no remark holds an axis, and the next as many numbers.
@@ -42,7 +44,7 @@ pub(super) fn read(content: &Content<'_>) -> Result<Vec<FileSpectrum>, FormatErr
         return Err(FormatError::TooManyNumbers);
     }
     let count = axis.values.len();
-    let x: Arc<[f64]> = axis.values.into();
+    let x: Arc<[f64]> = axis.values.as_slice().into();
     let mut spectra = Vec::new();
     for (line, row) in text::lines(content.text).skip(axis.line).filter(|(_, row)| !row.trim().is_empty()) {
         if (spectra.len() + 2).saturating_mul(count) > MAX_NUMBERS {
@@ -60,7 +62,9 @@ pub(super) fn read(content: &Content<'_>) -> Result<Vec<FileSpectrum>, FormatErr
         }
         let labels: Vec<&str> = cells.iter().take(axis.labels).copied().filter(|label| !label.is_empty()).collect();
         let label = if labels.is_empty() { (spectra.len() + 1).to_string() } else { labels.join(", ") };
-        spectra.push(FileSpectrum::stored(format!("{} ({label})", content.fallback_title), &x, intensities));
+        let mut spectrum = FileSpectrum::stored(format!("{} ({label})", content.fallback_title), &x, intensities);
+        spectrum.x_unit.clone_from(&axis.unit);
+        spectra.push(spectrum);
     }
     Ok(spectra)
 }
@@ -94,12 +98,9 @@ fn axis(text: &str) -> Option<Axis> {
         let is_number = |cell: &&str| value(cell).is_some() || number::is_gap(cell);
         let fits = next.len() == first.len() && next.get(labels..)?.iter().all(is_number);
         // A row that was cut off is refused later with its line; but a head of another table is no axis.
-        (fits || labels > 0 && next.get(labels..).is_some_and(|rest| rest.iter().all(is_number))).then_some(Axis {
-            line,
-            layout: *layout,
-            labels,
-            values,
-        })
+        let is_axis_row = fits || labels > 0 && next.get(labels..).is_some_and(|rest| rest.iter().all(is_number));
+        let unit = first.iter().take(labels).find_map(|label| XUnit::named_in(label));
+        is_axis_row.then_some(Axis { line, layout: *layout, labels, values, unit })
     })
 }
 
@@ -129,6 +130,12 @@ mod tests {
         }
         let bare = text("", "\t", &[""]).replace("\n\t", "\n");
         assert_eq!(read_bytes(bare.trim_start().as_bytes(), "series.txt").unwrap()[0].title, "series (1)");
+    }
+
+    #[test]
+    fn a_label_before_the_axis_may_name_its_unit() {
+        let spectra = read_bytes(text("Raman shift (cm-1)", ",", &["tea"]).as_bytes(), "x").unwrap();
+        assert_eq!(spectra[0].x_unit, Some(super::XUnit::Cm1));
     }
 
     #[test]

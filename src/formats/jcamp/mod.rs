@@ -188,7 +188,9 @@ impl Facts {
             laser_nm: laser.iter().find_map(|label| number::laser_nm(block.value(label)?)),
             ..Self::default()
         };
-        if !block.is_closed && (block.find("NPOINTS").is_some() || block.find("NTUPLES").is_some()) {
+        if !block.is_closed && block.is_cut {
+            facts.defects.push("the file ends within a line, so that its last number may be cut off".to_owned());
+        } else if !block.is_closed && (block.find("NPOINTS").is_some() || block.find("NTUPLES").is_some()) {
             facts.notes.push("the block has no ##END=".to_owned());
         } else if !block.is_closed {
             let what = "the block has neither ##END= nor ##NPOINTS=, so that its end may be missing";

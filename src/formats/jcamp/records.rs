@@ -55,6 +55,8 @@ pub(super) struct Block<'a> {
     pub records: Vec<Record<'a>>,
     /// True if `##END=` closed it.
     pub is_closed: bool,
+    /// True if the text stops in the middle of its last line.
+    pub is_cut: bool,
 }
 
 impl<'a> Block<'a> {
@@ -84,6 +86,7 @@ pub(super) fn blocks(text: &str) -> Vec<Block<'_>> {
             block.records.push(record);
         }
     }
+    block.is_cut = !text.ends_with(['\n', '\r', '\u{1a}']);
     blocks.push(block);
     blocks.retain(|block| !block.records.is_empty());
     blocks

@@ -45,8 +45,11 @@ fn every_check_that_fails_is_reported_and_forbids_comparison() {
         ("is due", "400ABC\n404DEF"),
         ("last value", "400AJJ\n402DEF5\n405F5J"),
         ("end may be missing", ""),
+        ("within a line", "cut"),
     ] {
-        let text = if table.is_empty() {
+        let text = if table == "cut" {
+            "##TITLE=a\n##NPOINTS=4\n##XUNITS=1/CM\n##XYDATA=(X++(Y..Y))\n400 10 20 30 4".to_owned()
+        } else if table.is_empty() {
             "##TITLE=a\n##XUNITS=1/CM\n##XYDATA=(X++(Y..Y))\n400 1 2 3 4\n".to_owned()
         } else {
             block(&header, &format!("##XYDATA=(X++(Y..Y))\n{table}"))
