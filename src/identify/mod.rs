@@ -10,7 +10,6 @@ mod evidence;
 mod features;
 mod index;
 mod limits;
-mod linear;
 mod mixture;
 mod report;
 mod search;

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use egui::{Align, CentralPanel, Context, Event as Input, Frame, Key, Layout, Rect, Theme, Ui, UiBuilder};
 
-use crate::session::Colours;
-
 use super::link::SessionLink;
 use super::model::{Model, Phase, Screen};
 use super::screens::{
@@ -49,14 +47,18 @@ impl App {
         }
     }
 
+    /// The same with a sample that lies under the emulated probe from the start.
+    #[must_use]
+    pub fn with_sample(mut self, key: &str) -> Self {
+        self.model.sample = Some(key.to_owned());
+        self
+    }
+
     /// Gives a context the fonts and the look of the program. Once, before the first frame.
-    pub fn set_up(ctx: &Context, colours: Colours) {
+    pub fn set_up(ctx: &Context) {
         ctx.set_fonts(fonts::definitions());
         design::apply(ctx);
-        ctx.set_theme(match colours {
-            Colours::Day => Theme::Light,
-            Colours::Night => Theme::Dark,
-        });
+        ctx.set_theme(Theme::Light);
     }
 
     /// What the window knows.
@@ -93,7 +95,7 @@ impl App {
         let clock = (self.clock)();
         ui.ctx().request_repaint_after(Duration::from_secs(clock.seconds_left.max(1)));
         self.keyboard(ui);
-        top_bar(ui, &mut self.model, &self.operator, &clock);
+        top_bar(ui, &self.model, &self.operator, &clock);
         rail(ui, &mut self.model);
         let fill = tokens(ui).page.fill;
         CentralPanel::default().frame(Frame::new().fill(fill)).show(ui, |ui| {
@@ -127,7 +129,10 @@ impl App {
         if self.model.screen != Screen::Scan || !matches!(self.model.phase, Phase::Idle(_)) || !free {
             return;
         }
-        // First: a fast scanner's whole barcode may arrive in one frame, blanks included, and must start nothing.
+        if ui.input(|i| i.key_pressed(Key::Space)) {
+            self.model.start_scan();
+            return;
+        }
         let types = ui.input(|i| i.events.iter().any(|e| matches!(e, Input::Text(text) if !text.trim().is_empty())));
         if types {
             // The field is drawn later in this frame and takes the text itself, at its end.
@@ -137,8 +142,6 @@ impl App {
             let mut state = egui::TextEdit::load_state(ui.ctx(), id).unwrap_or_default();
             state.cursor.set_char_range(Some(egui::text::CCursorRange::one(end)));
             egui::TextEdit::store_state(ui.ctx(), id, state);
-        } else if ui.input(|i| i.key_pressed(Key::Space)) {
-            self.model.start_scan();
         }
     }
 

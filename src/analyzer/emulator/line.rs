@@ -55,9 +55,7 @@ impl Line {
         self.queue.front().map(|(due, _)| *due)
     }
 
-    /// Takes back what has not left yet; the line is free again.
     pub(super) fn clear(&mut self) {
         self.queue.clear();
-        self.free_at = Duration::ZERO;
     }
 }

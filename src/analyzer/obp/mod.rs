@@ -1,5 +1,4 @@
-//! The Ocean Binary Protocol (OBP): frames, message types, the driver of its spectrometers and of the laser
-//! that one of them has.
+//! The Ocean Binary Protocol (OBP): frames, message types and the driver.
 
 pub mod codec;
 pub mod device_error;
@@ -7,10 +6,5 @@ pub mod kinds;
 
 mod driver;
 mod exchange;
-mod introduce;
-mod profile;
-mod values;
-mod ventana;
 
 pub use driver::ObpSpectrometer;
-pub use ventana::VentanaLaser;
