@@ -12,13 +12,13 @@ pub(super) fn hold(substance: &Substance) -> String {
     let in_any = |keys: &[&str]| substance.groups.iter().any(|g| keys.contains(&g.as_str()));
     let precursor = substance.groups.iter().any(|g| g.ends_with("precursor"));
     let hazard = if in_any(&OPIOIDS) {
-        "Do not open. Gloves. If someone is unresponsive or breathing slowly: call for help, support breathing, give naloxone, repeat after 2-3 minutes."
+        "Do not open; wear gloves. If someone is unresponsive or breathing slowly: call for help, support breathing, give naloxone, repeat after 2-3 minutes."
     } else if in_any(&SEDATIVES) {
-        "Do not open. Gloves. If someone is unresponsive or breathing slowly: call for help, support breathing, give naloxone; it does not reverse this substance, but an opioid is usually there too."
+        "Do not open; wear gloves. If someone is unresponsive or breathing slowly: call for help, support breathing, give naloxone; it does not reverse this substance, but an opioid is usually there too."
     } else if precursor {
         "Do not open. Corrosive and toxic chemicals are possible: gloves, eye protection, ventilation, keep it closed, dry and upright; wash skin with water."
     } else {
-        "Do not open. Gloves. If someone is unresponsive: call for help, support breathing; give naloxone, an opioid may be there too."
+        "Do not open; wear gloves. If someone is unresponsive: call for help, support breathing; give naloxone, an opioid may be there too."
     };
     format!("Presumptive. Hold the parcel and send it to the laboratory. {hazard}")
 }

@@ -122,7 +122,7 @@ fn banner_texts(answer: &Answer) -> (String, String) {
         Level::Inconclusive | Level::NoneDetected => String::new(),
     };
     match verdict.level() {
-        Level::Alarm | Level::Alert => detail.push("Presumptive: confirm in the laboratory".to_owned()),
+        Level::Alarm | Level::Alert => detail.push("Presumptive".to_owned()),
         Level::Inconclusive | Level::NoneDetected => {}
     }
     // The title already says the level; a headline that repeats it loses the repetition.
@@ -136,7 +136,7 @@ fn banner_texts(answer: &Answer) -> (String, String) {
             detail.push(format!(
                 "{} cannot be told apart from {}",
                 found.substance,
-                words::name_some(&found.alternatives, 3)
+                words::name_some(&found.alternatives, 2)
             ));
         }
     }
@@ -147,7 +147,9 @@ fn banner_texts(answer: &Answer) -> (String, String) {
 fn without_subject<'a>(headline: &'a str, subject: &str) -> &'a str {
     match headline.get(..subject.len()) {
         Some(start) if !subject.is_empty() && start.eq_ignore_ascii_case(subject) => {
-            headline.get(subject.len()..).unwrap_or_default().trim_matches(['(', ')', ' ', ',', ':'])
+            let rest = headline.get(subject.len()..).unwrap_or_default().trim_start_matches([' ', ',', ':']);
+            // A remark in brackets needs none where it stands alone.
+            rest.strip_prefix('(').and_then(|r| r.strip_suffix(')')).filter(|r| !r.contains('(')).unwrap_or(rest)
         }
         _ => headline,
     }
@@ -244,4 +246,22 @@ fn facts(scan: &StoredScan) -> Vec<(&'static str, String)> {
     out.push(("Engine", r.answer.engine.clone()));
     out.push(("Program", r.program_version.clone()));
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_headline_adds_keeps_its_brackets_in_pairs() {
+        let subject = "possible fentanyl";
+        let rest = |headline| without_subject(headline, subject);
+        assert_eq!(
+            rest("Possible fentanyl or a relative (calculated reference)"),
+            "or a relative (calculated reference)"
+        );
+        assert_eq!(rest("Possible fentanyl (calculated reference)"), "calculated reference");
+        assert_eq!(rest("Possible fentanyl"), "");
+        assert_eq!(rest("Something else"), "Something else");
+    }
 }

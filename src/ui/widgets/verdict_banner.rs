@@ -52,14 +52,37 @@ fn wrapped(ui: &Ui, text: &str, font: egui::FontId, width: f32) -> Arc<Galley> {
     ui.painter().layout_job(job)
 }
 
-/// The title: one large line where it fits. A longer one keeps the word large and puts the names below it, smaller
-/// step by step until they fit; they are never cut.
+/// A row of the word at its full size and the names behind it, smaller.
+fn mixed_row(ui: &Ui, word: &str, subject: &str, names_size: f32, width: f32) -> Arc<Galley> {
+    let format = |size, valign| TextFormat {
+        font_id: tokens::strong(size),
+        color: Color32::PLACEHOLDER,
+        valign,
+        ..TextFormat::default()
+    };
+    let mut job = LayoutJob::default();
+    job.append(word, 0.0, format(40.0, egui::Align::BOTTOM));
+    job.append(subject, 16.0, format(names_size, egui::Align::Center));
+    job.wrap.max_width = width;
+    ui.painter().layout_job(job)
+}
+
+/// The title: one large line where it fits. A longer one keeps the word large and makes the names behind it smaller, or
+/// puts them below it, smaller step by step until they fit; they are never cut.
 fn title(ui: &Ui, word: &str, subject: &str, width: f32, height: f32) -> Vec<Arc<Galley>> {
     let whole = if subject.is_empty() { word.to_owned() } else { format!("{word}: {subject}") };
     for size in [tokens::TEXT_VERDICT, 40.0] {
         let line = wrapped(ui, &whole, tokens::strong(size), width);
         if line.rows.len() == 1 {
             return vec![line];
+        }
+    }
+    if !subject.is_empty() {
+        for size in [32.0, 28.0, tokens::TEXT_VERDICT_LONG.min(26.0), 22.0] {
+            let row = mixed_row(ui, word, subject, size, width);
+            if row.rows.len() == 1 {
+                return vec![row];
+            }
         }
     }
     let head = wrapped(ui, word, tokens::strong(40.0), width);
