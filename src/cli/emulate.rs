@@ -92,10 +92,15 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
     /// Line speed of an STS as delivered.
     const STS_BAUD: u32 = 9_600;
 
-    if !matches!(args.kind, Kind::ObpSts | Kind::Matchbox | Kind::Kit) {
-        let name = args.kind.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
-        anyhow::bail!("the emulator of '{name}' is not built yet; use obp-sts, matchbox or kit");
-    }
+    let (with_spectrometer, with_laser) = match args.kind {
+        Kind::ObpSts => (true, false),
+        Kind::Matchbox => (false, true),
+        Kind::Kit => (true, true),
+        planned => {
+            let name = planned.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
+            anyhow::bail!("the emulator of '{name}' is not built yet; use obp-sts, matchbox or kit");
+        }
+    };
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("the program cannot listen for signals")?;
@@ -118,20 +123,19 @@ pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Err
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let bench = Bench::new(args.seed, if args.no_gap { Gap::NONE } else { Gap::MEASURED }, sample);
     let opened = "no pseudo-terminal could be opened";
-    let spectrometer = match args.kind {
-        Kind::ObpSts | Kind::Kit => {
-            let device = ObpSts::new(bench.clone(), args.seed, checksum, STS_BAUD, log.clone());
-            Some(PtyHost::start("emulated-sts", device, Arc::clone(&clock)).context(opened)?)
-        }
-        _ => None,
+    let spectrometer = if with_spectrometer {
+        let device = ObpSts::new(bench.clone(), args.seed, checksum, STS_BAUD, log.clone());
+        Some(PtyHost::start("emulated-sts", device, Arc::clone(&clock)).context(opened)?)
+    } else {
+        None
     };
-    let laser = if args.kind == Kind::ObpSts {
+    let laser = if with_laser {
+        let device = MatchBox::new(bench, args.seed, log);
+        Some(PtyHost::start("emulated-laser", device, clock).context(opened)?)
+    } else {
         // A spectrometer alone looks at a sample that is always lit.
         bench.laser_on(Duration::ZERO);
         None
-    } else {
-        let device = MatchBox::new(bench, args.seed, log);
-        Some(PtyHost::start("emulated-laser", device, clock).context(opened)?)
     };
     let path = |host: &Option<PtyHost>| host.as_ref().map(|h| h.path().to_owned());
     let (spectrometer_path, laser_path) = (path(&spectrometer), path(&laser));
