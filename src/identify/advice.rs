@@ -7,20 +7,27 @@ const OPIOIDS: [&str; 3] = ["fentanyl", "nitazene", "listed-opioid"];
 /// Sedatives that naloxone does not reverse.
 const SEDATIVES: [&str; 1] = ["veterinary-sedative"];
 
-/// What to do on a find or a possible find of an alarming substance.
-pub(super) fn hold(substance: &Substance) -> String {
-    let in_any = |keys: &[&str]| substance.groups.iter().any(|g| keys.contains(&g.as_str()));
-    let precursor = substance.groups.iter().any(|g| g.ends_with("precursor"));
-    let hazard = if in_any(&OPIOIDS) {
+/// What to do on a find or a possible find of alarming substances: all that were found, and all that this scan cannot
+/// tell from them. The worst of them decides, because nobody knows which one it is.
+pub(super) fn hold(threats: &[&Substance]) -> String {
+    let in_any = |s: &Substance, keys: &[&str]| s.groups.iter().any(|g| keys.contains(&g.as_str()));
+    let is_precursor = |s: &Substance| s.groups.iter().any(|g| g.ends_with("precursor"));
+    let precursor = threats.iter().any(|s| is_precursor(s));
+    let hazard = if threats.iter().any(|s| in_any(s, &OPIOIDS)) {
         "Do not open; wear gloves. If someone is unresponsive or breathing slowly: call for help, support breathing, give naloxone, repeat after 2-3 minutes."
-    } else if in_any(&SEDATIVES) {
+    } else if threats.iter().any(|s| in_any(s, &SEDATIVES)) {
         "Do not open; wear gloves. If someone is unresponsive or breathing slowly: call for help, support breathing, give naloxone; it does not reverse this substance, but an opioid is usually there too."
-    } else if precursor {
+    } else if precursor && threats.iter().all(|s| is_precursor(s)) {
         "Do not open. Corrosive and toxic chemicals are possible: gloves, eye protection, ventilation, keep it closed, dry and upright; wash skin with water."
     } else {
         "Do not open; wear gloves. If someone is unresponsive: call for help, support breathing; give naloxone, an opioid may be there too."
     };
-    format!("Presumptive. Hold the parcel and send it to the laboratory. {hazard}")
+    let corrosive = if precursor && !hazard.contains("Corrosive") {
+        " Eye protection and ventilation too: it may be a corrosive or toxic precursor."
+    } else {
+        ""
+    };
+    format!("Presumptive. Hold the parcel and send it to the laboratory. {hazard}{corrosive}")
 }
 
 /// What to do when nothing could be named.

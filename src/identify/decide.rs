@@ -28,8 +28,8 @@ pub(super) struct Possible<'a> {
     pub substance: &'a Substance,
     /// True when the reference is calculated.
     pub calculated: bool,
-    /// True when relatives fit nearly as well.
-    pub or_relative: bool,
+    /// Relatives that fit nearly as well.
+    pub relatives: Vec<&'a Substance>,
 }
 
 /// A verdict on the quality alone, where it forbids any other.
@@ -49,24 +49,35 @@ pub(super) fn quality_verdict(quality: &Quality) -> Option<Verdict> {
     None
 }
 
+/// Every alarming substance that was found, is possible, or cannot be told from one that is.
+fn threats<'a>(found: &Found<'a>) -> Vec<&'a Substance> {
+    let named = found.named.iter().flat_map(|(s, others)| [*s].into_iter().chain(others.iter().copied()));
+    let possible = found.possible.iter().flat_map(|p| [p.substance].into_iter().chain(p.relatives.iter().copied()));
+    named.chain(found.listed_component).chain(possible).filter(|s| s.alarms).collect()
+}
+
 /// The verdict on what was found.
 pub(super) fn verdict(found: &Found<'_>, limits: &[DetectionLimit], coverage: &Coverage) -> Verdict {
     if let Some((substance, others)) = &found.named {
         if substance.alarms {
-            return Verdict::alarm("identified-listed", format!("{} identified", substance.name), hold(substance));
+            return Verdict::alarm(
+                "identified-listed",
+                format!("{} identified", substance.name),
+                hold(&threats(found)),
+            );
         }
         if let Some(other) = others.iter().find(|s| s.alarms) {
             let headline = format!("{} or {}: this scan cannot tell them apart", substance.name, other.name);
-            return Verdict::alert("listed-not-excluded", headline, hold(other));
+            return Verdict::alert("listed-not-excluded", headline, hold(&threats(found)));
         }
     }
     if let Some(substance) = found.listed_component {
         let headline = format!("Possible {} in a mixture", substance.name);
-        return Verdict::alert("possible-listed-in-mixture", headline, hold(substance));
+        return Verdict::alert("possible-listed-in-mixture", headline, hold(&threats(found)));
     }
     if let Some(possible) = &found.possible {
         let name = &possible.substance.name;
-        let relative = if possible.or_relative { " or a relative" } else { "" };
+        let relative = if possible.relatives.is_empty() { "" } else { " or a relative" };
         let (rule, source, confirm) = if possible.calculated {
             (
                 "possible-listed",
@@ -77,7 +88,7 @@ pub(super) fn verdict(found: &Found<'_>, limits: &[DetectionLimit], coverage: &C
             ("nearly-listed", "", " Confirm with a second technique.")
         };
         let headline = format!("Possible {name}{relative}{source}");
-        return Verdict::alert(rule, headline, format!("{}{confirm}", hold(possible.substance)));
+        return Verdict::alert(rule, headline, format!("{}{confirm}", hold(&threats(found))));
     }
     if let Some((substance, others)) = &found.named {
         let mut names = substance.name.clone();

@@ -107,7 +107,7 @@ impl Engine {
             possible: possible.as_ref().map(|(c, relatives)| Possible {
                 substance: c.substance,
                 calculated: c.is_calculated(),
-                or_relative: !relatives.is_empty(),
+                relatives: relatives.iter().map(|r| r.substance).collect(),
             }),
             listed_component,
             blend,

@@ -129,10 +129,7 @@ impl App {
         if self.model.screen != Screen::Scan || !matches!(self.model.phase, Phase::Idle(_)) || !free {
             return;
         }
-        if ui.input(|i| i.key_pressed(Key::Space)) {
-            self.model.start_scan();
-            return;
-        }
+        // First: a fast scanner's whole barcode may arrive in one frame, blanks included, and must start nothing.
         let types = ui.input(|i| i.events.iter().any(|e| matches!(e, Input::Text(text) if !text.trim().is_empty())));
         if types {
             // The field is drawn later in this frame and takes the text itself, at its end.
@@ -142,6 +139,8 @@ impl App {
             let mut state = egui::TextEdit::load_state(ui.ctx(), id).unwrap_or_default();
             state.cursor.set_char_range(Some(egui::text::CCursorRange::one(end)));
             egui::TextEdit::store_state(ui.ctx(), id, state);
+        } else if ui.input(|i| i.key_pressed(Key::Space)) {
+            self.model.start_scan();
         }
     }
 

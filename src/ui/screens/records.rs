@@ -20,11 +20,13 @@ use super::answer::{AnswerTab, answer_page};
 const ROW: f32 = 52.0;
 /// Widths of the columns but the headline, which takes the rest, points.
 const NUMBER: f32 = 64.0;
-const TIME: f32 = 186.0;
-const LEVEL: f32 = 182.0;
+const TIME: f32 = 178.0;
+const LEVEL: f32 = 174.0;
 const PARCEL: f32 = 160.0;
 const OPERATOR: f32 = 110.0;
 const ORIGIN: f32 = 92.0;
+/// Rows narrower than this give less to number, parcel and operator.
+const NARROW_BELOW: f32 = 960.0;
 
 /// The Records screen.
 pub fn records_page(ui: &mut Ui, content: Rect, model: &mut Model, tab: &mut AnswerTab) {
@@ -112,13 +114,16 @@ fn paging(ui: &mut Ui, model: &mut Model) {
     }
 }
 
-/// The columns of a row that starts at `rect`.
-fn columns(rect: Rect) -> [Rect; 7] {
-    let fixed = NUMBER + TIME + LEVEL + PARCEL + OPERATOR + ORIGIN;
-    let widths = [NUMBER, TIME, LEVEL, (rect.width() - fixed).max(120.0), PARCEL, OPERATOR, ORIGIN];
-    let mut x = rect.min.x;
+/// The columns of a row; all of them lie inside it, because the last one says what was simulated.
+fn columns(row: Rect) -> [Rect; 7] {
+    let row = row.shrink2(vec2(10.0, 0.0));
+    let narrow = row.width() < NARROW_BELOW;
+    let (number, parcel, operator) = if narrow { (48.0, 120.0, 102.0) } else { (NUMBER, PARCEL, OPERATOR) };
+    let what = (row.width() - number - TIME - LEVEL - parcel - operator - ORIGIN).max(0.0);
+    let widths = [number, TIME, LEVEL, what, parcel, operator, ORIGIN];
+    let mut x = row.min.x;
     widths.map(|w| {
-        let column = Rect::from_min_size(pos2(x, rect.min.y), vec2(w - 10.0, rect.height()));
+        let column = Rect::from_min_size(pos2(x, row.min.y), vec2(w - 10.0, row.height()));
         x += w;
         column
     })
@@ -140,7 +145,7 @@ fn head(ui: &mut Ui) {
     let width = ui.available_width() - ui.spacing().scroll.allocated_width();
     let (rect, _) = ui.allocate_exact_size(vec2(width, 30.0), Sense::hover());
     let titles = ["No.", "Time", "Answer", "What", "Parcel", "Operator", "Origin"];
-    for (column, title) in columns(rect.translate(vec2(10.0, 0.0))).into_iter().zip(titles) {
+    for (column, title) in columns(rect).into_iter().zip(titles) {
         put(ui, column, RichText::new(title).font(tokens::regular(tokens::TEXT_NOTE)), t.mute);
     }
     ui.painter().hline(rect.x_range(), rect.max.y, Stroke::new(1.0, t.line));
@@ -165,7 +170,7 @@ fn row(ui: &mut Ui, s: &ScanSummary) -> Response {
         ui.painter().rect_stroke(rect, tokens::corner_small(), ring, StrokeKind::Inside);
     }
     ui.painter().hline(rect.x_range(), rect.max.y, Stroke::new(1.0, t.grid));
-    let [number, when, level, what, parcel, operator, from] = columns(rect.translate(vec2(10.0, 0.0)));
+    let [number, when, level, what, parcel, operator, from] = columns(rect);
     let plain = |text: &str| RichText::new(text).font(tokens::regular(tokens::TEXT_LABEL));
     put(ui, number, plain(&s.id.to_string()), t.card.ink);
     put(ui, when, plain(&time), t.card.ink);
@@ -182,4 +187,24 @@ fn row(ui: &mut Ui, s: &ScanSummary) -> Response {
     put(ui, operator, plain(&s.operator), t.card.ink);
     put(ui, from, plain(origin), t.card.ink);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_column_of_a_record_lies_inside_the_row_on_the_smallest_window_too() {
+        for width in [838.0, 851.0, 1000.0, 1107.0, 1700.0] {
+            let row = Rect::from_min_size(pos2(140.0, 200.0), vec2(width, ROW));
+            let all = columns(row);
+            for pair in all.windows(2) {
+                assert!(pair[0].max.x <= pair[1].min.x, "{pair:?} in {width}");
+            }
+            assert!(all.iter().all(|c| row.contains_rect(*c)), "{all:?} in {width}");
+            let [number, time, level, what, parcel, operator, origin] = all.map(|c| c.width());
+            assert!(number >= 38.0 && time >= 165.0 && level >= 160.0 && what >= 90.0, "{all:?} in {width}");
+            assert!(parcel >= 105.0 && operator >= 90.0 && origin >= 80.0, "{all:?} in {width}");
+        }
+    }
 }
