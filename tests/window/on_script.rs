@@ -100,6 +100,21 @@ fn what_a_barcode_scanner_types_finds_the_parcel_field_and_goes_into_the_scan() 
 }
 
 #[test]
+fn a_barcode_with_blanks_that_arrives_in_one_frame_starts_nothing() {
+    let script = Script::new();
+    let mut h = ready(&script, true);
+    for c in ["R", "R", " ", "4", "7"] {
+        if c == " " {
+            h.key_press(Key::Space);
+        }
+        h.event(egui::Event::Text(c.to_owned()));
+    }
+    h.run_ok();
+    assert!(script.commands().is_empty(), "a barcode starts nothing");
+    assert_eq!(h.state().model().parcel, "RR 47");
+}
+
+#[test]
 fn a_real_laser_needs_the_safety_answer_and_a_dangerous_sample_is_refused() {
     let script = Script::new();
     let mut h = ready(&script, false);
