@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::laser::LaserKind;
 use super::{LaserState, TransportError};
 use crate::spectrum::SpectrumError;
 
@@ -93,6 +94,40 @@ pub enum AnalyzerError {
         /// Greatest value.
         most: u64,
     },
+    /// A value between the steps of a setting.
+    #[error(
+        "{what} of {wanted} cannot be set on {port}: the device counts in steps of {step}; choose a multiple of it"
+    )]
+    NotAStep {
+        /// The port's name.
+        port: String,
+        /// The setting.
+        what: &'static str,
+        /// Value asked for.
+        wanted: u64,
+        /// The step.
+        step: u64,
+    },
+    /// The device does not give its calibration.
+    #[error(
+        "the device on {port} does not give the calibration that a scan needs ({why}); add a calibration file with its serial number to the settings of this kit"
+    )]
+    NoCalibration {
+        /// The port's name.
+        port: String,
+        /// What is missing, or why it cannot be read.
+        why: String,
+    },
+    /// Absorbance needs a white reference.
+    #[error(
+        "there is no white reference for a scan on {port} ({why}); lay the white standard on the window, measure the reference, then scan the sample"
+    )]
+    NoReference {
+        /// The port's name.
+        port: String,
+        /// What is wrong with the last one, if there is one.
+        why: String,
+    },
     /// Another instrument answers than the one that was connected.
     #[error("{port} now answers as {found} and no longer as {expected}; connect again to use the other instrument")]
     OtherDevice {
@@ -125,6 +160,44 @@ pub enum AnalyzerError {
         /// State as read back.
         state: LaserState,
     },
+    /// Key, interlock or a fault keep the laser from emitting.
+    #[error("the laser on {port} cannot emit: {why}; it was commanded off, put that right and scan again")]
+    LaserBlocked {
+        /// The port's name.
+        port: String,
+        /// What stops it.
+        why: String,
+    },
+    /// A laser whose power cannot be set by its protocol.
+    #[error("the power of the laser on {port} cannot be set from here; set it at the laser")]
+    PowerFixed {
+        /// The port's name.
+        port: String,
+    },
+    /// Nothing on the port speaks NMEA 0183.
+    #[error("no GPS receiver speaks on {port} at any usual line speed; check its cable and that {port} is its port")]
+    NoReceiver {
+        /// The port's name.
+        port: String,
+    },
+    /// The note that the laser may be on cannot be written.
+    #[error(
+        "the laser on {port} was not switched on: the note that it may be on cannot be written ({why}); make room in the data folder and scan again"
+    )]
+    NoMarker {
+        /// The port's name.
+        port: String,
+        /// The system's words.
+        why: String,
+    },
+    /// A line speed that no public source states.
+    #[error(
+        "the line speed of {laser} lasers is not documented; find it in the papers of this laser and give it with its port (--laser-baud)"
+    )]
+    SpeedUnknown {
+        /// The kind of laser.
+        laser: LaserKind,
+    },
     /// The wavelength calibration gives no rising Raman-shift axis.
     #[error(
         "the wavelength calibration of the device on {port} gives no Raman-shift axis with a laser of {excitation_nm} nm ({why}); check the laser wavelength of this kit"
@@ -136,6 +209,16 @@ pub enum AnalyzerError {
         excitation_nm: f64,
         /// What is wrong with it.
         why: String,
+    },
+    /// The light saturates the detector at the shortest integration time.
+    #[error(
+        "the light on {port} saturates the detector even at its shortest integration time ({shortest_us} microseconds); lower the laser power, move the probe back or shield it from other light"
+    )]
+    TooBright {
+        /// The port's name.
+        port: String,
+        /// Shortest integration time, microseconds.
+        shortest_us: u32,
     },
     /// Counts that do not make a spectrum.
     #[error("the exposures give no spectrum: {0}")]
@@ -149,8 +232,14 @@ impl AnalyzerError {
             self,
             Self::Cancelled
                 | Self::OutOfLimits { .. }
+                | Self::NotAStep { .. }
+                | Self::NoReference { .. }
+                | Self::TooBright { .. }
                 | Self::Spectrum(_)
                 | Self::LaserNotOn { .. }
+                | Self::LaserBlocked { .. }
+                | Self::PowerFixed { .. }
+                | Self::NoMarker { .. }
                 | Self::Damaged { .. }
         )
     }

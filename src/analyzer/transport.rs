@@ -40,6 +40,14 @@ pub enum TransportError {
         /// The port's name.
         port: String,
     },
+    /// The name leads to something that is no serial port.
+    #[error("'{port}' is {what} and no serial port; 'parcelscope ports' lists the ports of this machine")]
+    NotAPort {
+        /// The name as it was given.
+        port: String,
+        /// What it is, with its article.
+        what: String,
+    },
     /// Anything else.
     #[error("{port} failed: {what}; unplug the device, plug it in again and retry")]
     Other {
@@ -62,4 +70,9 @@ pub trait Transport: Send {
     fn drain(&mut self, quiet: Duration, deadline: Duration) -> Result<(), TransportError>;
     /// Changes the line speed, where the link has one.
     fn set_baud(&mut self, baud: u32) -> Result<(), TransportError>;
+    /// Closes the port and opens it again, which brings some adapters back to life. Links that have no port stay as they
+    /// are.
+    fn reopen(&mut self) -> Result<(), TransportError> {
+        Ok(())
+    }
 }

@@ -1,17 +1,25 @@
 //! A record as the columns of its row, and back. Everything that a record is made of passes here and nowhere else.
 
 use jiff::Timestamp;
-use rusqlite::{Row, ToSql};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-use crate::analyzer::{Acquisition, DeviceIdentity, Exposure, ExposureKind, LaserState};
+use crate::analyzer::{Acquisition, DeviceIdentity, Exposure, ExposureKind, LaserState, ScanConditions};
 use crate::identify::{Answer, Level};
 use crate::spectrum::{Spectrum, Technique};
 
+use super::payload::Codec;
 use super::{ScanRecord, ScanSummary};
 
-/// Names of the columns of `scan` without `id`, in the order of [`Encoded::values`].
-pub(super) const COLUMNS: [&str; 22] = [
+/// Largest packed part that is read.
+const PACKED_BYTES_MAX: i64 = 64 << 20;
+
+/// The columns of `scan`: number, number of the ledger entry, what the list of records shows and searches, and the
+/// digests of the parts.
+pub(super) const SCAN_COLUMNS: [&str; 24] = [
+    "id",
+    "seq",
     "taken_at",
     "operator",
     "parcel",
@@ -29,12 +37,27 @@ pub(super) const COLUMNS: [&str; 22] = [
     "library_name",
     "library_version",
     "library_sha256",
-    "settings",
-    "answer",
-    "dark_counts",
-    "light_counts",
-    "spectrum",
+    "settings_sha256",
+    "answer_sha256",
+    "dark_counts_sha256",
+    "light_counts_sha256",
+    "spectrum_sha256",
 ];
+
+/// The large parts of a scan with the way in which each is packed, in the order of their numbers in `part` and of their
+/// digests in `scan`.
+pub(super) const PARTS: [(&str, Codec); 5] = [
+    ("settings", Codec::Deflate),
+    ("answer", Codec::Deflate),
+    ("dark_counts", Codec::Words),
+    ("light_counts", Codec::Words),
+    ("spectrum", Codec::Floats),
+];
+
+/// Number of part `index` (from 0) of a scan in the table `part`.
+pub(super) fn part_id(scan_id: i64, index: usize) -> i64 {
+    (scan_id - 1).saturating_mul(PARTS.len() as i64) + 1 + index as i64
+}
 
 /// One record as it stands in its row.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +94,8 @@ struct Settings {
     excitation_nm: f64,
     wavelength_coefficients_nm: Vec<f64>,
     simulated: bool,
+    #[serde(default)]
+    conditions: ScanConditions,
     dark: ExposureSettings,
     light: Vec<ExposureSettings>,
     spectrum: SpectrumSettings,
@@ -229,6 +254,7 @@ impl Encoded {
             light,
             spectrum,
             simulated,
+            conditions,
         } = acquisition;
         let (dark_settings, dark_counts) = split_exposure(dark);
         let (light_settings, light_counts): (Vec<_>, Vec<_>) = light.iter().map(split_exposure).unzip();
@@ -238,6 +264,7 @@ impl Encoded {
             excitation_nm: *excitation_nm,
             wavelength_coefficients_nm: wavelength_coefficients_nm.clone(),
             simulated: *simulated,
+            conditions: conditions.clone(),
             dark: dark_settings,
             light: light_settings,
             spectrum: SpectrumSettings {
@@ -280,36 +307,122 @@ impl Encoded {
         }
     }
 
-    /// The values in the order of [`COLUMNS`].
-    pub(super) fn values(&self) -> [&dyn ToSql; COLUMNS.len()] {
-        [
-            &self.taken_at,
-            &self.operator,
-            &self.parcel,
-            &self.level,
-            &self.rule,
-            &self.headline,
-            &self.simulated,
-            &self.emulated_sample,
-            &self.spectrometer_model,
-            &self.spectrometer_serial,
-            &self.laser_model,
-            &self.laser_serial,
-            &self.program_version,
-            &self.engine,
-            &self.library_name,
-            &self.library_version,
-            &self.library_sha256,
-            &self.settings,
-            &self.answer,
-            &self.dark_counts,
-            &self.light_counts,
-            &self.spectrum,
-        ]
+    /// Writes the row and its parts.
+    pub(super) fn insert(&self, connection: &Connection, id: i64, seq: i64) -> rusqlite::Result<()> {
+        let parts = self.parts();
+        let digests = parts.map(|plain| <[u8; 32]>::from(Sha256::digest(plain)));
+        let marks = vec!["?"; SCAN_COLUMNS.len()].join(", ");
+        let sql = format!("INSERT INTO scan ({}) VALUES ({marks})", SCAN_COLUMNS.join(", "));
+        connection.prepare_cached(&sql)?.execute(params![
+            id,
+            seq,
+            self.taken_at,
+            self.operator,
+            self.parcel,
+            self.level,
+            self.rule,
+            self.headline,
+            self.simulated,
+            self.emulated_sample,
+            self.spectrometer_model,
+            self.spectrometer_serial,
+            self.laser_model,
+            self.laser_serial,
+            self.program_version,
+            self.engine,
+            self.library_name,
+            self.library_version,
+            self.library_sha256,
+            digests[0],
+            digests[1],
+            digests[2],
+            digests[3],
+            digests[4],
+        ])?;
+        let mut statement = connection
+            .prepare_cached("INSERT INTO part (id, scan_id, name, codec, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        for (index, ((name, codec), plain)) in PARTS.into_iter().zip(parts).enumerate() {
+            let packed = codec.pack(plain).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
+            statement.execute(params![part_id(id, index), id, name, codec.name(), packed])?;
+        }
+        Ok(())
     }
 
-    /// Reads the columns of a row by their names.
-    pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+    /// The parts in the order of [`PARTS`].
+    fn parts(&self) -> [&[u8]; PARTS.len()] {
+        [self.settings.as_bytes(), self.answer.as_bytes(), &self.dark_counts, &self.light_counts, &self.spectrum]
+    }
+
+    /// Reads the row of number `id` and its parts. The outer error is SQLite's, the inner says what makes no sense.
+    pub(super) fn read(connection: &Connection, id: i64) -> rusqlite::Result<Result<Self, String>> {
+        let mut parts: [Vec<u8>; PARTS.len()] = Default::default();
+        let mut statement =
+            connection.prepare_cached("SELECT name, codec, octet_length(bytes), bytes FROM part WHERE id = ?1")?;
+        for (index, (place, (name, _))) in parts.iter_mut().zip(PARTS).enumerate() {
+            let found = statement.query_row([part_id(id, index)], |row| {
+                if row.get::<_, i64>(2)? > PACKED_BYTES_MAX {
+                    return Ok(Err("is larger than any scan".to_owned()));
+                }
+                let stored: String = row.get(0)?;
+                let codec: String = row.get(1)?;
+                Ok(match Codec::from_name(&codec) {
+                    Some(codec) if stored == name => codec.unpack(row.get_ref(3)?.as_blob()?),
+                    _ => Err("has another name or packing than it should".to_owned()),
+                })
+            });
+            match found.optional()? {
+                Some(Ok(plain)) => *place = plain,
+                Some(Err(what)) => return Ok(Err(format!("its part {name}: {what}"))),
+                None => return Ok(Err(format!("its part {name} is missing"))),
+            }
+        }
+        let sql = format!("SELECT {} FROM scan WHERE id = ?1", SCAN_COLUMNS.join(", "));
+        connection.prepare_cached(&sql)?.query_row([id], |row| Self::from_row(row, parts))
+    }
+
+    /// Builds it from a row with the columns of `scan` and the unpacked parts; the inner error is a part that is not the
+    /// one whose digest the row holds.
+    fn from_row(row: &Row<'_>, parts: [Vec<u8>; PARTS.len()]) -> rusqlite::Result<Result<Self, String>> {
+        for (plain, (name, _)) in parts.iter().zip(PARTS) {
+            let stated: [u8; 32] = row.get(format!("{name}_sha256").as_str())?;
+            if stated != <[u8; 32]>::from(Sha256::digest(plain)) {
+                return Ok(Err(format!(
+                    "its part {name} was changed: it is not the one whose digest the record holds"
+                )));
+            }
+        }
+        let [settings, answer, dark_counts, light_counts, spectrum] = parts;
+        let (Ok(settings), Ok(answer)) = (String::from_utf8(settings), String::from_utf8(answer)) else {
+            return Ok(Err("its settings or its answer are not text".to_owned()));
+        };
+        Ok(Ok(Self {
+            taken_at: row.get("taken_at")?,
+            operator: row.get("operator")?,
+            parcel: row.get("parcel")?,
+            level: row.get("level")?,
+            rule: row.get("rule")?,
+            headline: row.get("headline")?,
+            simulated: flag(row, "simulated")?,
+            emulated_sample: row.get("emulated_sample")?,
+            spectrometer_model: row.get("spectrometer_model")?,
+            spectrometer_serial: row.get("spectrometer_serial")?,
+            laser_model: row.get("laser_model")?,
+            laser_serial: row.get("laser_serial")?,
+            program_version: row.get("program_version")?,
+            engine: row.get("engine")?,
+            library_name: row.get("library_name")?,
+            library_version: row.get("library_version")?,
+            library_sha256: row.get("library_sha256")?,
+            settings,
+            answer,
+            dark_counts,
+            light_counts,
+            spectrum,
+        }))
+    }
+
+    /// Reads a row of the first form of the database, which held the parts in its own columns.
+    pub(super) fn from_row_1(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             taken_at: row.get("taken_at")?,
             operator: row.get("operator")?,
@@ -334,6 +447,11 @@ impl Encoded {
             light_counts: row.get("light_counts")?,
             spectrum: row.get("spectrum")?,
         })
+    }
+
+    /// Wall time of the scan as it stands in the row.
+    pub(super) fn taken_at(&self) -> &str {
+        &self.taken_at
     }
 
     /// The record. Fails when the row contradicts itself: a blob of another length than the settings say, or a list
@@ -363,6 +481,7 @@ impl Encoded {
                 light,
                 spectrum: settings.spectrum.join(&self.spectrum)?,
                 simulated: settings.simulated,
+                conditions: settings.conditions,
             },
             answer,
             program_version: self.program_version.clone(),

@@ -1,14 +1,25 @@
 //! The record of every scan: SQLite, append-only, synced before it is acknowledged.
 //!
-//! One row is one record ([`ScanRecord`]); `encode` is the only place that turns one into the other, so that a chain
-//! over the rows can be laid there. The SQL files in `migrations/` are the schema.
+//! One row is one record ([`ScanRecord`]); `encode` is the only place that turns one into the other. Every row of evidence
+//! has an entry in the `ledger`, whose entries are the leaves of a Merkle log; signed checkpoints state its root; `verify`
+//! holds everything against everything. The SQL files in `migrations/` are the schema.
 
 mod encode;
 mod error;
+mod key;
+mod ledger;
+pub mod merkle;
+pub mod note;
+mod payload;
+mod proof;
 mod record;
 mod schema;
 mod store;
+mod verify;
 
 pub use error::CasebookError;
-pub use record::{ScanRecord, ScanSummary, StoredScan};
+pub use ledger::EvidenceTable;
+pub use proof::RecordProof;
+pub use record::{Event, ScanRecord, ScanSummary, StoredScan};
 pub use store::Casebook;
+pub use verify::{Finding, FindingKind, Verification, VerifyOptions, verify};

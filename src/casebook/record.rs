@@ -52,3 +52,16 @@ pub struct ScanSummary {
     /// True when a device was emulated.
     pub simulated: bool,
 }
+
+/// Something that was said or done beside a scan: a note, a disposition, a correction, a change of an account.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Event<'a> {
+    /// Who did it.
+    pub operator: &'a str,
+    /// What kind of event it is.
+    pub kind: &'a str,
+    /// Number of the scan that it is about.
+    pub scan_id: Option<i64>,
+    /// What was said or done.
+    pub body: &'a serde_json::Value,
+}

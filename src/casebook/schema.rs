@@ -2,14 +2,26 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::encode::Encoded;
+use super::ledger::{EvidenceTable, Head};
+
 /// Marks our files in the SQLite header: the letters `PSCB`.
 pub(super) const APPLICATION_ID: i64 = 0x5053_4342;
 
 /// The migrations in order; number `n` (from 1) turns a database of version `n - 1` into one of version `n`.
-const MIGRATIONS: [&str; NEWEST as usize] = [include_str!("migrations/0001_scan.sql")];
+const MIGRATIONS: [Migration; NEWEST as usize] = [
+    Migration { sql: include_str!("migrations/0001_scan.sql"), fill: None },
+    Migration { sql: include_str!("migrations/0002_ledger.sql"), fill: Some(fill_ledger) },
+];
+
+/// One step: what SQL can say, then what needs the program.
+struct Migration {
+    sql: &'static str,
+    fill: Option<fn(&Connection) -> rusqlite::Result<()>>,
+}
 
 /// The newest version that this program knows.
-pub(super) const NEWEST: i64 = 1;
+pub(super) const NEWEST: i64 = 2;
 
 /// What the header of a database says about who made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +64,26 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     // Read again under the lock: another process may have been faster.
     let from = usize::try_from(Stamp::read(&transaction)?.version).unwrap_or(0);
     for step in MIGRATIONS.iter().skip(from) {
-        transaction.execute_batch(step)?;
+        transaction.execute_batch(step.sql)?;
+        if let Some(fill) = step.fill {
+            fill(&transaction)?;
+        }
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", NEWEST)?;
     transaction.commit()
+}
+
+/// Gives the records of the first form their entries in the ledger, in their order, and drops the old table. From here on
+/// a change of them is found; that nobody changed them before is not proven by it.
+fn fill_ledger(connection: &Connection) -> rusqlite::Result<()> {
+    let mut head = Head::read(connection)?;
+    let count: i64 = connection.query_row("SELECT coalesce(max(id), 0) FROM scan_1", [], |row| row.get(0))?;
+    for id in 1..=count {
+        let old =
+            connection.prepare_cached("SELECT * FROM scan_1 WHERE id = ?1")?.query_row([id], Encoded::from_row_1)?;
+        old.insert(connection, id, head.next_seq())?;
+        head.append(connection, EvidenceTable::Scan, id, old.taken_at())?;
+    }
+    connection.execute_batch("DROP TABLE scan_1")
 }

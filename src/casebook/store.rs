@@ -5,23 +5,26 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
-use super::encode::{COLUMNS, Encoded, summary_from_row};
+use super::encode::{Encoded, summary_from_row};
+use super::key;
+use super::ledger::{EvidenceTable, Head};
+use super::note::{Checkpoint, NoteSigner};
 use super::schema::{self, APPLICATION_ID, NEWEST, Stamp};
-use super::{CasebookError, ScanRecord, ScanSummary, StoredScan};
+use super::{CasebookError, Event, ScanRecord, ScanSummary, StoredScan};
 
 /// How long to wait for another program that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Largest row that is read: far above any scan, far below what would exhaust memory.
-const MAX_ROW_BYTES: i64 = 64 << 20;
 
 /// An open casebook. One thread owns it; other processes may hold the same file open.
 #[derive(Debug)]
 pub struct Casebook {
     connection: Connection,
     path: PathBuf,
+    signer: NoteSigner,
 }
 
 impl Casebook {
@@ -31,8 +34,65 @@ impl Casebook {
     pub fn open(path: &Path) -> Result<Self, CasebookError> {
         create_private(path).map_err(|e| cannot_open(path, &e))?;
         refuse_foreign(path)?;
+        let key_path = key::key_path(path);
+        let (signer, _) = key::open_or_make(&key_path).map_err(|e| cannot_open(&key_path, &e))?;
         let connection = Self::connect(path).map_err(|e| CasebookError::from_sqlite(path, &e))?;
-        Ok(Self { connection, path: path.to_owned() })
+        let mut casebook = Self { connection, path: path.to_owned(), signer };
+        casebook.found().map_err(|e| casebook.error(&e))?;
+        Ok(casebook)
+    }
+
+    /// States the key in the log where it is not yet: in the first event of a new casebook, or in a further one when the
+    /// key was lost and another one took its place.
+    fn found(&mut self) -> rusqlite::Result<()> {
+        let verifier = self.signer.verifier().text();
+        let stated = |connection: &Connection| -> rusqlite::Result<Option<String>> {
+            let sql = "SELECT body ->> 'verifier' FROM event WHERE kind IN ('founded', 'key-replaced') ORDER BY id DESC LIMIT 1";
+            connection.query_row(sql, [], |row| row.get(0)).optional().map(Option::flatten)
+        };
+        if stated(&self.connection)?.as_ref() == Some(&verifier) {
+            return Ok(());
+        }
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let before = stated(&transaction)?;
+        if before.as_ref() == Some(&verifier) {
+            return Ok(()); // another process was faster
+        }
+        let mut head = Head::read(&transaction)?;
+        let kind = if before.is_some() { "key-replaced" } else { "founded" };
+        let body = serde_json::json!({
+            "verifier": verifier, "before": before, "unchained_before": head.frontier.size(), "program": env!("CARGO_PKG_VERSION"),
+        });
+        let at = format!("{:.9}", Timestamp::now());
+        add_event(&transaction, &mut head, &at, &Event { operator: "parcelscope", kind, scan_id: None, body: &body })?;
+        add_checkpoint(&transaction, &mut head, &at, &self.signer)?;
+        transaction.commit()
+    }
+
+    /// The key that verifies this casebook's checkpoints, as text to be kept elsewhere.
+    pub fn verifier(&self) -> String {
+        self.signer.verifier().text()
+    }
+
+    /// Adds an event of wall time `at`. Returns its number when it is synced.
+    pub fn append_event(&mut self, at: Timestamp, event: &Event<'_>) -> Result<i64, CasebookError> {
+        let at = format!("{at:.9}");
+        let mut add = || {
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let mut head = Head::read(&transaction)?;
+            let id = add_event(&transaction, &mut head, &at, event)?;
+            add_checkpoint(&transaction, &mut head, &at, &self.signer)?;
+            transaction.commit()?;
+            Ok(id)
+        };
+        let added: rusqlite::Result<i64> = add();
+        added.map_err(|e| self.error(&e))
+    }
+
+    /// The last checkpoint, a signed note to be kept outside this folder.
+    pub fn last_checkpoint(&self) -> Result<String, CasebookError> {
+        let sql = "SELECT note FROM checkpoint ORDER BY id DESC LIMIT 1";
+        self.connection.query_row(sql, [], |row| row.get(0)).map_err(|e| self.error(&e))
     }
 
     fn connect(path: &Path) -> rusqlite::Result<Connection> {
@@ -69,11 +129,10 @@ impl Casebook {
     fn insert(&mut self, encoded: &Encoded) -> rusqlite::Result<i64> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let id: i64 = transaction.query_row("SELECT coalesce(max(id), 0) + 1 FROM scan", [], |row| row.get(0))?;
-        {
-            let marks = vec!["?"; COLUMNS.len()].join(", ");
-            let sql = format!("INSERT INTO scan ({}, id) VALUES ({marks}, {id})", COLUMNS.join(", "));
-            transaction.prepare(&sql)?.execute(encoded.values().as_slice())?;
-        }
+        let mut head = Head::read(&transaction)?;
+        encoded.insert(&transaction, id, head.next_seq())?;
+        head.append(&transaction, EvidenceTable::Scan, id, encoded.taken_at())?;
+        add_checkpoint(&transaction, &mut head, encoded.taken_at(), &self.signer)?;
         transaction.commit()?;
         Ok(id)
     }
@@ -108,14 +167,8 @@ impl Casebook {
             rusqlite::Error::QueryReturnedNoRows => self.corrupt(format!("record {id} of {total} is missing")),
             e => self.corrupt_if_typed(id, e),
         };
-        let sizes: Vec<String> = COLUMNS.iter().map(|c| format!("coalesce(octet_length({c}), 0)")).collect();
-        let sql = format!("SELECT {} FROM scan WHERE id = ?1", sizes.join(" + "));
-        let bytes: i64 = self.connection.query_row(&sql, [id], |row| row.get(0)).map_err(|e| missing(&e))?;
-        if bytes > MAX_ROW_BYTES {
-            return Err(self.corrupt(format!("record {id} holds {bytes} bytes, more than any scan has")));
-        }
-        let sql = format!("SELECT {} FROM scan WHERE id = ?1", COLUMNS.join(", "));
-        let encoded = self.connection.query_row(&sql, [id], Encoded::from_row).map_err(|e| missing(&e))?;
+        let encoded = Encoded::read(&self.connection, id).map_err(|e| missing(&e))?;
+        let encoded = encoded.map_err(|what| self.corrupt(format!("record {id}: {what}")))?;
         let record = encoded.decode().map_err(|what| self.corrupt(format!("record {id}: {what}")))?;
         Ok(StoredScan { id, record })
     }
@@ -140,11 +193,15 @@ impl Casebook {
         Ok(total)
     }
 
-    fn error(&self, error: &rusqlite::Error) -> CasebookError {
+    pub(super) fn error(&self, error: &rusqlite::Error) -> CasebookError {
         CasebookError::from_sqlite(&self.path, error)
     }
 
-    fn corrupt(&self, what: String) -> CasebookError {
+    pub(super) const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(super) fn corrupt(&self, what: String) -> CasebookError {
         CasebookError::Corrupt { path: self.path.clone(), what }
     }
 
@@ -156,6 +213,37 @@ impl Casebook {
             other => other,
         }
     }
+}
+
+/// Writes an event with its entry.
+fn add_event(connection: &Connection, head: &mut Head, at: &str, event: &Event<'_>) -> rusqlite::Result<i64> {
+    let Event { operator, kind, scan_id, body } = event;
+    let id: i64 = connection.query_row("SELECT coalesce(max(id), 0) + 1 FROM event", [], |row| row.get(0))?;
+    let sql = "INSERT INTO event (id, seq, at, operator, kind, scan_id, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    connection.prepare_cached(sql)?.execute(params![
+        id,
+        head.next_seq(),
+        at,
+        operator,
+        kind,
+        scan_id,
+        body.to_string()
+    ])?;
+    head.append(connection, EvidenceTable::Event, id, at)?;
+    Ok(id)
+}
+
+/// Signs the log as it is and writes the checkpoint with its own entry, which the next checkpoint covers.
+fn add_checkpoint(connection: &Connection, head: &mut Head, at: &str, signer: &NoteSigner) -> rusqlite::Result<()> {
+    let size = head.frontier.size();
+    let origin = signer.verifier().name().to_owned();
+    let note = signer.sign(&Checkpoint { origin, size, root: head.frontier.root() }.text());
+    head.keep(connection)?;
+    let id: i64 = connection.query_row("SELECT coalesce(max(id), 0) + 1 FROM checkpoint", [], |row| row.get(0))?;
+    let sql = "INSERT INTO checkpoint (id, seq, at, size, note) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let size = i64::try_from(size).unwrap_or(i64::MAX);
+    connection.prepare_cached(sql)?.execute(params![id, head.next_seq(), at, size, note])?;
+    head.append(connection, EvidenceTable::Checkpoint, id, at)
 }
 
 fn cannot_open(path: &Path, error: &io::Error) -> CasebookError {
@@ -183,7 +271,7 @@ fn create_private(path: &Path) -> io::Result<()> {
 
 /// Refuses a database that is newer or not ours, without a write: from its header, and where a log lies beside it
 /// (the header is then not the last word), through a connection that can only read.
-fn refuse_foreign(path: &Path) -> Result<(), CasebookError> {
+pub(super) fn refuse_foreign(path: &Path) -> Result<(), CasebookError> {
     let mut header = [0_u8; 100];
     let mut file = File::open(path).map_err(|e| cannot_open(path, &e))?;
     let length = file.metadata().map_err(|e| cannot_open(path, &e))?.len();
@@ -229,6 +317,14 @@ fn check_stamp(path: &Path, stamp: Stamp) -> Result<(), CasebookError> {
         }
         Stamp { application_id: APPLICATION_ID, version } if version >= 1 => Ok(()),
         Stamp { .. } => Err(CasebookError::NotACasebook { path }),
+    }
+}
+
+#[cfg(test)]
+impl Casebook {
+    /// Adds a row that the tables accept.
+    pub(super) fn append_example(&mut self) {
+        self.insert(&Encoded::example(10)).unwrap();
     }
 }
 

@@ -1,13 +1,19 @@
 //! `parcelscope casebook`.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::casebook::{Casebook, ScanSummary, StoredScan};
+use crate::casebook::note::NoteVerifier;
+use crate::casebook::{
+    self, Casebook, CasebookError, Finding, FindingKind, ScanSummary, StoredScan, Verification, VerifyOptions,
+};
 use crate::session::{casebook_path, data_dir};
 
 use super::{Context, answer_text, output};
@@ -33,14 +39,31 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = 0)]
         offset: usize,
     },
-    /// Check that the casebook is undamaged: the database file, the numbering and that every record can be read
-    Verify,
+    /// Find what somebody changed, removed, added or moved, and name the row: exit code 1 when there is anything
+    Verify {
+        /// A checkpoint that was kept elsewhere ('casebook checkpoint' prints one); may be given several times
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Vec<PathBuf>,
+        /// The verifier key as it was noted elsewhere ('casebook key' prints it)
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+        /// Leave out the counts and spectra, which take most of the time
+        #[arg(long)]
+        skip_parts: bool,
+    },
+    /// Print the last signed checkpoint, to be kept on another machine or on paper
+    Checkpoint,
+    /// Print the key that verifies the checkpoints of this casebook
+    Key,
+    /// Prove that a record is in the log, for somebody who does not have the casebook
+    Proof {
+        /// Number of the record
+        #[arg(value_name = "ID")]
+        id: i64,
+    },
     /// Planned: export records
     #[command(hide = true)]
     Export(super::Planned),
-    /// Planned: proof of one record
-    #[command(hide = true)]
-    Proof(super::Planned),
     /// Planned: verdict again from the stored counts
     #[command(hide = true)]
     Replay(super::Planned),
@@ -59,18 +82,44 @@ pub fn run(args: CasebookArgs, context: &Context) -> Result<ExitCode, anyhow::Er
     match command {
         Command::Show { id: Some(id), .. } => show(id, context),
         Command::Show { id: None, limit, offset } => list(offset, limit, context),
-        Command::Verify => verify(context),
-        Command::Export(_) | Command::Proof(_) | Command::Replay(_) => {
+        Command::Verify { checkpoint, key, skip_parts } => verify(&checkpoint, key, skip_parts, context),
+        Command::Checkpoint => {
+            let note = existing(context)?.last_checkpoint()?;
+            print(&note, &serde_json::json!({ "checkpoint": note }), context)
+        }
+        Command::Key => {
+            let key = existing(context)?.verifier();
+            print(&format!("{key}\n"), &serde_json::json!({ "verifier": key }), context)
+        }
+        Command::Proof { id } => {
+            let proof = existing(context)?.proof(id)?;
+            print(&proof.proof, &serde_json::to_value(&proof)?, context)
+        }
+        Command::Export(_) | Command::Replay(_) => {
             bail!(
-                "this version cannot export, prove or replay records yet; 'parcelscope casebook show ID --json' prints a whole record"
+                "this version cannot export or replay records yet; 'parcelscope casebook show ID --json' prints a whole record"
             )
         }
     }
 }
 
+/// Where the casebook of the data folder would be. Looking makes no folder: a mistyped name must not pass for an empty
+/// casebook.
+fn place(context: &Context) -> Result<PathBuf, anyhow::Error> {
+    if let Some(folder) = &context.data_dir
+        && !folder.exists()
+    {
+        bail!(
+            "there is no folder {}, so there is no casebook yet; choose the right folder with --data-dir",
+            folder.display()
+        );
+    }
+    Ok(casebook_path(&data_dir(context.data_dir.as_deref())?))
+}
+
 /// The casebook of the data folder; none is made only to be looked at.
 fn open(context: &Context) -> Result<Option<Casebook>, anyhow::Error> {
-    let path = casebook_path(&data_dir(context.data_dir.as_deref())?);
+    let path = place(context)?;
     Ok(if path.exists() { Some(Casebook::open(&path)?) } else { None })
 }
 
@@ -155,37 +204,120 @@ fn text_of(scan: &StoredScan) -> String {
     text
 }
 
-/// What `verify` found.
-#[derive(Serialize)]
-struct Verified {
-    records: i64,
-    damaged: Option<String>,
-    /// Whether the records are chained, so that an edit from outside would be found.
-    chained: bool,
+/// The casebook, which must be there.
+fn existing(context: &Context) -> Result<Casebook, anyhow::Error> {
+    open(context)?
+        .ok_or_else(|| anyhow::anyhow!("this data folder has no casebook yet; choose the right folder with --data-dir"))
 }
 
-fn verify(context: &Context) -> Result<ExitCode, anyhow::Error> {
-    let Some(casebook) = open(context)? else {
+fn print(text: &str, json: &serde_json::Value, context: &Context) -> Result<ExitCode, anyhow::Error> {
+    if context.json {
+        output::print_json(json)?;
+    } else {
+        output::print_text(text)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Longest checkpoint file that is read.
+const CHECKPOINT_BYTES_MAX: u64 = 64 << 10;
+
+fn verify(
+    checkpoints: &[PathBuf],
+    key: Option<String>,
+    skip_parts: bool,
+    context: &Context,
+) -> Result<ExitCode, anyhow::Error> {
+    let path = place(context)?;
+    if !path.exists() {
         bail!("this data folder has no casebook yet; choose the right folder with --data-dir");
-    };
-    let found = match casebook.integrity_check() {
-        Ok(records) => Verified { records, damaged: None, chained: false },
-        Err(error) => {
-            Verified { records: casebook.count().unwrap_or(0), damaged: Some(error.to_string()), chained: false }
+    }
+    if let Some(key) = &key {
+        NoteVerifier::parse(key)?;
+    }
+    let mut options = VerifyOptions { outside: Vec::new(), trusted_key: key, skip_parts };
+    for file in checkpoints {
+        let mut note = String::new();
+        let read = File::open(file).and_then(|f| f.take(CHECKPOINT_BYTES_MAX).read_to_string(&mut note));
+        read.with_context(|| format!("the checkpoint {} cannot be read; check its path", file.display()))?;
+        options.outside.push(note);
+    }
+    let report = match casebook::verify(&path, &options, &mut |_| true) {
+        Ok(Some(report)) => report,
+        Ok(None) => return Ok(ExitCode::FAILURE),
+        Err(error @ (CasebookError::Corrupt { .. } | CasebookError::NotACasebook { .. })) => {
+            // What cannot even be read as a database is a finding, not bad input.
+            let json = serde_json::json!({ "damaged": error.to_string(), "findings": [] });
+            print(&format!("{error}\n"), &json, context)?;
+            return Ok(ExitCode::FAILURE);
         }
+        Err(error) => return Err(error.into()),
     };
     if context.json {
-        output::print_json(&found)?;
+        output::print_json(&report)?;
     } else {
-        let text = match &found.damaged {
-            None => format!(
-                "{} records, numbered without gaps, all readable; the database file is undamaged.\n\
-                 This does not prove that nobody edited a record: in this version records are not chained.\n",
-                found.records
-            ),
-            Some(damage) => format!("{damage}\n"),
-        };
-        output::print_text(&output::printable(&text))?;
+        output::print_text(&output::printable(&verified(&report)))?;
     }
-    Ok(if found.damaged.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What verification found, in words.
+fn verified(report: &Verification) -> String {
+    let mut text = String::new();
+    let mut line = |words: String| {
+        text.push_str(&words);
+        text.push('\n');
+    };
+    for Finding { table, row, kind } in &report.findings {
+        line(match (kind, table.as_str(), row) {
+            (FindingKind::Forked, "checkpoint", 0) => {
+                "the checkpoint from elsewhere is not of this log: the log was forked or replaced".to_owned()
+            }
+            (FindingKind::Missing, "ledger", row) if *row > i64::try_from(report.entries).unwrap_or(i64::MAX) => {
+                format!("the end is cut off: entry {row} and what followed it are missing")
+            }
+            (kind, table, row) => format!("{table} {row}: {}", kind_words(*kind)),
+        });
+    }
+    if report.more_findings > 0 {
+        line(format!("... and {} more", report.more_findings));
+    }
+    let rows: Vec<String> = report.rows.iter().map(|(table, n)| format!("{n} {table} rows")).collect();
+    line(format!("{} entries, {}, {} parts checked", report.entries, rows.join(", "), report.parts));
+    if report.clock_noted_back > 0 {
+        line(format!("{} entries at which the program noted that the clock had gone back", report.clock_noted_back));
+    }
+    if report.keys_replaced > 0 {
+        line(format!("the signing key was replaced {} times because its file was lost", report.keys_replaced));
+    }
+    line(match (report.proven_up_to, &report.complete_up_to) {
+        (Some(size), _) => format!("complete up to entry {size}: proven by the checkpoint from elsewhere"),
+        (None, Some((size, at))) => {
+            format!("complete up to the checkpoint at {at} (entry {size}); later completeness cannot be proven")
+        }
+        (None, None) => "no checkpoint fits: completeness cannot be proven".to_owned(),
+    });
+    if !report.key_trusted {
+        line("the key was taken from the casebook itself; give the one noted elsewhere with --key".to_owned());
+    }
+    line(
+        if report.is_clean() {
+            "Nothing was changed, removed, added or moved."
+        } else {
+            "THE CASEBOOK WAS TAMPERED WITH OR DAMAGED."
+        }
+        .to_owned(),
+    );
+    text
+}
+
+const fn kind_words(kind: FindingKind) -> &'static str {
+    match kind {
+        FindingKind::Changed => "changed after it was written",
+        FindingKind::Missing => "missing",
+        FindingKind::Inserted => "inserted from outside",
+        FindingKind::Reordered => "in another's place",
+        FindingKind::Forked => "from another continuation of this log",
+        FindingKind::ClockWentBack => "older than the entry before it",
+    }
 }

@@ -10,8 +10,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::formats::{self, FileSpectrum};
-use crate::spectrum::Technique;
+use crate::formats::{self, FileSpectrum, JcampForm};
 
 use super::input::{self, FileResult};
 use super::{Context, output};
@@ -20,8 +19,10 @@ use super::{Context, output};
 #[derive(Args, Debug)]
 #[command(
     after_help = "Without --to the spectra in each file are listed as they are stored, in the file's own units.\n\
-                  Files that are read: ENLIGHTEN CSV, LabSpec text, B&W Tek text, and text with two or more columns \
-                  (tab, space, comma or semicolon; decimal point or comma). The content decides, not the file's name."
+                  Files that are read: JCAMP-DX, Galactic SPC, Bruker OPUS, Thermo SPA, Renishaw WDF, ENLIGHTEN CSV, \
+                  LabSpec, OceanView, RRUFF, B&W Tek and Agilent ASP text, any other text with columns of numbers or a \
+                  spectrum a row (tab, space, comma or semicolon; decimal point or comma), and ZIP archives of these. \
+                  The content decides, not the file's name."
 )]
 pub struct ConvertArgs {
     /// Spectrum files
@@ -30,6 +31,9 @@ pub struct ConvertArgs {
     /// Write the spectra in this format: to stdout if there is one, else to --out-dir
     #[arg(long, value_name = "FORMAT")]
     to: Option<Target>,
+    /// How the numbers of JCAMP-DX are written
+    #[arg(long, value_name = "FORM", default_value = "affn", requires = "to")]
+    form: Form,
     /// Folder for the written files; existing files are never overwritten
     #[arg(long, value_name = "DIR", requires = "to")]
     out_dir: Option<PathBuf>,
@@ -40,9 +44,42 @@ pub struct ConvertArgs {
 enum Target {
     /// Comma-separated values
     Csv,
-    /// JCAMP-DX; refused with a sentence until it is written.
-    #[value(hide = true)]
+    /// JCAMP-DX 4.24
     Jcamp,
+}
+
+/// How JCAMP-DX is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
+enum Form {
+    /// Plain numbers with all digits
+    #[default]
+    Affn,
+    /// Differences and repeats: smaller, nine digits; an uneven axis is written as plain pairs
+    Difdup,
+}
+
+/// A format with its choices.
+#[derive(Clone, Copy, Debug)]
+struct Writer {
+    target: Target,
+    form: Form,
+}
+
+impl Writer {
+    const fn ending(self) -> &'static str {
+        match self.target {
+            Target::Csv => "csv",
+            Target::Jcamp => "jdx",
+        }
+    }
+
+    fn text(self, spectrum: &FileSpectrum) -> String {
+        match (self.target, self.form) {
+            (Target::Csv, _) => formats::to_csv(spectrum),
+            (Target::Jcamp, Form::Affn) => formats::to_jcamp(spectrum, JcampForm::Affn),
+            (Target::Jcamp, Form::Difdup) => formats::to_jcamp(spectrum, JcampForm::DifDup),
+        }
+    }
 }
 
 /// What `--json` says about a file.
@@ -60,7 +97,7 @@ struct Document {
 struct Listed {
     title: String,
     kind: formats::SpectrumKind,
-    technique: Option<Technique>,
+    technique: Option<String>,
     x_unit: Option<String>,
     y_unit: Option<String>,
     points: usize,
@@ -72,6 +109,8 @@ struct Listed {
     y_max: Option<f64>,
     y_sum: f64,
     notes: Vec<String>,
+    /// Checks of the file itself that failed; such a spectrum is listed but never identified.
+    defects: Vec<String>,
 }
 
 impl Listed {
@@ -80,7 +119,7 @@ impl Listed {
         Self {
             title: spectrum.title.clone(),
             kind: spectrum.kind,
-            technique: spectrum.technique,
+            technique: spectrum.technique.as_ref().map(ToString::to_string),
             x_unit: spectrum.x_unit.as_ref().map(ToString::to_string),
             y_unit: spectrum.y_unit.as_ref().map(ToString::to_string),
             points: x.len(),
@@ -92,21 +131,22 @@ impl Listed {
             y_max: y.iter().copied().reduce(f64::max),
             y_sum: y.iter().sum(),
             notes: spectrum.notes.clone(),
+            defects: spectrum.defects.clone(),
         }
     }
 }
 
 /// Runs `convert`.
 pub fn run(args: ConvertArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
-    let ConvertArgs { files, to, out_dir } = args;
+    let ConvertArgs { files, to, form, out_dir } = args;
     match (to, out_dir) {
         (None, _) => input::for_each_file(&files, context, |path| Ok(list(path, &input::read_spectra(path)?))),
-        (Some(Target::Jcamp), _) => bail!("this version does not write JCAMP-DX; use --to csv"),
-        (Some(Target::Csv), Some(folder)) => {
+        (Some(target), Some(folder)) => {
+            let writer = Writer { target, form };
             fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-            input::for_each_file(&files, context, |path| write(path, &folder))
+            input::for_each_file(&files, context, |path| write(path, &folder, writer))
         }
-        (Some(Target::Csv), None) => print(&files, context),
+        (Some(target), None) => print(&files, context, Writer { target, form }),
     }
 }
 
@@ -128,7 +168,7 @@ fn list(path: &Path, spectra: &[FileSpectrum]) -> FileResult<Document> {
             line.y_max.unwrap_or_default(),
             line.y_unit.as_deref().unwrap_or("(unit not stated)"),
         );
-        for note in &line.notes {
+        for note in line.notes.iter().chain(&line.defects) {
             let _ = writeln!(text, "                {note}");
         }
     }
@@ -137,15 +177,16 @@ fn list(path: &Path, spectra: &[FileSpectrum]) -> FileResult<Document> {
 }
 
 /// Writes each spectrum of a file to a file of its own.
-fn write(path: &Path, folder: &Path) -> Result<FileResult<Document>, anyhow::Error> {
+fn write(path: &Path, folder: &Path, writer: Writer) -> Result<FileResult<Document>, anyhow::Error> {
     let spectra = input::read_spectra(path)?;
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let ending = writer.ending();
     let mut written = Vec::new();
     let mut text = String::new();
     for (i, spectrum) in spectra.iter().enumerate() {
-        let name = if spectra.len() == 1 { format!("{stem}.csv") } else { format!("{stem}-{}.csv", i + 1) };
+        let name = if spectra.len() == 1 { format!("{stem}.{ending}") } else { format!("{stem}-{}.{ending}", i + 1) };
         let target = folder.join(name);
-        create(&target, &formats::to_csv(spectrum))?;
+        create(&target, &writer.text(spectrum))?;
         let _ = writeln!(text, "{}", target.display());
         written.push(target.to_string_lossy().into_owned());
     }
@@ -167,10 +208,10 @@ fn create(target: &Path, text: &str) -> Result<(), anyhow::Error> {
 }
 
 /// Prints the one spectrum of one file on stdout.
-fn print(files: &[PathBuf], context: &Context) -> Result<ExitCode, anyhow::Error> {
+fn print(files: &[PathBuf], context: &Context, writer: Writer) -> Result<ExitCode, anyhow::Error> {
     let [path] = files else { bail!("several files do not fit on stdout; name a folder with --out-dir") };
     if context.json {
-        bail!("with --json stdout holds the list of spectra; name a folder for the CSV files with --out-dir");
+        bail!("with --json stdout holds the list of spectra; name a folder for the written files with --out-dir");
     }
     let spectra = input::read_spectra(path)?;
     let [spectrum] = spectra.as_slice() else {
@@ -180,6 +221,6 @@ fn print(files: &[PathBuf], context: &Context) -> Result<ExitCode, anyhow::Error
             spectra.len()
         );
     };
-    output::print_text(&formats::to_csv(spectrum))?;
+    output::print_text(&writer.text(spectrum))?;
     Ok(ExitCode::SUCCESS)
 }

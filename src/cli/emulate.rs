@@ -1,9 +1,16 @@
 //! `parcelscope emulate`.
 
+mod faults;
+#[cfg(unix)]
+mod hosts;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+
+use crate::analyzer::SpectrometerSetup;
+use crate::analyzer::laser::LaserKind;
 
 use super::Context;
 
@@ -12,14 +19,27 @@ use super::Context;
 #[command(
     after_help = "The first line on stdout is the path of the pseudo-terminal alone; 'kit' prints two lines: spectrometer, laser.\n\
                   The devices run until the program is interrupted (Ctrl-C or SIGTERM).\n\
-                  Example: parcelscope emulate kit --sample fentanyl:0.5+lactose:0.5"
+                  A cable that the fault 'unplug' pulls is plugged in again after 5 s; the new path is then printed.\n\
+                  Example: parcelscope emulate kit --sample fentanyl:0.5+lactose:0.5 --fault laser/missing-reply:2"
 )]
 pub struct EmulateArgs {
     /// Device to emulate; 'kit' is a spectrometer and a laser that shine on one sample
-    kind: Kind,
-    /// What lies under the probe: a name of the library, a mixture like fentanyl:0.3+lactose:0.7, or empty
-    #[arg(long, value_name = "NAME", default_value = "sucrose")]
+    #[arg(required_unless_present = "fault")]
+    kind: Option<Kind>,
+    /// Spectrometer of a 'kit': obp or ocean-letter
+    #[arg(long, value_name = "KIND", default_value = "obp")]
+    spectrometer: SpectrometerSetup,
+    /// Laser of a 'kit': matchbox, obis, cobolt, ondax or wasatch
+    #[arg(long, value_name = "KIND", default_value = "matchbox")]
+    laser: LaserKind,
+    /// What lies under the probe: a name of the library, a mixture like fentanyl:0.3+lactose:0.7, empty, or the file of a
+    /// measured Raman spectrum in any format that 'identify' reads
+    #[arg(long, value_name = "NAME|FILE", default_value = "sucrose")]
     sample: String,
+    /// Let the device misbehave, for ever or so many times; 'list' names the faults, 'laser/' before one gives it to the
+    /// laser of a kit
+    #[arg(long, value_name = "NAME[:TIMES]")]
+    fault: Vec<String>,
     /// Whether replies of the spectrometer carry a checksum
     #[arg(long, value_enum, default_value = "none")]
     reply_checksum: ReplyChecksum,
@@ -29,6 +49,10 @@ pub struct EmulateArgs {
     /// Let the sample be exactly its reference, which no real sample is
     #[arg(long)]
     no_gap: bool,
+    /// Let an external laser shine all the time on the sample of a spectrometer that is emulated alone; without it the
+    /// sample is lit while the spectrometer's lamp line is enabled
+    #[arg(long)]
+    lit: bool,
     /// Append every command that the devices receive, with seconds since the start, to this file
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
@@ -43,23 +67,23 @@ enum Kind {
     Matchbox,
     /// Both, on one sample
     Kit,
-    #[value(hide = true)]
+    /// Ocean QE Pro spectrometer with cooler and buffer, Ocean Binary Protocol
     ObpQepro,
-    #[value(hide = true)]
+    /// Ocean Ventana 785, spectrometer and laser in one, Ocean Binary Protocol
     ObpVentana,
-    #[value(hide = true)]
+    /// Wasatch OEM Raman module, 785 nm: spectrometer, laser and cooler on one port, 921600 baud
     Wasatch,
-    #[value(hide = true)]
+    /// NIRscan Nano near-infrared scanner; the signal USR1 exchanges the white standard and the sample on its window
     Nirscan,
-    #[value(hide = true)]
+    /// Ocean spectrometer of the USB2000+ class, letter protocol, 9600 baud
     OceanLetter,
-    #[value(hide = true)]
+    /// Coherent OBIS laser, 785 nm
     Obis,
-    #[value(hide = true)]
+    /// Cobolt (Hübner) laser, 785 nm
     Cobolt,
-    #[value(hide = true)]
+    /// Ondax LM laser, 785 nm, 19200 baud
     Ondax,
-    #[value(hide = true)]
+    /// GPS receiver at an airport, NMEA 0183, 9600 baud; it says that it is simulated
     Gps,
 }
 
@@ -77,76 +101,49 @@ enum ReplyChecksum {
 pub fn run(args: EmulateArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use anyhow::Context as _;
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
     use super::output;
-    use crate::analyzer::emulator::{Bench, Gap, Log, MatchBox, ObpSts, PtyHost};
-    use crate::analyzer::obp::codec::Checksum;
-    use crate::analyzer::{Clock, SystemClock};
-    use crate::library::Library;
-    use crate::session::sample_from_name;
 
-    /// Line speed of an STS as delivered.
-    const STS_BAUD: u32 = 9_600;
+    /// How long a cable stays out that a fault has pulled.
+    const PLUG_IN_AFTER: Duration = Duration::from_secs(5);
 
-    let (with_spectrometer, with_laser) = match args.kind {
-        Kind::ObpSts => (true, false),
-        Kind::Matchbox => (false, true),
-        Kind::Kit => (true, true),
-        planned => {
-            let name = planned.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
-            anyhow::bail!("the emulator of '{name}' is not built yet; use obp-sts, matchbox or kit");
-        }
-    };
+    if args.fault.iter().any(|word| word == faults::LIST) {
+        output::print_text(&faults::list())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let kind = args.kind.context("which device is to misbehave? Name one, for example: parcelscope emulate kit")?;
     let stop = Arc::new(AtomicBool::new(false));
+    let exchange = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("the program cannot listen for signals")?;
     }
-    let sample = sample_from_name(Library::bundled()?.as_ref(), &args.sample)?;
-    let log = match &args.log {
-        None => Log::default(),
-        Some(path) => Log::to_file(
-            std::fs::OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(path)
-                .with_context(|| format!("the log {} cannot be written", path.display()))?,
-        ),
-    };
-    let checksum = match args.reply_checksum {
-        ReplyChecksum::None => Checksum::None,
-        ReplyChecksum::Md5 => Checksum::Md5,
-    };
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let bench = Bench::new(args.seed, if args.no_gap { Gap::NONE } else { Gap::MEASURED }, sample);
-    let opened = "no pseudo-terminal could be opened";
-    let spectrometer = if with_spectrometer {
-        let device = ObpSts::new(bench.clone(), args.seed, checksum, STS_BAUD, log.clone());
-        Some(PtyHost::start("emulated-sts", device, Arc::clone(&clock)).context(opened)?)
-    } else {
-        None
-    };
-    let laser = if with_laser {
-        let device = MatchBox::new(bench, args.seed, log);
-        Some(PtyHost::start("emulated-laser", device, clock).context(opened)?)
-    } else {
-        // A spectrometer alone looks at a sample that is always lit.
-        bench.laser_on(Duration::ZERO);
-        None
-    };
-    let path = |host: &Option<PtyHost>| host.as_ref().map(|h| h.path().to_owned());
-    let (spectrometer_path, laser_path) = (path(&spectrometer), path(&laser));
-    if context.json {
-        output::print_json(&serde_json::json!({ "spectrometer": spectrometer_path, "laser": laser_path }))?;
-    } else {
-        let lines: Vec<String> = [spectrometer_path, laser_path].into_iter().flatten().collect();
-        output::print_text(&format!("{}\n", lines.join("\n")))?;
-    }
+    signal_hook::flag::register(SIGUSR1, Arc::clone(&exchange)).context("the program cannot listen for signals")?;
+    let faults = faults::DeviceFaults::from_words(&args.fault, kind == Kind::Kit)?;
+    let mut hosts = hosts::Hosts::start(kind, &args, &faults)?;
+    hosts.print(context)?;
+    let mut pulled: Option<Instant> = None;
     while !stop.load(Ordering::SeqCst) {
         std::thread::sleep(Duration::from_millis(50));
+        if exchange.swap(false, Ordering::SeqCst) {
+            hosts.exchange_sample();
+        }
+        if !faults.unplugged() {
+            continue;
+        }
+        let since = *pulled.get_or_insert_with(|| {
+            output::complain(&format!("the cable was pulled; it comes back in {} s", PLUG_IN_AFTER.as_secs()));
+            Instant::now()
+        });
+        if since.elapsed() >= PLUG_IN_AFTER {
+            pulled = None;
+            faults.plug_in();
+            hosts.await_cables();
+            hosts.print(context)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -10,11 +10,11 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
 
-use crate::formats::{FileSpectrum, SpectrumKind};
+use crate::formats::{Choices, Comparable, FileSpectrum, SpectrumKind};
 use crate::identify::{Answer, Engine};
 use crate::library::{Library, Pack};
 
-use super::input::{self, FileResult};
+use super::input::{self, ChoiceArgs, FileResult};
 use super::{Context, answer_text};
 
 /// Arguments of `identify`.
@@ -34,6 +34,8 @@ pub struct IdentifyArgs {
     /// Of a file that holds several spectra of samples, identify this one, counted from 1
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     spectrum: Option<u32>,
+    #[command(flatten)]
+    choices: ChoiceArgs,
 }
 
 /// What `--json` says about a file.
@@ -43,39 +45,52 @@ struct Document {
     #[serde(flatten)]
     answer: Answer,
     assumed: Vec<String>,
+    /// What the operator stated where the file is silent.
+    stated: Vec<String>,
+    /// What was computed from the stored numbers before they were compared.
+    converted: Vec<String>,
     elapsed_ms: f64,
 }
 
 /// Runs `identify`.
 pub fn run(args: IdentifyArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
-    let IdentifyArgs { files, library, spectrum } = args;
+    let IdentifyArgs { files, library, spectrum, choices } = args;
+    let choices = choices.choices()?;
     let library = match library {
         Some(pack) => Arc::new(Pack::open(&pack)?.library().clone()),
         None => Library::bundled()?,
     };
     let engine = Engine::new(library);
-    input::for_each_file(&files, context, |path| identify(path, spectrum, &engine))
+    input::for_each_file(&files, context, |path| identify(path, spectrum, &choices, &engine))
 }
 
-fn identify(path: &Path, number: Option<u32>, engine: &Engine) -> Result<FileResult<Document>, anyhow::Error> {
+fn identify(
+    path: &Path,
+    number: Option<u32>,
+    choices: &Choices,
+    engine: &Engine,
+) -> Result<FileResult<Document>, anyhow::Error> {
     let started = Instant::now();
     let name = path.display();
     let spectra = input::read_spectra(path)?;
     let chosen = choose(path, &spectra, number)?;
-    let (spectrum, assumed) = chosen.to_spectrum().with_context(|| name.to_string())?;
+    let Comparable { spectrum, assumed, stated, converted } =
+        chosen.comparable(choices).with_context(|| name.to_string())?;
     let answer = engine.identify(&spectrum);
     let elapsed_ms = started.elapsed().as_micros() as f64 / 1_000.0;
 
     let mut text = format!("{}\n{}", name, answer_text::describe(&answer));
-    if !assumed.is_empty() {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "  Supposed   {}", assumed.join("; "));
+    for (what, sentences) in [("Supposed", &assumed), ("Stated", &stated), ("Converted", &converted)] {
+        if !sentences.is_empty() {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "  {what:<10} {}", sentences.join("; "));
+        }
     }
     for note in &chosen.notes {
         let _ = writeln!(text, "  In file    {note}");
     }
     let file = path.to_string_lossy().into_owned();
-    Ok(FileResult { document: Document { file, answer, assumed, elapsed_ms }, text })
+    Ok(FileResult { document: Document { file, answer, assumed, stated, converted, elapsed_ms }, text })
 }
 
 /// The sample spectrum that is meant. A file with several needs a choice: the alarming one may not be the first.

@@ -6,11 +6,103 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow, bail};
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::formats::{self, FileSpectrum, FormatError, MAX_FILE_BYTES};
+use crate::formats::{self, Choices, FileSpectrum, FormatError, MAX_FILE_BYTES, ReflectanceAs, XUnit, YUnit};
+use crate::spectrum::Technique;
 
 use super::{BAD_INPUT, Context, output};
+
+/// What the operator states where a file is silent. What a file says is never overruled.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "What the file does not say")]
+pub(super) struct ChoiceArgs {
+    /// The technique
+    #[arg(long, value_name = "TECHNIQUE")]
+    technique: Option<TechniqueChoice>,
+    /// The unit of the axis
+    #[arg(long, value_name = "UNIT")]
+    x_unit: Option<XUnitChoice>,
+    /// The unit of the ordinate
+    #[arg(long, value_name = "UNIT")]
+    y_unit: Option<YUnitChoice>,
+    /// The laser's wavelength, nm
+    #[arg(long, value_name = "NM")]
+    laser_nm: Option<f64>,
+    /// How reflectance is converted: absorbance for a thin layer on a mirror, kubelka-munk for a thick powder
+    #[arg(long, value_name = "CONVERSION")]
+    reflectance_as: Option<ReflectanceChoice>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum TechniqueChoice {
+    Raman,
+    Sers,
+    AtrFtir,
+    IrTransmission,
+    Nir,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum XUnitChoice {
+    #[value(name = "cm-1")]
+    Cm1,
+    Nm,
+    Um,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum YUnitChoice {
+    Counts,
+    Absorbance,
+    Transmittance,
+    PercentTransmittance,
+    Reflectance,
+    PercentReflectance,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ReflectanceChoice {
+    Absorbance,
+    KubelkaMunk,
+}
+
+impl ChoiceArgs {
+    /// The statements for the reader; refuses a laser that no spectrometer has.
+    pub(super) fn choices(&self) -> Result<Choices, anyhow::Error> {
+        if let Some(nm) = self.laser_nm.filter(|nm| !(200.0..=2_000.0).contains(nm)) {
+            bail!("no spectrometer has a laser of {nm} nm; give its wavelength in nm, for example --laser-nm 785");
+        }
+        Ok(Choices {
+            technique: self.technique.map(|technique| match technique {
+                TechniqueChoice::Raman => Technique::Raman,
+                TechniqueChoice::Sers => Technique::Sers,
+                TechniqueChoice::AtrFtir => Technique::AtrFtir,
+                TechniqueChoice::IrTransmission => Technique::IrTransmission,
+                TechniqueChoice::Nir => Technique::Nir,
+            }),
+            x_unit: self.x_unit.map(|unit| match unit {
+                XUnitChoice::Cm1 => XUnit::Cm1,
+                XUnitChoice::Nm => XUnit::Nm,
+                XUnitChoice::Um => XUnit::Micrometre,
+            }),
+            y_unit: self.y_unit.map(|unit| match unit {
+                YUnitChoice::Counts => YUnit::Counts,
+                YUnitChoice::Absorbance => YUnit::Absorbance,
+                YUnitChoice::Transmittance => YUnit::Transmittance,
+                YUnitChoice::PercentTransmittance => YUnit::TransmittancePercent,
+                YUnitChoice::Reflectance => YUnit::Reflectance,
+                YUnitChoice::PercentReflectance => YUnit::ReflectancePercent,
+            }),
+            laser_nm: self.laser_nm,
+            reflectance: self.reflectance_as.map(|conversion| match conversion {
+                ReflectanceChoice::Absorbance => ReflectanceAs::Absorbance,
+                ReflectanceChoice::KubelkaMunk => ReflectanceAs::KubelkaMunk,
+            }),
+        })
+    }
+}
 
 /// What a command has to say about one file.
 pub(super) struct FileResult<T> {

@@ -19,6 +19,7 @@ mod casebook;
 mod convert;
 mod emulate;
 mod evaluate;
+mod guardian;
 mod identify;
 mod input;
 mod library;
@@ -82,6 +83,9 @@ enum Command {
     Casebook(casebook::CasebookArgs),
     /// Print accuracy tables with counts and confidence intervals
     Evaluate(evaluate::EvaluateArgs),
+    /// Hold the port of a laser and switch it off when the program that started this dies
+    #[command(hide = true)]
+    Guardian(guardian::GuardianArgs),
     /// Planned: screening of declarations
     #[command(hide = true)]
     Triage(Planned),
@@ -102,6 +106,10 @@ pub fn run() -> ExitCode {
         Err(error) => return refuse_arguments(&error),
     };
     start_log();
+    if let Ok(program) = std::env::current_exe() {
+        // Lasers on ports are then held by a second process of this program.
+        crate::analyzer::guardian::announce(program);
+    }
     let context = Context { data_dir: cli.data_dir, json: cli.json };
     let done = match cli.command {
         Some(command) => dispatch(command, &context),
@@ -123,6 +131,7 @@ fn dispatch(command: Command, context: &Context) -> Result<ExitCode, anyhow::Err
         Command::Library(args) => library::run(args, context),
         Command::Casebook(args) => casebook::run(args, context),
         Command::Evaluate(args) => evaluate::run(args, context),
+        Command::Guardian(args) => guardian::run(args, context),
         Command::Triage(_) => Err(anyhow::anyhow!(
             "this version cannot screen declarations yet; 'parcelscope --help' lists what it can do"
         )),

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +14,9 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
 
+use crate::analyzer::WireLog;
+use crate::analyzer::laser::{LaserKind, LaserSetup};
+use crate::analyzer::{Clock, OnWait, SpectrometerSetup, SystemClock, gps};
 use crate::casebook::{Casebook, StoredScan};
 use crate::identify::Answer;
 use crate::session::{Command, Connection, Event, KitChoice, Session, SessionConfig, Stage, casebook_path, data_dir};
@@ -22,8 +27,15 @@ use super::{Context, answer_text, output};
 const EMULATOR: &str = "emulator";
 /// What lies under the emulated probe unless somebody says otherwise.
 pub(super) const DEFAULT_SAMPLE: &str = "sucrose";
+/// Laser wavelength of most handheld kits, nm.
+const USUAL_EXCITATION_NM: f64 = 785.0;
+/// Wavelengths of the lasers that Raman kits have, nm: deep ultraviolet to 1064 nm lasers, with some room.
+const EXCITATION_NM: (f64, f64) = (200.0, 1_200.0);
 /// How often the signals are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// How long a GPS receiver may take to say where it is: a scan does not wait for a cold start.
+const GPS_PATIENCE: Duration = Duration::from_secs(12);
 
 /// Arguments of `scan`.
 #[derive(Args, Debug)]
@@ -36,12 +48,27 @@ pub struct ScanArgs {
     /// Port of the spectrometer, or 'emulator' for the emulated kit in memory; 'parcelscope ports' lists the ports
     #[arg(long, value_name = "PORT|emulator")]
     port: String,
+    /// Protocol of the spectrometer: obp or ocean-letter
+    #[arg(long, value_name = "KIND", default_value = "obp")]
+    spectrometer: SpectrometerSetup,
+    /// Settings of a spectrometer whose protocol leaves some open (docs/devices.md), a TOML file
+    #[arg(long, value_name = "FILE")]
+    spectrometer_settings: Option<PathBuf>,
     /// Port of the laser
     #[arg(long, value_name = "PORT")]
     laser_port: Option<String>,
-    /// Laser wavelength in nm
-    #[arg(long, value_name = "NM", default_value_t = 785.0)]
-    excitation_nm: f64,
+    /// Protocol of the laser: matchbox, obis, cobolt or ondax
+    #[arg(long, value_name = "KIND", default_value = "matchbox")]
+    laser: LaserKind,
+    /// Line speed of the laser, where it is not the usual one; Ondax lasers need it
+    #[arg(long, value_name = "BAUD")]
+    laser_baud: Option<u32>,
+    /// Port of a GPS receiver: the place is said on stderr before the scan
+    #[arg(long, value_name = "PORT")]
+    gps_port: Option<String>,
+    /// Laser wavelength of a kit on ports, in nm [default: 785]
+    #[arg(long, value_name = "NM", value_parser = excitation)]
+    excitation_nm: Option<f64>,
     /// What lies under the emulated probe: a substance of the library, or 'empty'
     #[arg(long, value_name = "NAME")]
     sample: Option<String>,
@@ -51,6 +78,9 @@ pub struct ScanArgs {
     /// Number of the parcel, for the record
     #[arg(long, value_name = "NUMBER", default_value = "")]
     parcel: String,
+    /// Write what passed over the wires during the last minute to this file when the scan has ended, also when it failed
+    #[arg(long, value_name = "FILE")]
+    wire_log: Option<PathBuf>,
     /// Account of the operator
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -74,18 +104,29 @@ struct Document<'a> {
 
 /// Runs `scan`.
 pub fn run(args: ScanArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
-    let parcel = args.parcel.clone();
+    let (parcel, wire_log, gps_port) = (args.parcel.clone(), args.wire_log.clone(), args.gps_port.clone());
     let kit = choose_kit(args)?;
     let interrupted = watch_signals().context("the signals of this process cannot be watched; try again")?;
     let data_dir = data_dir(context.data_dir.as_deref())?;
     // What could not be recorded is not scanned: nobody sits here to whom a window would show the unsaved scan.
     Casebook::open(&casebook_path(&data_dir)).context("nothing was scanned")?;
+    if let Some(port) = gps_port {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let on_wait: &mut OnWait<'_> =
+            &mut || if interrupted.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        output::complain(&gps::locate(&port, GPS_PATIENCE, &clock, on_wait).words());
+    }
     let session = Session::start(SessionConfig::new(data_dir, kit)).context("this system gives no more threads")?;
-    connect(&session, &interrupted)?;
-    session.send(Command::Scan { parcel })?;
-    let outcome = follow(&session, &interrupted);
+    let wires = session.wire_log();
+    let outcome = scan(&session, parcel, &interrupted);
     // The laser is commanded off and the threads end before the result is printed.
     drop(session);
+    if let Some(path) = wire_log
+        && let Err(error) = write_wire_log(&path, &wires)
+    {
+        // How the scan ended matters more.
+        output::complain(&format!("{error:#}"));
+    }
     let Outcome { scan, elapsed, not_saved } = outcome?;
     print(&scan, elapsed, not_saved.is_none(), context)?;
     match not_saved {
@@ -98,7 +139,21 @@ pub fn run(args: ScanArgs, context: &Context) -> Result<ExitCode, anyhow::Error>
 }
 
 fn choose_kit(args: ScanArgs) -> Result<KitChoice, anyhow::Error> {
-    let ScanArgs { port, laser_port, excitation_nm, sample, seed, user, parcel: _ } = args;
+    let ScanArgs {
+        port,
+        spectrometer,
+        spectrometer_settings,
+        laser_port,
+        laser: kind,
+        laser_baud,
+        excitation_nm,
+        sample,
+        seed,
+        user,
+        parcel: _,
+        gps_port: _,
+        wire_log: _,
+    } = args;
     if let Some(user) = user {
         bail!(
             "no account '{user}' can sign in: this version has no accounts yet, so leave out --user; only emulated kits can be scanned without one"
@@ -107,6 +162,9 @@ fn choose_kit(args: ScanArgs) -> Result<KitChoice, anyhow::Error> {
     if port == EMULATOR {
         if laser_port.is_some() {
             bail!("--laser-port does not go with --port emulator: the emulated kit has its own laser");
+        }
+        if excitation_nm.is_some() {
+            bail!("--excitation-nm does not go with --port emulator: the emulated kit states its own wavelength");
         }
         let sample = sample.unwrap_or_else(|| DEFAULT_SAMPLE.to_owned());
         return Ok(KitChoice::Emulator { sample, seed: seed.unwrap_or_else(fresh_seed), virtual_time: false });
@@ -119,7 +177,41 @@ fn choose_kit(args: ScanArgs) -> Result<KitChoice, anyhow::Error> {
     let Some(laser) = laser_port else {
         bail!("the laser's port is missing; give it with --laser-port ('parcelscope ports' lists the ports)");
     };
-    Ok(KitChoice::Ports { spectrometer: port, laser, excitation_nm })
+    if laser == port {
+        bail!("spectrometer and laser cannot both be on {port}; name the port of each");
+    }
+    let excitation_nm = excitation_nm.unwrap_or(USUAL_EXCITATION_NM);
+    let spectrometer_setup = match spectrometer_settings {
+        None => spectrometer,
+        Some(path) => read_settings(&spectrometer, &path)?,
+    };
+    let laser_setup = LaserSetup { kind, baud: laser_baud };
+    laser_setup.baud()?;
+    Ok(KitChoice::Ports { spectrometer: port, spectrometer_setup, laser, laser_setup, excitation_nm })
+}
+
+/// The settings in a file for the protocol that was named.
+fn read_settings(named: &SpectrometerSetup, path: &Path) -> Result<SpectrometerSetup, anyhow::Error> {
+    let file = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("the settings {file} cannot be read"))?;
+    match named {
+        SpectrometerSetup::Obp => {
+            bail!("--spectrometer-settings does not go with obp: the device is asked for everything")
+        }
+        SpectrometerSetup::OceanLetter(_) => Ok(SpectrometerSetup::OceanLetter(
+            toml::from_str(&text).with_context(|| format!("{file} is no file of settings; see docs/devices.md"))?,
+        )),
+    }
+}
+
+/// A laser wavelength that a Raman kit can have.
+fn excitation(text: &str) -> Result<f64, String> {
+    let (shortest, longest) = EXCITATION_NM;
+    text.parse().ok().filter(|nm| (shortest..=longest).contains(nm)).ok_or_else(|| {
+        format!(
+            "'{text}' is no laser wavelength of a Raman kit; give nanometres between {shortest:.0} and {longest:.0}"
+        )
+    })
 }
 
 /// Another number in every run: the keys that the standard library draws for its hash tables.
@@ -135,6 +227,20 @@ fn watch_signals() -> io::Result<Arc<AtomicBool>> {
         signal_hook::flag::register(signal, Arc::clone(&flag))?;
     }
     Ok(flag)
+}
+
+/// Connects and scans.
+fn scan(session: &Session, parcel: String, interrupted: &AtomicBool) -> Result<Outcome, anyhow::Error> {
+    connect(session, interrupted)?;
+    session.send(Command::Scan { parcel })?;
+    follow(session, interrupted)
+}
+
+/// Writes the log with the off command that ended the session as its last entry.
+fn write_wire_log(path: &Path, wires: &WireLog) -> Result<(), anyhow::Error> {
+    std::fs::write(path, wires.text()).with_context(|| {
+        format!("the wire log {} cannot be written; choose another place with --wire-log", path.display())
+    })
 }
 
 /// Waits until the kit is ready.

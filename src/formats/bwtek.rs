@@ -1,11 +1,9 @@
 //! B&W Tek BWSpec text: `key;value` lines, then one row per pixel with semicolons, decimal point or comma by the
 //! machine's language, and blank cells where a pixel has no Raman shift.
 
-use crate::spectrum::Technique;
-
 use super::number::{self, Decimal};
 use super::table::{self, Layout, Rows, Separator};
-use super::{Content, FileSpectrum, FormatError, SpectrumKind, XUnit, YUnit, text};
+use super::{Content, FileSpectrum, FileTechnique, FormatError, SpectrumKind, XUnit, YUnit, text};
 
 const DIALECT: &str = "a B&W Tek text file";
 /// Raw counts at which the 16-bit converters of these instruments are at their end.
@@ -49,7 +47,7 @@ pub(super) fn read(content: &Content<'_>) -> Result<Vec<FileSpectrum>, FormatErr
         }
         let mut spectrum = FileSpectrum::sample(format!("{}: {title}", header.title(content)), x, y);
         spectrum.kind = role.kind(is_dark_subtracted);
-        spectrum.technique = (x_unit == XUnit::Cm1).then_some(Technique::Raman);
+        spectrum.technique = (x_unit == XUnit::Cm1).then_some(FileTechnique::RAMAN);
         spectrum.x_unit = Some(x_unit.clone());
         spectrum.y_unit = Some(YUnit::Counts);
         spectrum.laser_nm = header.laser_nm;
@@ -177,7 +175,7 @@ mod tests {
         )
         .unwrap();
         let sample = &spectra[0];
-        assert_eq!((&sample.x, &sample.y), (&vec![256.23, 258.5], &vec![2792.5, 64512.0]));
+        assert_eq!((&sample.x[..], &sample.y[..]), (&[256.23, 258.5][..], &[2792.5, 64512.0][..]));
         assert_eq!((sample.laser_nm, sample.x_unit.clone()), (Some(784.82), Some(XUnit::Cm1)));
         assert_eq!(sample.saturated, [1]);
         assert!(sample.notes[0].ends_with("left out: 1"), "{:?}", sample.notes);
@@ -192,7 +190,7 @@ mod tests {
     #[test]
     fn without_a_raman_shift_the_axis_is_the_wavelength_and_it_is_not_called_raman() {
         let spectra = read("0;769.4;12996.4; ;1;1;1;1;0;\r\n1;769.6;12993.9; ;1;1;1;1;0;\r\n").unwrap();
-        assert_eq!((spectra[0].x_unit.clone(), spectra[0].technique), (Some(XUnit::Nm), None));
+        assert_eq!((spectra[0].x_unit.clone(), spectra[0].technique.clone()), (Some(XUnit::Nm), None));
     }
 
     #[test]

@@ -15,14 +15,17 @@ pub fn to_csv(spectrum: &FileSpectrum) -> String {
     };
     line("title", &spectrum.title);
     line("kind", spectrum.kind.name());
-    if let Some(technique) = spectrum.technique {
-        line("technique", technique.name());
+    if let Some(technique) = &spectrum.technique {
+        line("technique", &technique.to_string());
     }
     if let Some(laser_nm) = spectrum.laser_nm {
         line("laser_nm", &laser_nm.to_string());
     }
     for note in &spectrum.notes {
         line("note", note);
+    }
+    for defect in &spectrum.defects {
+        line("defect", defect);
     }
     let unit = |unit: Option<String>| unit.unwrap_or_else(|| "unit not stated".to_owned());
     let x_title = format!("axis ({})", unit(spectrum.x_unit.as_ref().map(ToString::to_string)));
@@ -49,9 +52,8 @@ fn text_cell(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{FileSpectrum, XUnit, YUnit, read_bytes};
+    use super::super::{FileSpectrum, FileTechnique, SpectrumKind, XUnit, YUnit, read_bytes};
     use super::{text_cell, to_csv};
-    use crate::spectrum::Technique;
 
     #[test]
     fn a_title_cannot_become_a_formula() {
@@ -72,10 +74,14 @@ mod tests {
         let x: Vec<f64> = (0..50).map(|i| 1800.0 - 3.3 * f64::from(i)).collect();
         let y: Vec<f64> = x.iter().map(|x| (x / 7.0).sin() * 1e5).collect();
         let mut spectrum = FileSpectrum::sample("tea".to_owned(), x, y);
-        spectrum.technique = Some(Technique::Raman);
+        spectrum.technique = Some(FileTechnique::RAMAN);
         spectrum.x_unit = Some(XUnit::Cm1);
         spectrum.y_unit = Some(YUnit::Counts);
         spectrum.laser_nm = Some(784.82);
+        assert_eq!(read_bytes(to_csv(&spectrum).as_bytes(), "other.csv").unwrap(), [spectrum.clone()]);
+        // Neither its kind nor a check that failed is washed off by a conversion.
+        spectrum.kind = SpectrumKind::Reference;
+        spectrum.defects = vec!["line 3, after a gap, is wrong".to_owned()];
         assert_eq!(read_bytes(to_csv(&spectrum).as_bytes(), "other.csv").unwrap(), [spectrum.clone()]);
         // A file that says nothing still says nothing after the round trip.
         spectrum.technique = None;

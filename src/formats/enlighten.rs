@@ -1,10 +1,8 @@
 //! Wasatch ENLIGHTEN CSV: `key,value` lines, a line of column titles, then one row per pixel.
 
-use crate::spectrum::Technique;
-
 use super::number::{self, Decimal};
 use super::table::{self, Layout, Separator};
-use super::{Content, FileSpectrum, FormatError, SpectrumKind, XUnit, YUnit, text};
+use super::{Content, FileSpectrum, FileTechnique, FormatError, SpectrumKind, XUnit, YUnit, text};
 
 const DIALECT: &str = "an ENLIGHTEN CSV file";
 /// Columns of counts and what they are. `Raw` is the sample only where nothing was processed.
@@ -86,8 +84,8 @@ impl Header {
         let mut header = Self::default();
         for (_, line) in text::lines(text).take(title_line) {
             match line.split_once(',') {
-                Some(("Label", value)) => value.trim().clone_into(&mut header.label),
-                Some(("Model", value)) => value.trim().clone_into(&mut header.model),
+                Some(("Label", value)) => text::brief(value).clone_into(&mut header.label),
+                Some(("Model", value)) => text::brief(value).clone_into(&mut header.model),
                 Some(("Technique", value)) => value.trim().clone_into(&mut header.technique),
                 Some(("Laser Wavelength", value)) => header.laser_nm = number::laser_nm(value),
                 _ => {}
@@ -114,7 +112,7 @@ impl Header {
         let says_raman = self.technique.eq_ignore_ascii_case("raman");
         let is_silent = self.technique.is_empty() || self.technique.eq_ignore_ascii_case("none");
         let shifted = x_unit == XUnit::Cm1 && self.laser_nm.is_some();
-        spectrum.technique = (says_raman || (is_silent && shifted)).then_some(Technique::Raman);
+        spectrum.technique = (says_raman || (is_silent && shifted)).then_some(FileTechnique::RAMAN);
         spectrum.y_unit = if says_raman || is_silent { Some(YUnit::Counts) } else { YUnit::named_in(&self.technique) };
         spectrum.x_unit = Some(x_unit);
         spectrum.laser_nm = self.laser_nm;
@@ -127,8 +125,7 @@ impl Header {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{FileSpectrum, SpectrumKind, XUnit, read_bytes};
-    use crate::spectrum::Technique;
+    use super::super::{FileSpectrum, FileTechnique, SpectrumKind, XUnit, read_bytes};
 
     fn read(technique: &str, body: &str) -> Vec<FileSpectrum> {
         let head = format!(
@@ -144,9 +141,9 @@ mod tests {
             "Pixel,Wavelength,Wavenumber,Raw,Dark,Processed\n0,803.99,302.00,400,90,309.57\n1,804.05,303.00,430,87,343.56\n",
         );
         let sample = &spectra[0];
-        assert_eq!((&sample.x, &sample.y), (&vec![302.0, 303.0], &vec![309.57, 343.56]));
+        assert_eq!((&sample.x[..], &sample.y[..]), (&[302.0, 303.0][..], &[309.57, 343.56][..]));
         assert_eq!((sample.title.as_str(), sample.laser_nm), ("tea 1", Some(784.896)));
-        assert_eq!((sample.technique, sample.x_unit.clone()), (Some(Technique::Raman), Some(XUnit::Cm1)));
+        assert_eq!((sample.technique.clone(), sample.x_unit.clone()), (Some(FileTechnique::RAMAN), Some(XUnit::Cm1)));
         let others: Vec<_> = spectra[1..].iter().map(|s| (s.title.as_str(), s.kind)).collect();
         assert_eq!(others, [("tea 1: Raw", SpectrumKind::Other), ("tea 1: Dark", SpectrumKind::Other)]);
     }

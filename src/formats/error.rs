@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::spectrum::SpectrumError;
 
-use super::MAX_FILE_BYTES;
+use super::{MAX_FILE_BYTES, MAX_TEXT_BYTES};
 
 /// Why bytes are not spectra, or why a spectrum of a file cannot be compared with references.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -16,6 +16,15 @@ pub enum FormatError {
         limit = MAX_FILE_BYTES / 1_000_000
     )]
     TooLarge {
+        /// Its size, rounded up.
+        megabytes: u64,
+    },
+    /// No known binary format, and larger than any text with spectra.
+    #[error(
+        "the file is no known spectrum format in binary, and with {megabytes} MB it is too large for text (at most {limit} MB); export a single spectrum",
+        limit = MAX_TEXT_BYTES / 1_000_000
+    )]
+    TooLargeAsText {
         /// Its size, rounded up.
         megabytes: u64,
     },
@@ -64,6 +73,20 @@ pub enum FormatError {
     /// More numbers than any spectrum.
     #[error("the file holds more numbers than a spectrum or a map of usual size; export the spectrum alone")]
     TooManyNumbers,
+    /// An archive that is, or unpacks to, more than is read.
+    #[error("the archive is too large, or grows too much when it is unpacked; unpack it and choose the spectrum files")]
+    TooLargeArchive,
+    /// Archives inside of archives inside of archives.
+    #[error("the archive holds archives inside of archives; unpack it and choose the spectrum files")]
+    NestedArchive,
+    /// The only file, or the first, of an archive in which no file could be read.
+    #[error("no file of the archive can be read; of {name}: {why}")]
+    InArchive {
+        /// Its name in the archive.
+        name: String,
+        /// Why it cannot be read.
+        why: Box<FormatError>,
+    },
     /// Read, but not something that can be compared with references.
     #[error("the spectrum cannot be compared with references: {why}")]
     NotComparable {
@@ -79,5 +102,10 @@ impl FormatError {
     /// The refusal of a file of this many bytes.
     pub fn too_large(bytes: u64) -> Self {
         Self::TooLarge { megabytes: bytes.div_ceil(1_000_000) }
+    }
+
+    /// The refusal of a text of this many bytes.
+    pub(super) fn too_large_as_text(bytes: u64) -> Self {
+        Self::TooLargeAsText { megabytes: bytes.div_ceil(1_000_000) }
     }
 }

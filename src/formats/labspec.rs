@@ -1,9 +1,7 @@
 //! Horiba LabSpec text: `#Key=<tab>value` lines in Latin-1, then two columns, or a series or map with the axis in the
 //! first row.
 
-use crate::spectrum::Technique;
-
-use super::{Content, FileSpectrum, FormatError, XUnit, YUnit, number, series, text, two_column};
+use super::{Content, FileSpectrum, FileTechnique, FormatError, XUnit, YUnit, number, series, text, two_column};
 
 /// The file begins with a `#Key=` line.
 pub(super) fn recognises(content: &Content<'_>) -> bool {
@@ -40,7 +38,7 @@ impl Header {
         let mut header = Self::default();
         for (_, line) in text::lines(text) {
             let Some((key, value)) = line.strip_prefix('#').and_then(|rest| rest.split_once('=')) else { continue };
-            let value = value.trim();
+            let value = text::brief(value);
             match key.trim() {
                 "Title" => value.clone_into(&mut header.title),
                 "Instrument" => value.clone_into(&mut header.instrument),
@@ -68,7 +66,7 @@ impl Header {
         // An axis in cm-1 on an instrument with a laser counts from the laser line.
         let shifted = spectrum.x_unit == Some(XUnit::Cm1) && self.laser_nm.is_some();
         if shifted || self.x_type.to_lowercase().contains("raman") {
-            spectrum.technique = Some(Technique::Raman);
+            spectrum.technique = Some(FileTechnique::RAMAN);
         }
         if self.is_dark_corrected == Some(false) {
             spectrum.notes.push("the counts still contain the dark signal".to_owned());
@@ -81,18 +79,17 @@ impl Header {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{XUnit, YUnit, read_bytes};
-    use crate::spectrum::Technique;
+    use super::super::{FileTechnique, XUnit, YUnit, read_bytes};
 
     #[test]
     fn the_header_in_latin_1_names_units_and_laser() {
         let bytes = b"#Acq. time (s)=\t10\n#Detector temperature (\xb0C)=\t-50\n#Laser (nm)=\t785 \n#Title=\tVial 7\n#Dark correction=\tOff\n#AxisType[0]=Intens\n#AxisUnit[0]=Cnt\n#AxisType[1]=Spectr\n#AxisUnit[1]=1/cm\n3513.15\t331.5\r\n3511.88\t335\r\n";
         let spectra = read_bytes(bytes, "x.txt").unwrap();
         let spectrum = &spectra[0];
-        assert_eq!((&spectrum.x, &spectrum.y), (&vec![3513.15, 3511.88], &vec![331.5, 335.0]));
+        assert_eq!((&spectrum.x[..], &spectrum.y[..]), (&[3513.15, 3511.88][..], &[331.5, 335.0][..]));
         assert_eq!((spectrum.title.as_str(), spectrum.laser_nm), ("Vial 7", Some(785.0)));
         assert_eq!((spectrum.x_unit.clone(), spectrum.y_unit.clone()), (Some(XUnit::Cm1), Some(YUnit::Counts)));
-        assert_eq!(spectrum.technique, Some(Technique::Raman));
+        assert_eq!(spectrum.technique, Some(FileTechnique::RAMAN));
         assert!(spectrum.notes[0].contains("dark signal"));
     }
 
@@ -100,6 +97,6 @@ mod tests {
     fn an_axis_in_nanometres_is_not_called_raman() {
         let text = "#Laser (nm)=\t785\n#AxisUnit[1]=nm\n800\t1\n801\t2\n";
         let spectra = read_bytes(text.as_bytes(), "x.txt").unwrap();
-        assert_eq!((spectra[0].technique, spectra[0].x_unit.clone()), (None, Some(XUnit::Nm)));
+        assert_eq!((spectra[0].technique.clone(), spectra[0].x_unit.clone()), (None, Some(XUnit::Nm)));
     }
 }

@@ -4,31 +4,46 @@
 //! that recognises it and one that reads it; [`read_bytes`] asks them in order. Reading takes bytes and gives values or
 //! a sentence: no disk, no clock.
 
+mod archive;
+mod asp;
+mod binary;
 mod bwtek;
+mod comparable;
 mod csv_out;
 mod enlighten;
 mod error;
 mod file_spectrum;
 mod foreign;
+mod jcamp;
 mod labspec;
 mod number;
+mod oceanview;
+mod opus;
+mod rruff;
 mod series;
+mod spa;
+mod spc;
 mod table;
 mod text;
 mod two_column;
 mod units;
+mod wdf;
 
+pub use comparable::{Choices, Comparable, ReflectanceAs};
 pub use csv_out::to_csv;
 pub use error::FormatError;
-pub use file_spectrum::{FileSpectrum, SpectrumKind};
+pub use file_spectrum::{FileSpectrum, FileTechnique, SpectrumKind};
+pub use jcamp::{JcampForm, to_jcamp};
 pub use units::{XUnit, YUnit};
 
 /// Largest file that is read. Single spectra have a few hundred kilobytes, the largest maps some tens of megabytes.
 pub const MAX_FILE_BYTES: u64 = 100_000_000;
 /// Most axis points of one spectrum; what a [`crate::spectrum::Spectrum`] takes.
 const MAX_POINTS: usize = 1 << 20;
-/// Most numbers of one file.
-const MAX_CELLS: usize = 1 << 24;
+/// Most numbers of one file: with the file itself and its text they stay below 256 MB of memory.
+const MAX_NUMBERS: usize = 1 << 23;
+/// Largest text that is read. The largest maps as text have some tens of megabytes.
+const MAX_TEXT_BYTES: usize = 48_000_000;
 
 /// What a dialect is given.
 struct Content<'a> {
@@ -44,11 +59,29 @@ struct Dialect {
     read: fn(&Content<'_>) -> Result<Vec<FileSpectrum>, FormatError>,
 }
 
+/// One way of writing spectra as bytes.
+struct BinaryFormat {
+    recognises: fn(&[u8]) -> bool,
+    read: fn(&[u8], &str) -> Result<Vec<FileSpectrum>, FormatError>,
+}
+
+/// The binary formats.
+const BINARY_FORMATS: [BinaryFormat; 4] = [
+    BinaryFormat { recognises: opus::recognises, read: opus::read },
+    BinaryFormat { recognises: spa::recognises, read: spa::read },
+    BinaryFormat { recognises: wdf::recognises, read: wdf::read },
+    BinaryFormat { recognises: spc::recognises, read: spc::read },
+];
+
 /// The text dialects, from the one with the surest mark to the one that takes any table of numbers.
-const TEXT_DIALECTS: [Dialect; 5] = [
+const TEXT_DIALECTS: [Dialect; 9] = [
+    Dialect { recognises: jcamp::recognises, read: jcamp::read },
     Dialect { recognises: bwtek::recognises, read: bwtek::read },
     Dialect { recognises: enlighten::recognises, read: enlighten::read },
     Dialect { recognises: labspec::recognises, read: labspec::read },
+    Dialect { recognises: rruff::recognises, read: rruff::read },
+    Dialect { recognises: oceanview::recognises, read: oceanview::read },
+    Dialect { recognises: asp::recognises, read: asp::read },
     Dialect { recognises: series::recognises, read: series::read },
     Dialect { recognises: |_| true, read: two_column::read },
 ];
@@ -63,8 +96,25 @@ pub fn read_bytes(bytes: &[u8], file_name: &str) -> Result<Vec<FileSpectrum>, Fo
     if bytes.is_empty() {
         return Err(FormatError::Empty);
     }
+    if archive::recognises(bytes) {
+        return archive::read(bytes, read_file);
+    }
+    read_file(bytes, file_name)
+}
+
+/// Reads a file that is no archive.
+fn read_file(bytes: &[u8], file_name: &str) -> Result<Vec<FileSpectrum>, FormatError> {
+    if bytes.is_empty() {
+        return Err(FormatError::Empty);
+    }
     if let Some(error) = foreign::refuse_bytes(bytes) {
         return Err(error);
+    }
+    if let Some(format) = BINARY_FORMATS.iter().find(|format| (format.recognises)(bytes)) {
+        return (format.read)(bytes, stem(file_name));
+    }
+    if bytes.len() > MAX_TEXT_BYTES {
+        return Err(FormatError::too_large_as_text(bytes.len() as u64));
     }
     let text = text::decode(bytes).ok_or(FormatError::NotText)?;
     if text.trim().is_empty() {
@@ -91,4 +141,15 @@ fn stem(file_name: &str) -> &str {
 }
 
 #[cfg(test)]
-mod hostile_tests;
+mod tests {
+    use super::stem;
+
+    #[test]
+    fn a_title_is_the_name_without_folder_and_ending() {
+        for (name, title) in
+            [("a/b.c.txt", "b.c"), (r"C:\x\tea.csv", "tea"), (".hidden", ".hidden"), ("plain", "plain")]
+        {
+            assert_eq!(stem(name), title);
+        }
+    }
+}

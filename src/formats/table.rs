@@ -1,7 +1,7 @@
 //! Tables of numbers in text: which characters separate columns and decimals, where the table begins, its cells.
 
 use super::number::{self, Decimal};
-use super::{FormatError, MAX_CELLS, MAX_POINTS, text};
+use super::{FormatError, MAX_NUMBERS, MAX_POINTS, text};
 
 /// Text that is looked at to find out how columns and decimals are separated.
 const SAMPLE_BYTES: usize = 256 * 1024;
@@ -61,7 +61,7 @@ impl Layout {
     }
 
     /// True when a separator ends the line: it may stand behind the last cell or before an empty one.
-    fn ends_open(self, line: &str) -> bool {
+    pub fn ends_open(self, line: &str) -> bool {
         self.separator.mark().is_some_and(|mark| line.trim_end_matches(LINE_END).ends_with(mark))
     }
 
@@ -89,6 +89,11 @@ impl Rows {
             .filter_map(|row| Some((*row.get(x_column)?, *row.get(y_column)?)))
             .filter(|(x, y)| x.is_finite() && y.is_finite())
             .unzip()
+    }
+
+    /// A column from top to bottom; gaps are NaN.
+    pub fn column(&self, column: usize) -> impl Iterator<Item = f64> {
+        self.cells.iter().skip(column).step_by(self.columns.max(1)).copied()
     }
 
     /// Number of rows.
@@ -189,7 +194,7 @@ pub(super) fn read_rows<'a>(
             return Err(FormatError::Line { line: line_number, what });
         }
         count += 1;
-        if count > MAX_POINTS || cells.len() + columns > MAX_CELLS {
+        if count > MAX_POINTS || cells.len() + columns > MAX_NUMBERS {
             return Err(FormatError::TooManyNumbers);
         }
         cells.extend(row.iter().map(|cell| number::parse(cell, layout.decimal).unwrap_or(f64::NAN)));

@@ -9,6 +9,8 @@ pub enum XUnit {
     Cm1,
     /// Wavelength, nm.
     Nm,
+    /// Wavelength, micrometres.
+    Micrometre,
     /// Detector pixels, counted.
     Pixel,
     /// Something else, in the file's words.
@@ -24,7 +26,11 @@ impl XUnit {
             || has(&["raman shift", "ramanshift", "raman_shift", "wavenumber", "wave number"])
         {
             Some(Self::Cm1)
-        } else if has(&["wavelength", "(nm)", "[nm]"]) || label.trim() == "nm" {
+        } else if has(&["nanomet", "(nm)", "[nm]"]) || label.trim() == "nm" {
+            Some(Self::Nm)
+        } else if has(&["micromet", "micron", "\u{b5}m", "\u{3bc}m", "(um)", "[um]"]) || label.trim() == "um" {
+            Some(Self::Micrometre)
+        } else if has(&["wavelength"]) {
             Some(Self::Nm)
         } else if has(&["pixel"]) {
             Some(Self::Pixel)
@@ -39,6 +45,7 @@ impl fmt::Display for XUnit {
         f.write_str(match self {
             Self::Cm1 => "cm-1",
             Self::Nm => "nm",
+            Self::Micrometre => "um",
             Self::Pixel => "pixel",
             Self::Other(words) => words,
         })
@@ -54,10 +61,16 @@ pub enum YUnit {
     CountsPerSecond,
     /// Absorbance.
     Absorbance,
-    /// Transmittance, as share or in percent.
+    /// Transmittance. Files use the word for shares of one and for percent alike.
     Transmittance,
+    /// Transmittance, stated to be in percent.
+    TransmittancePercent,
     /// Reflectance, as share or in percent.
     Reflectance,
+    /// Reflectance, stated to be in percent.
+    ReflectancePercent,
+    /// Kubelka-Munk units: diffuse reflectance converted to something proportional to absorption.
+    KubelkaMunk,
     /// Something else, in the file's words.
     Other(String),
 }
@@ -69,10 +82,16 @@ impl YUnit {
         let has = |words: &[&str]| words.iter().any(|word| label.contains(word));
         if has(&["absorb"]) {
             Some(Self::Absorbance)
-        } else if has(&["transmi", "%t"]) {
-            Some(Self::Transmittance)
-        } else if has(&["reflect", "%r"]) {
-            Some(Self::Reflectance)
+        } else if has(&["kubelka"]) {
+            Some(Self::KubelkaMunk)
+        } else if has(&["transmi", "%t", "% t"]) {
+            Some(if label.contains(['%']) || has(&["percent"]) {
+                Self::TransmittancePercent
+            } else {
+                Self::Transmittance
+            })
+        } else if has(&["reflect", "%r", "% r"]) {
+            Some(if label.contains(['%']) || has(&["percent"]) { Self::ReflectancePercent } else { Self::Reflectance })
         } else if has(&["cnt/s", "counts/s", "counts per s", "cps"]) {
             Some(Self::CountsPerSecond)
         } else if has(&["count", "cnt"]) {
@@ -90,7 +109,10 @@ impl fmt::Display for YUnit {
             Self::CountsPerSecond => "counts/s",
             Self::Absorbance => "absorbance",
             Self::Transmittance => "transmittance",
+            Self::TransmittancePercent => "transmittance (%)",
             Self::Reflectance => "reflectance",
+            Self::ReflectancePercent => "reflectance (%)",
+            Self::KubelkaMunk => "Kubelka-Munk",
             Self::Other(words) => words,
         })
     }
@@ -109,6 +131,7 @@ mod tests {
             ("1/cm", Some(XUnit::Cm1)),
             ("Wavelength", Some(XUnit::Nm)),
             ("x [nm]", Some(XUnit::Nm)),
+            ("MICROMETERS", Some(XUnit::Micrometre)),
             ("Pixel", Some(XUnit::Pixel)),
             ("#Wave", None),
             ("environment", None),
@@ -117,7 +140,9 @@ mod tests {
         }
         for (label, unit) in [
             ("Absorbance #1", Some(YUnit::Absorbance)),
-            ("%T", Some(YUnit::Transmittance)),
+            ("%T", Some(YUnit::TransmittancePercent)),
+            ("TRANSMITTANCE", Some(YUnit::Transmittance)),
+            ("Kubelka-Munk", Some(YUnit::KubelkaMunk)),
             ("Cnt/sec", Some(YUnit::CountsPerSecond)),
             ("Intensity (counts)", Some(YUnit::Counts)),
             ("Intensity", None),

@@ -7,31 +7,37 @@ const OPIOIDS: [&str; 3] = ["fentanyl", "nitazene", "listed-opioid"];
 /// Sedatives that naloxone does not reverse.
 const SEDATIVES: [&str; 1] = ["veterinary-sedative"];
 
+/// What begins every advice on an alarming find.
+const HOLD: &str = "Presumptive. Hold the parcel and send it to the laboratory.";
+/// What to do where only precursors come into question.
+const CORROSIVE: &str = "Do not open. Corrosive and toxic chemicals are possible: gloves, eye protection, ventilation, keep it closed, dry and upright; wash skin with water.";
+
 /// What to do on a find or a possible find of alarming substances: all that were found, and all that this scan cannot
 /// tell from them. The worst of them decides, because nobody knows which one it is.
 pub(super) fn hold(threats: &[&Substance]) -> String {
     let in_any = |s: &Substance, keys: &[&str]| s.groups.iter().any(|g| keys.contains(&g.as_str()));
     let is_precursor = |s: &Substance| s.groups.iter().any(|g| g.ends_with("precursor"));
     let precursor = threats.iter().any(|s| is_precursor(s));
-    let hazard = if threats.iter().any(|s| in_any(s, &OPIOIDS)) {
-        "Do not open; wear gloves. If someone is unresponsive or breathing slowly: call for help, support breathing, give naloxone, repeat after 2-3 minutes."
+    if precursor && threats.iter().all(|s| is_precursor(s)) {
+        return format!("{HOLD} {CORROSIVE}");
+    }
+    let care =
+        if precursor { "Do not open; gloves, eye protection, ventilation." } else { "Do not open; wear gloves." };
+    let aid = if threats.iter().any(|s| in_any(s, &OPIOIDS)) {
+        "If someone is unresponsive or breathing slowly: call for help, support breathing, give naloxone, repeat after 2-3 minutes."
     } else if threats.iter().any(|s| in_any(s, &SEDATIVES)) {
-        "Do not open; wear gloves. If someone is unresponsive or breathing slowly: call for help, support breathing, give naloxone; it does not reverse this substance, but an opioid is usually there too."
-    } else if precursor && threats.iter().all(|s| is_precursor(s)) {
-        "Do not open. Corrosive and toxic chemicals are possible: gloves, eye protection, ventilation, keep it closed, dry and upright; wash skin with water."
+        "If someone is unresponsive or breathing slowly: call for help, support breathing, give naloxone; it does not reverse this substance, but an opioid is usually there too."
     } else {
-        "Do not open; wear gloves. If someone is unresponsive: call for help, support breathing; give naloxone, an opioid may be there too."
+        "If someone is unresponsive: call for help, support breathing; give naloxone, an opioid may be there too."
     };
-    let corrosive = if precursor && !hazard.contains("Corrosive") {
-        " Eye protection and ventilation too: it may be a corrosive or toxic precursor."
-    } else {
-        ""
-    };
-    format!("Presumptive. Hold the parcel and send it to the laboratory. {hazard}{corrosive}")
+    format!("{HOLD} {care} {aid}")
 }
 
 /// What to do when nothing could be named.
 pub(super) const UNKNOWN: &str = "Scan two more spots, without the bag where that is allowed. If it stays unidentified, use a test strip, hold the parcel and send it to the laboratory.";
+
+/// What to do with a near-infrared spectrum that nothing can be compared with.
+pub(super) const NO_NIR_LIBRARY: &str = "Scan with Raman, or install a pack of near-infrared references from the laboratory. Until then, use a test strip, hold the parcel and send it to the laboratory.";
 
 /// What to do when only part of the signal is explained.
 pub(super) const PARTLY: &str =

@@ -79,10 +79,13 @@ pub struct Component {
     pub groups: Vec<String>,
     /// Share of the fitted signal, 0..=1; never a share of weight.
     pub spectral_share: f64,
-    /// Interval of the share, 95 %; null until the fit can state one.
+    /// Interval of the share, 95 %; null where the fit could state none.
     pub share_interval: Option<(f64, f64)>,
-    /// Probability of a fit gain this large without the component; null until the fit can state one.
+    /// Probability that chance alone gains as much with any of the references that were tried.
     pub p_value: Option<f64>,
+    /// Substances whose reference would explain the signal as well in its place.
+    #[serde(default)]
+    pub alternatives: Vec<String>,
     /// The reference.
     pub reference: ReferenceNote,
 }

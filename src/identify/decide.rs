@@ -10,16 +10,46 @@ use super::answer::{Coverage, DetectionLimit};
 /// Background per band height from which weakness is put down to fluorescence.
 const FLUORESCENCE: f64 = 20.0;
 
+/// Group of what goods are packed in.
+const PACKAGING: &str = "packaging";
+
 /// What was found, as far as the verdict needs it.
 pub(super) struct Found<'a> {
     /// The substance that the evidence carries, and those that this scan cannot tell from it.
     pub named: Option<(&'a Substance, Vec<&'a Substance>)>,
+    /// Components of a mixture that carry a name.
+    pub proven: Vec<ProvenPart<'a>>,
+    /// True when every component of the mixture does.
+    pub all_proven: bool,
     /// An alarming substance that is possible; when no name is carried.
     pub possible: Option<Possible<'a>>,
     /// An alarming component of the mixture beyond its detection limit.
     pub listed_component: Option<&'a Substance>,
     /// Names of the components of a mixture that explains the signal although no single substance does.
     pub blend: Vec<&'a Substance>,
+}
+
+/// A component that carries a name.
+pub(super) struct ProvenPart<'a> {
+    /// The substance.
+    pub substance: &'a Substance,
+    /// Substances that this scan cannot tell from it.
+    pub alternatives: Vec<&'a Substance>,
+}
+
+impl ProvenPart<'_> {
+    fn is_container(&self) -> bool {
+        is_container(self.substance)
+    }
+
+    fn alarms(&self) -> bool {
+        self.substance.alarms && self.alternatives.iter().all(|s| s.alarms)
+    }
+}
+
+/// True for what goods are packed in.
+fn is_container(substance: &Substance) -> bool {
+    substance.groups.iter().any(|g| g == PACKAGING)
 }
 
 /// A possible alarming substance.
@@ -52,8 +82,9 @@ pub(super) fn quality_verdict(quality: &Quality) -> Option<Verdict> {
 /// Every alarming substance that was found, is possible, or cannot be told from one that is.
 fn threats<'a>(found: &Found<'a>) -> Vec<&'a Substance> {
     let named = found.named.iter().flat_map(|(s, others)| [*s].into_iter().chain(others.iter().copied()));
+    let proven = found.proven.iter().flat_map(|p| [p.substance].into_iter().chain(p.alternatives.iter().copied()));
     let possible = found.possible.iter().flat_map(|p| [p.substance].into_iter().chain(p.relatives.iter().copied()));
-    named.chain(found.listed_component).chain(possible).filter(|s| s.alarms).collect()
+    named.chain(proven).chain(found.listed_component).chain(possible).filter(|s| s.alarms).collect()
 }
 
 /// The verdict on what was found.
@@ -71,13 +102,34 @@ pub(super) fn verdict(found: &Found<'_>, limits: &[DetectionLimit], coverage: &C
             return Verdict::alert("listed-not-excluded", headline, hold(&threats(found)));
         }
     }
+    if let Some(part) = found.proven.iter().find(|p| p.alarms()) {
+        let others: Vec<&ProvenPart<'_>> =
+            found.proven.iter().filter(|p| p.substance.key != part.substance.key).collect();
+        let contents: Vec<&str> =
+            others.iter().filter(|p| !p.is_container()).map(|p| p.substance.name.as_str()).collect();
+        let containers: Vec<&str> =
+            others.iter().filter(|p| p.is_container()).map(|p| p.substance.name.as_str()).collect();
+        let mut headline = format!("{} identified", either(part.substance, &part.alternatives));
+        if !contents.is_empty() {
+            headline.push_str(&format!(" beside {}", contents.join(" and ")));
+        }
+        if !containers.is_empty() {
+            headline.push_str(&format!(", through {}", containers.join(" and ")));
+        }
+        return Verdict::alarm("identified-listed-in-mixture", headline, hold(&threats(found)));
+    }
+    let unclear = found.proven.iter().find(|p| p.substance.alarms || p.alternatives.iter().any(|s| s.alarms));
+    if let Some(part) = unclear {
+        let headline = format!("{}: this scan cannot tell them apart", either(part.substance, &part.alternatives));
+        return Verdict::alert("listed-not-excluded", headline, hold(&threats(found)));
+    }
     if let Some(substance) = found.listed_component {
         let headline = format!("Possible {} in a mixture", substance.name);
         return Verdict::alert("possible-listed-in-mixture", headline, hold(&threats(found)));
     }
     if let Some(possible) = &found.possible {
         let name = &possible.substance.name;
-        let relative = if possible.relatives.is_empty() { "" } else { " or a relative" };
+        let relative = if !possible.relatives.is_empty() { " or a relative" } else { "" };
         let (rule, source, confirm) = if possible.calculated {
             (
                 "possible-listed",
@@ -98,6 +150,10 @@ pub(super) fn verdict(found: &Found<'_>, limits: &[DetectionLimit], coverage: &C
         }
         return Verdict::none_detected("identified-not-listed", &names, limits, coverage);
     }
+    if found.all_proven {
+        let names: Vec<String> = found.proven.iter().map(|p| either(p.substance, &p.alternatives)).collect();
+        return Verdict::none_detected("identified-mixture-not-listed", &names.join(" and "), limits, coverage);
+    }
     if found.blend.len() > 1 {
         let names: Vec<&str> = found.blend.iter().map(|s| s.name.as_str()).collect();
         let headline = format!("Not one substance; a mixture of {} would explain it", names.join(" and "));
@@ -108,4 +164,9 @@ pub(super) fn verdict(found: &Found<'_>, limits: &[DetectionLimit], coverage: &C
         "Not identified: nothing in the library fits well enough".to_owned(),
         UNKNOWN.to_owned(),
     )
+}
+
+/// A name with those that cannot be told from it.
+fn either(substance: &Substance, alternatives: &[&Substance]) -> String {
+    [substance].iter().chain(alternatives).map(|s| s.name.as_str()).collect::<Vec<_>>().join(" or ")
 }

@@ -8,14 +8,14 @@ use crate::signal::{Prepared, prepare};
 use crate::spectrum::{Spectrum, Technique};
 
 use super::Verdict;
-use super::advice::UNKNOWN;
+use super::advice::{NO_NIR_LIBRARY, UNKNOWN};
 use super::answer::{Answer, Residual};
 use super::candidates::{self, Contender};
-use super::decide::{Found, Possible, quality_verdict, verdict};
+use super::decide::{Found, Possible, ProvenPart, quality_verdict, verdict};
 use super::evidence::QueryBands;
 use super::index::Index;
-use super::limits::{coverage, detection_limits};
-use super::mixture::{self, Mixture};
+use super::limits::{coverage, detection_limits, presences};
+use super::mixture;
 use super::report;
 use super::search::search;
 
@@ -28,6 +28,9 @@ const MIN_POINTS: usize = 200;
 /// A mixture is offered as an explanation when it leaves at most this share of the signal's area.
 const BLEND_LEAVES: f64 = 0.25;
 
+/// Most references that are tried as components: of a larger library the most similar ones.
+const POOL: usize = 400;
+
 /// References ready to be compared, by technique and match resolution.
 type Indexes = BTreeMap<(Technique, usize), Arc<Index>>;
 
@@ -36,12 +39,19 @@ type Indexes = BTreeMap<(Technique, usize), Arc<Index>>;
 pub struct Engine {
     library: Arc<Library>,
     indexes: Arc<Mutex<Indexes>>,
+    believes_simulated: bool,
 }
 
 impl Engine {
     /// An engine on `library`. References are synthesised when a resolution is first asked for, and kept.
     pub fn new(library: Arc<Library>) -> Self {
-        Self { library, indexes: Arc::default() }
+        Self { library, indexes: Arc::default(), believes_simulated: false }
+    }
+
+    /// An engine that takes *simulated* references for measured ones. Only for evaluation on simulated packs, whose
+    /// every line says so; what it answers must not reach a record.
+    pub fn for_simulated_pack(library: Arc<Library>) -> Self {
+        Self { library, indexes: Arc::default(), believes_simulated: true }
     }
 
     /// The library that is asked.
@@ -59,6 +69,11 @@ impl Engine {
     pub fn identify_without(&self, spectrum: &Spectrum, hidden: &dyn Fn(&Substance) -> bool) -> Answer {
         let query = prepare(spectrum);
         let technique = query.technique();
+        if technique == Technique::Nir && !self.library.references.iter().any(|r| r.technique == technique) {
+            let headline = "Not compared: no near-infrared library is installed".to_owned();
+            let next = NO_NIR_LIBRARY.to_owned();
+            return self.without_comparison(&query, Verdict::inconclusive("no-nir-library", headline, next));
+        }
         if query.usable().iter().filter(|ok| **ok).count() < MIN_POINTS && query.quality().saturated_points == 0 {
             let (lo, hi) = spectrum.range_cm1();
             let headline = format!("Not compared: {lo:.0} to {hi:.0} cm-1 is too little of the axis");
@@ -76,34 +91,58 @@ impl Engine {
             return self
                 .without_comparison(&query, Verdict::inconclusive("no-references", headline, UNKNOWN.to_owned()));
         }
-        self.answer(&query, &index, &contenders)
+        self.answer(&query, &index, &contenders, hidden)
     }
 
-    fn answer(&self, query: &Prepared, index: &Index, contenders: &[Contender<'_>]) -> Answer {
+    fn answer(
+        &self,
+        query: &Prepared,
+        index: &Index,
+        contenders: &[Contender<'_>],
+        hidden: &dyn Fn(&Substance) -> bool,
+    ) -> Answer {
         let library = self.library.as_ref();
         let technique = query.technique();
         let named = candidates::named(contenders);
-        let mixture = mixture::fit(query, contenders, named.is_some());
-        let limits = self.limits(query, index, &mixture);
+        let skip = |substance: usize| library.substances.get(substance).is_none_or(hidden);
+        let pool = pool(index, contenders, &skip);
+        let start = mixture::Start {
+            pool: &pool,
+            shift_cm1: pool.first().map_or(0.0, |(_, shift)| *shift),
+            named: named.as_ref().map(|(c, _)| c.hit.entry),
+        };
+        let mixture = mixture::fit(query, index, &start);
+        let presences = presences(library, technique, query, index, &mixture, &skip);
+        let limits = detection_limits(library, &presences);
         let coverage = coverage(library, technique);
+        let substance = |i: usize| library.substances.get(i);
 
+        let parts: Vec<&mixture::Part> = match named {
+            Some(_) => Vec::new(),
+            None => mixture.proven().collect(),
+        };
         let possible = if named.is_none() { candidates::possible(contenders) } else { None };
-        let limit_of =
-            |s: &Substance| limits.iter().find(|l| l.substance == s.name).and_then(|l| l.spectral_share).unwrap_or(1.0);
-        let component_of = |part: &mixture::Part| contenders.get(part.contender);
-        let listed_component = mixture
-            .parts
+        let proven: Vec<ProvenPart<'_>> = parts
             .iter()
-            .filter_map(|p| component_of(p).map(|c| (p, c)))
-            .find(|(p, c)| c.substance.alarms && c.is_measured() && p.share > limit_of(c.substance))
-            .map(|(_, c)| c.substance);
+            .filter_map(|p| {
+                let alternatives = p.alternatives.iter().filter_map(|a| substance(*a)).collect();
+                Some(ProvenPart { substance: substance(p.substance)?, alternatives })
+            })
+            .collect();
+        let listed_component = presences
+            .iter()
+            .filter(|p| p.present)
+            .max_by(|a, b| a.sigmas.total_cmp(&b.sigmas).then(b.substance.cmp(&a.substance)))
+            .and_then(|p| substance(p.substance));
         let blend = if named.is_none() && mixture.unexplained <= BLEND_LEAVES {
-            mixture.parts.iter().filter_map(component_of).map(|c| c.substance).collect()
+            mixture.parts.iter().filter_map(|p| substance(p.substance)).collect()
         } else {
             Vec::new()
         };
         let found = Found {
             named: named.as_ref().map(|(c, others)| (c.substance, others.iter().map(|o| o.substance).collect())),
+            all_proven: !proven.is_empty() && proven.len() == mixture.parts.len(),
+            proven,
             possible: possible.as_ref().map(|(c, relatives)| Possible {
                 substance: c.substance,
                 calculated: c.is_calculated(),
@@ -115,6 +154,11 @@ impl Engine {
         let alarming_group = possible.as_ref().and_then(|(c, _)| {
             c.substance.groups.iter().find(|g| library.group(g).is_some_and(|g| g.alarms)).map(String::as_str)
         });
+        let already = |s: &Substance| {
+            named.as_ref().is_some_and(|(c, _)| c.substance.key == s.key)
+                || found.proven.iter().any(|p| p.substance.key == s.key)
+                || possible.as_ref().is_some_and(|(c, _)| c.substance.key == s.key)
+        };
         Answer {
             technique,
             simulated: false,
@@ -123,11 +167,13 @@ impl Engine {
             identified: named
                 .iter()
                 .map(|(c, others)| report::named(c, others))
+                .chain(parts.iter().filter_map(|p| report::proven(p, index, library)))
                 .chain(possible.iter().map(|(c, relatives)| report::possible(c, relatives)))
+                .chain(listed_component.filter(|s| !already(s)).map(report::present))
                 .collect(),
             coverage,
             candidates: contenders.iter().take(REPORTED).map(report::candidate).collect(),
-            mixture: mixture.parts.iter().filter_map(|p| report::component(p, contenders)).collect(),
+            mixture: mixture.parts.iter().filter_map(|p| report::component(p, index, library)).collect(),
             class_evidence: possible.iter().flat_map(|(c, _)| report::class(c, alarming_group)).collect(),
             detection_limits: limits,
             residual: report::residual(query, &mixture),
@@ -178,23 +224,30 @@ impl Engine {
         candidates::contenders(&self.library, query, bands, index, &hits)
     }
 
-    fn limits(&self, query: &Prepared, index: &Index, mixture: &Mixture) -> Vec<super::DetectionLimit> {
-        let noise = query.noise_sd().iter().sum::<f64>() / query.noise_sd().len().max(1) as f64;
-        let curve_of = |substance: usize| {
-            let entry = index.entries.iter().find(|e| e.substance == substance && e.is_measured() && e.supports)?;
-            Some(mixture.window.clone().map(|cell| entry.shape_at(cell as f64).unwrap_or(0.0)).collect::<Vec<f64>>())
-        };
-        let area = query.signal().iter().map(|v| v.max(0.0)).sum();
-        detection_limits(&self.library, query.technique(), mixture, area, noise, &curve_of)
-    }
-
     /// The references of a technique at a match resolution; synthesised at the first question.
     fn index(&self, technique: Technique, match_index: usize) -> Arc<Index> {
         let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(
-            indexes
-                .entry((technique, match_index))
-                .or_insert_with(|| Arc::new(Index::build(&self.library, technique, match_index))),
+            indexes.entry((technique, match_index)).or_insert_with(|| {
+                Arc::new(Index::build(&self.library, technique, match_index, self.believes_simulated))
+            }),
         )
     }
+}
+
+/// References that may enter a mixture: all that may identify, one place each, in the order of their similarity; the
+/// contenders come first with the shift at which they fitted.
+fn pool(index: &Index, contenders: &[Contender<'_>], skip: &dyn Fn(usize) -> bool) -> Vec<(usize, f64)> {
+    let mut pool: Vec<(usize, f64)> =
+        contenders.iter().filter(|c| c.entry.supports).map(|c| (c.hit.entry, c.hit.shift_cm1)).collect();
+    let shift = pool.first().map_or(0.0, |p| p.1);
+    for (number, entry) in index.entries.iter().enumerate() {
+        if pool.len() >= POOL {
+            break;
+        }
+        if entry.supports && !skip(entry.substance) && pool.iter().all(|(e, _)| *e != number) {
+            pool.push((number, shift));
+        }
+    }
+    pool
 }

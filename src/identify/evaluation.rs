@@ -133,14 +133,27 @@ fn judge(engine: &Engine, query: &Query, left_out: bool, answer: &Answer) -> Out
 }
 
 impl Outcome {
+    /// An alarm or an alert.
+    pub const fn is_warning(&self) -> bool {
+        matches!(self.level, Level::Alarm | Level::Alert)
+    }
+
     /// An alarm or an alert on a substance that does not alarm.
-    pub fn is_false_alarm(&self) -> bool {
-        !self.alarming && matches!(self.level, Level::Alarm | Level::Alert)
+    pub const fn is_false_alarm(&self) -> bool {
+        !self.alarming && self.is_warning()
+    }
+
+    /// A query whose substance alarms and is in the library that was asked.
+    pub const fn is_listed_query(&self) -> bool {
+        self.alarming && self.in_library
     }
 
     /// True when something is to be listed as an error.
     pub fn is_error(&self) -> bool {
-        (self.in_library && !self.first_right) || self.named_wrong || self.is_false_alarm()
+        (self.in_library && !self.first_right)
+            || self.named_wrong
+            || self.is_false_alarm()
+            || (self.is_listed_query() && self.level != Level::Alarm)
     }
 }
 
@@ -155,6 +168,9 @@ impl fmt::Display for Outcome {
         }
         if self.is_false_alarm() {
             write!(f, ", FALSE ALARM")?;
+        }
+        if self.is_listed_query() && !self.is_warning() {
+            write!(f, ", MISSED")?;
         }
         write!(f, ", rule {}", self.rule)
     }
@@ -220,6 +236,12 @@ pub struct Line {
     pub named_right: Rate,
     /// Wrongly identified, of all queries.
     pub named_wrong: Rate,
+    /// Alarms, of the queries whose substance alarms and is in the library.
+    pub alarmed: Rate,
+    /// Alarms and alerts, of the same.
+    pub warned: Rate,
+    /// Identified rightly, of the same.
+    pub exact: Rate,
     /// Alarms and alerts, of all queries whose substance does not alarm.
     pub false_alarms: Rate,
     /// Inconclusive, of all queries.
@@ -231,12 +253,16 @@ impl Line {
         let count = |test: &dyn Fn(&Outcome) -> bool| outcomes.iter().filter(|o| test(o)).count();
         let n = outcomes.len();
         let known = count(&|o| o.in_library);
+        let listed = count(&Outcome::is_listed_query);
         Self {
             part,
             n,
             first: Rate::new(count(&|o| o.in_library && o.first_right), known),
             named_right: Rate::new(count(&|o| o.in_library && o.named.is_some() && !o.named_wrong), known),
             named_wrong: Rate::new(count(&|o| o.named_wrong), n),
+            alarmed: Rate::new(count(&|o| o.is_listed_query() && o.level == Level::Alarm), listed),
+            warned: Rate::new(count(&|o| o.is_listed_query() && o.is_warning()), listed),
+            exact: Rate::new(count(&|o| o.is_listed_query() && o.named.is_some() && !o.named_wrong), listed),
             false_alarms: Rate::new(count(&Outcome::is_false_alarm), count(&|o| !o.alarming)),
             inconclusive: Rate::new(count(&|o| o.level == Level::Inconclusive), n),
         }
@@ -283,6 +309,9 @@ impl fmt::Display for Table {
                 ("best candidate right", line.first),
                 ("identified rightly", line.named_right),
                 ("identified WRONGLY", line.named_wrong),
+                ("alarm on listed", line.alarmed),
+                ("alarm or alert on listed", line.warned),
+                ("exact on listed", line.exact),
                 ("false alarms and alerts", line.false_alarms),
                 ("inconclusive", line.inconclusive),
             ] {

@@ -77,6 +77,23 @@ pub(super) struct Evidence {
     pub coverage: f64,
 }
 
+impl Evidence {
+    /// No evidence at all.
+    pub const fn none() -> Self {
+        Self {
+            explained: 0.0,
+            missing: Vec::new(),
+            missing_share: 1.0,
+            matched: Vec::new(),
+            surplus: Vec::new(),
+            surplus_share: 1.0,
+            position_scatter_cm1: 0.0,
+            height_scatter: 0.0,
+            coverage: 0.0,
+        }
+    }
+}
+
 struct Pair {
     reference: Top,
     query: Top,

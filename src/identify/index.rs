@@ -56,8 +56,9 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Synthesises every reference of `technique` at match resolution number `match_index`.
-    pub fn build(library: &Library, technique: Technique, match_index: usize) -> Self {
+    /// Synthesises every reference of `technique` at match resolution number `match_index`. Simulated references may
+    /// carry a name only if `believes_simulated`.
+    pub fn build(library: &Library, technique: Technique, match_index: usize, believes_simulated: bool) -> Self {
         let grid = SearchGrid::of(technique);
         let resolution = MATCH_RESOLUTION_CM1.get(match_index).copied().unwrap_or(MATCH_RESOLUTION_CM1[0]);
         let entries = library
@@ -65,14 +66,20 @@ impl Index {
             .iter()
             .enumerate()
             .filter(|(_, r)| r.technique == technique)
-            .filter_map(|(index, r)| Indexed::new(index, r, grid, resolution))
+            .filter_map(|(index, r)| Indexed::new(index, r, grid, resolution, believes_simulated))
             .collect();
         Self { grid, entries }
     }
 }
 
 impl Indexed {
-    fn new(index: usize, reference: &Reference, grid: SearchGrid, resolution_cm1: f64) -> Option<Self> {
+    fn new(
+        index: usize,
+        reference: &Reference,
+        grid: SearchGrid,
+        resolution_cm1: f64,
+        believes_simulated: bool,
+    ) -> Option<Self> {
         let metric = if reference.tier == Tier::Computed { Metric::Tolerant } else { Metric::Sharp };
         let (mut lo, mut hi) = reference.range_cm1;
         if metric == Metric::Tolerant {
@@ -113,7 +120,8 @@ impl Indexed {
             reference: index,
             substance: reference.substance,
             tier: reference.tier,
-            supports: reference.can_support_identification(),
+            supports: reference.can_support_identification()
+                || (believes_simulated && reference.tier == Tier::Simulated),
             metric,
             span,
             shape,

@@ -1,64 +1,96 @@
-//! A small non-negative mixture: components are added one by one while each explains a good part of what the others
-//! leave and its own bands are there.
+//! A small non-negative mixture: components are added one by one while the data ask for them, each may be dropped or
+//! swapped again, and each comes with an interval, a p-value and the references that would do as well.
 
 use std::ops::Range;
 
 use crate::signal::Prepared;
 
-use super::candidates::Contender;
-use super::evidence::FAINT;
+use super::evidence::{Evidence, FAINT, QueryBands, weigh};
+use super::index::{Index, Indexed};
+use super::linear::{Span, Whitening, autocorrelation_inflation, dot, left_over, non_negative, student_tail};
 
-/// Most components.
-const MAX_COMPONENTS: usize = 4;
-/// A component must take away at least this share of what the others leave (weighted squares) ...
-const MIN_GAIN: f64 = 0.25;
-/// ... and this share of the whole.
-const MIN_GAIN_OF_ALL: f64 = 0.015;
+/// Most components, the container included.
+const MAX_COMPONENTS: usize = 5;
+/// Bayesian information criterion (effective points) that a component must gain (strong evidence: Kass and Raftery,
+/// J. Am. Stat. Assoc. 90 (1995) 773).
+const MIN_BIC_GAIN: f64 = 10.0;
+/// Largest p-value of a component, corrected for the number of references that were tried.
+const MAX_P: f64 = 1e-4;
+/// A component must take away at least this share of what the others leave (weighted squares): the faults of a
+/// reference leave something that another reference always fits a little.
+const MIN_GAIN: f64 = 0.15;
+/// Criterion under which two references explain the signal equally well.
+const SAME_BIC: f64 = 6.0;
 /// A component under this share of the fitted signal is not stated.
-const MIN_SHARE: f64 = 0.03;
+const MIN_SHARE: f64 = 0.02;
 /// A component may be shifted against the leader by this much, cm-1: one instrument has one axis error.
 const OWN_SHIFT_CM1: f64 = 3.0;
+/// Steps in which the shift of a chosen component is refined, cm-1.
+const SHIFT_STEPS_CM1: [f64; 7] = [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0];
 /// Error of a reference as a share of its height: heights of one substance scatter by 5-28 % between instruments.
 const REFERENCE_ERROR: f64 = 0.20;
 /// Error floor relative to the strongest band: baseline and shoulders.
 const FLOOR_ERROR: f64 = 0.02;
 /// Signal up to this multiple of the fit, moved by up to one grid step, counts as explained.
 const GENEROSITY: f64 = 1.25;
-/// A component's band can be missed when it should have this height (of the strongest in the query) ...
-const VISIBLE_HEIGHT: f64 = 0.05;
-/// ... and is missing when less than this share of it is there.
-const MISSING_BELOW: f64 = 0.3;
-/// Most of a component's predicted heights that may be missing.
-const MISSING_SHARE: f64 = 0.06;
-/// Grid points on either side within which a component's band is looked for.
-const REACH: usize = 2;
+/// Most of a component's predicted heights that may be missing from what the others leave.
+const MISSING_SHARE: f64 = 0.12;
+/// Share of the window that a reference must cover.
+const COVERS: f64 = 0.8;
+/// Candidates that are fitted in full in each round.
+const TRIED: usize = 6;
 
 /// One component of the fit.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct Part {
-    /// Index into the contenders.
-    pub contender: usize,
+    /// Index into [`Index::entries`].
+    pub entry: usize,
     /// Index of the substance in the library.
     pub substance: usize,
+    /// Amplitude of the reference (strongest point 1), in units of the query's strongest point.
+    pub amplitude: f64,
+    /// Query minus reference, cm-1.
+    pub shift_cm1: f64,
     /// Share of the fitted signal (area), 0..=1.
     pub share: f64,
+    /// Its 95 % interval.
+    pub interval: (f64, f64),
+    /// Probability that pure chance gains as much with any of the references tried.
+    pub p_value: f64,
+    /// Correlation of the component with what the others leave, whitened.
+    pub partial: f64,
+    /// Evidence in both directions between the component and what the others leave.
+    pub evidence: Evidence,
+    /// Substances whose reference would explain the signal as well in its place, best first.
+    pub alternatives: Vec<usize>,
+    /// The reference over the window, shifted.
+    pub curve: Vec<f64>,
+    /// The same, whitened.
+    pub column: Vec<f64>,
 }
 
 /// The fit.
-#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Mixture {
     /// Grid points that were fitted.
     pub window: Range<usize>,
     /// Components, largest share first.
     pub parts: Vec<Part>,
-    /// Their curves over the window, in the same order.
-    pub curves: Vec<Vec<f64>>,
-    /// Signal less the fit, over the window.
-    pub residual: Vec<f64>,
     /// Signal that the fit does not reach even with the generosity that differences between instruments ask for.
     pub surplus: Vec<f64>,
     /// Share of the signal's area that is surplus, 0..=1.
     pub unexplained: f64,
+    /// Area of the fitted components, in grid points.
+    pub fitted_area: f64,
+    /// Shift of the best reference, cm-1.
+    pub shift_cm1: f64,
+    /// The whitened space; none when nothing could be fitted.
+    pub space: Option<Space>,
+}
+
+/// The whitened problem, kept for presence tests and detection limits.
+pub(super) struct Space {
+    pub whitening: Whitening,
+    pub target: Vec<f64>,
 }
 
 impl Mixture {
@@ -67,227 +99,411 @@ impl Mixture {
         Self {
             window: query.first()..query.first() + query.signal().len(),
             parts: Vec::new(),
-            curves: Vec::new(),
-            residual: query.signal().to_vec(),
             surplus: query.signal().to_vec(),
             unexplained: 1.0,
+            fitted_area: 0.0,
+            shift_cm1: 0.0,
+            space: None,
         }
     }
 }
 
-/// Reference curve over a window of the grid, moved up by `shift_cm1`; zero where the reference says nothing.
-pub(super) fn curve(contender: &Contender<'_>, window: Range<usize>, shift_cm1: f64, step_cm1: f64) -> Vec<f64> {
-    let shift = shift_cm1 / step_cm1;
-    window.map(|cell| contender.entry.shape_at(cell as f64 - shift).unwrap_or(0.0)).collect()
+/// Demands on a component that is to carry a name although no single substance explains the signal. Chosen on the
+/// tuning half of emulated mixtures; see docs/identification.md.
+mod proof {
+    /// Share of the signal that the whole fit may leave.
+    pub const UNEXPLAINED: f64 = 0.08;
+    /// Correlation with what the others leave.
+    pub const PARTIAL: f64 = 0.85;
+    /// Share of its predicted heights that may be missing.
+    pub const MISSING: f64 = 0.05;
+    /// Bands that must be found.
+    pub const BANDS: usize = 3;
+    /// Scatter of their positions, cm-1.
+    pub const POSITION_SCATTER_CM1: f64 = 2.6;
+    /// Most components.
+    pub const COMPONENTS: usize = 4;
 }
 
-/// Fits the query, within the range of its best reference, by the references that may identify. Where the best one
-/// carries a name (`leader_is_named`), the fit starts with it.
-pub(super) fn fit(query: &Prepared, contenders: &[Contender<'_>], leader_is_named: bool) -> Mixture {
-    let Some(leader) = contenders.iter().find(|c| c.entry.supports) else { return Mixture::none(query) };
+impl Mixture {
+    /// Components that may carry a name.
+    pub fn proven(&self) -> impl Iterator<Item = &Part> {
+        let whole = self.unexplained <= proof::UNEXPLAINED && self.parts.len() <= proof::COMPONENTS;
+        self.parts.iter().filter(move |p| whole && p.is_proven())
+    }
+}
+
+impl Part {
+    fn is_proven(&self) -> bool {
+        self.p_value <= MAX_P
+            && self.partial >= proof::PARTIAL
+            && self.evidence.missing_share <= proof::MISSING
+            && self.evidence.matched.len() >= proof::BANDS
+            && self.evidence.position_scatter_cm1 <= proof::POSITION_SCATTER_CM1
+    }
+}
+
+/// A reference that may enter, as chosen or tried.
+#[derive(Clone)]
+struct Option_ {
+    entry: usize,
+    substance: usize,
+    shift_cm1: f64,
+    curve: Vec<f64>,
+    column: Vec<f64>,
+}
+
+/// A set of components with its fit.
+struct Fit {
+    amplitudes: Vec<f64>,
+    rest: Vec<f64>,
+    squares: f64,
+}
+
+fn solve(target: &[f64], set: &[&Option_]) -> Fit {
+    let columns: Vec<&[f64]> = set.iter().map(|o| o.column.as_slice()).collect();
+    let amplitudes = non_negative(target, &columns);
+    let rest = left_over(target, &columns, &amplitudes);
+    Fit { squares: dot(&rest, &rest), amplitudes, rest }
+}
+
+/// What the data say about the scatter of the whitened residual.
+pub(super) struct Scatter {
+    /// Variance of one point, never below what noise and reference errors ask for.
+    pub variance: f64,
+    /// `1 + 2 sum rho`.
+    pub inflation: f64,
+    /// Independent points.
+    pub effective: f64,
+}
+
+impl Scatter {
+    pub fn of(rest: &[f64], free: usize) -> Self {
+        let inflation = autocorrelation_inflation(rest);
+        let variance = (dot(rest, rest) / free.max(1) as f64).max(1.0);
+        Self { variance, inflation, effective: (free as f64 / inflation).max(3.0) }
+    }
+
+    /// Standard deviation of an amplitude whose net signal has this squared norm.
+    pub fn amplitude_sd(&self, net_square: f64) -> f64 {
+        (self.variance * self.inflation / net_square.max(1e-30)).sqrt()
+    }
+}
+
+/// What may enter the fit, and from where it starts.
+pub(super) struct Start<'a> {
+    /// Entries that may enter with the shift at which each fitted best on its own, best similarity first.
+    pub pool: &'a [(usize, f64)],
+    /// Shift of the best reference, cm-1.
+    pub shift_cm1: f64,
+    /// Entry that carries a name on its own and with which the fit starts.
+    pub named: Option<usize>,
+}
+
+/// Reference over a window of the grid, moved up by `shift_cm1`; zero where the reference says nothing.
+pub(super) fn curve(entry: &Indexed, window: Range<usize>, shift_cm1: f64, step_cm1: f64) -> Vec<f64> {
+    let shift = shift_cm1 / step_cm1;
+    window.map(|cell| entry.shape_at(cell as f64 - shift).unwrap_or(0.0)).collect()
+}
+
+/// Standard deviation of each point of the window: noise, the references' errors, and a floor.
+fn sigmas(query: &Prepared, window: &Range<usize>) -> Vec<Option<f64>> {
+    window
+        .clone()
+        .map(|cell| {
+            let i = cell.checked_sub(query.first())?;
+            let (q, n) = (query.signal().get(i)?, query.noise_sd().get(i)?);
+            let ok = query.usable().get(i).copied().unwrap_or(false);
+            ok.then(|| (n * n + (REFERENCE_ERROR * q).powi(2) + FLOOR_ERROR * FLOOR_ERROR).sqrt())
+        })
+        .collect()
+}
+
+/// Fits the query, within the range of its best reference, by the references of the pool.
+pub(super) fn fit(query: &Prepared, index: &Index, start: &Start<'_>) -> Mixture {
+    let Some(leader) = start.pool.first().and_then(|(e, _)| index.entries.get(*e)) else { return Mixture::none(query) };
     let step = query.grid().step_cm1();
-    let window =
-        leader.entry.span.start.max(query.first())..leader.entry.span.end.min(query.first() + query.signal().len());
-    let inside = |v: &[f64]| -> Vec<f64> {
-        v.get(window.start.saturating_sub(query.first())..window.end.saturating_sub(query.first()))
-            .unwrap_or_default()
-            .to_vec()
-    };
-    if window.is_empty() {
+    let window = leader.span.start.max(query.first())..leader.span.end.min(query.first() + query.signal().len());
+    if window.len() < 16 {
         return Mixture::none(query);
     }
-    let (signal, noise) = (inside(query.signal()), inside(query.noise_sd()));
-    let usable = query.usable().get(window.start - query.first()..window.end - query.first()).unwrap_or_default();
-    let weights: Vec<f64> = signal
-        .iter()
-        .zip(&noise)
-        .zip(usable)
-        .map(|((q, n), ok)| {
-            let error = n * n + (REFERENCE_ERROR * q).powi(2) + FLOOR_ERROR * FLOOR_ERROR;
-            if *ok { 1.0 / error.sqrt() } else { 0.0 }
-        })
-        .collect();
-    let pool: Vec<(usize, Vec<f64>)> = contenders
-        .iter()
-        .enumerate()
-        .filter(|(_, c)| c.entry.supports)
-        .map(|(i, c)| {
-            let lead = leader.hit.shift_cm1;
-            let shift = c.hit.shift_cm1.clamp(lead - OWN_SHIFT_CM1, lead + OWN_SHIFT_CM1);
-            (i, curve(c, window.clone(), shift, step))
-        })
-        .collect();
-    // The leader is the first of the pool.
-    let start = if leader_is_named { vec![0] } else { Vec::new() };
-    let chosen = choose(start, &signal, &noise, &weights, &pool, query, contenders, &window);
-    finish(window, &signal, &noise, &weights, &pool, &chosen, contenders)
-}
-
-/// Greedy forward choice; positions in `pool`, `chosen` to begin with.
-#[expect(clippy::too_many_arguments, reason = "the fit's data, named one by one")]
-fn choose(
-    mut chosen: Vec<usize>,
-    signal: &[f64],
-    noise: &[f64],
-    weights: &[f64],
-    pool: &[(usize, Vec<f64>)],
-    query: &Prepared,
-    contenders: &[Contender<'_>],
-    window: &Range<usize>,
-) -> Vec<usize> {
-    let weighted = |v: &[f64]| v.iter().zip(weights).map(|(a, w)| a * w).collect::<Vec<f64>>();
-    let target = weighted(signal);
-    let curves: Vec<Vec<f64>> = pool.iter().map(|(_, c)| weighted(c)).collect();
-    let total: f64 = target.iter().map(|v| v * v).sum();
-    let mut refused: Vec<usize> = Vec::new();
-    let mut rest = {
-        let set: Vec<&[f64]> = chosen.iter().filter_map(|i| curves.get(*i)).map(Vec::as_slice).collect();
-        left_over(&target, &set, &non_negative(&target, &set)).iter().map(|v| v * v).sum()
+    let inside = |v: &[f64]| -> Vec<f64> {
+        v.get(window.start - query.first()..window.end - query.first()).unwrap_or_default().to_vec()
     };
-    while chosen.len() < MAX_COMPONENTS && total > 0.0 {
-        let trial = (0..pool.len())
-            .filter(|k| !chosen.contains(k) && !refused.contains(k))
-            .filter_map(|k| {
-                let set: Vec<&[f64]> =
-                    chosen.iter().chain(&[k]).filter_map(|i| curves.get(*i)).map(Vec::as_slice).collect();
-                let amplitudes = non_negative(&target, &set);
-                let left: f64 = left_over(&target, &set, &amplitudes).iter().map(|v| v * v).sum();
-                (*amplitudes.last()? > 0.0).then_some((k, amplitudes, left))
+    let signal = inside(query.signal());
+    let whitening = Whitening::new(&sigmas(query, &window));
+    let space = Space { target: whitening.whiten(&signal), whitening };
+    let option = |entry: usize, shift_cm1: f64| -> Option<Option_> {
+        let e = index.entries.get(entry)?;
+        let curve = curve(e, window.clone(), shift_cm1, step);
+        let column = space.whitening.whiten(&curve);
+        Some(Option_ { entry, substance: e.substance, shift_cm1, curve, column })
+    };
+    let pool: Vec<Option_> = (start.pool.iter())
+        .filter(|(e, _)| {
+            index.entries.get(*e).is_some_and(|e| {
+                let common = e.span.end.min(window.end).saturating_sub(e.span.start.max(window.start));
+                common as f64 >= COVERS * window.len() as f64
             })
-            .min_by(|a, b| a.2.total_cmp(&b.2).then(a.0.cmp(&b.0)));
-        let Some((k, amplitudes, left)) = trial else { break };
-        if left > rest * (1.0 - MIN_GAIN) || rest - left < MIN_GAIN_OF_ALL * total {
-            break;
-        }
-        let amplitude = amplitudes.last().copied().unwrap_or(0.0);
-        let bands_are_there = pool
-            .get(k)
-            .and_then(|(c, _)| contenders.get(*c))
-            .is_some_and(|c| missing_share(c, amplitude, signal, noise, query, window) <= MISSING_SHARE);
-        if bands_are_there {
-            chosen.push(k);
-            rest = left;
-        } else {
-            refused.push(k);
-        }
-    }
-    chosen
-}
-
-/// Share of the heights that a component at `amplitude` predicts which are not there.
-fn missing_share(
-    contender: &Contender<'_>,
-    amplitude: f64,
-    signal: &[f64],
-    noise: &[f64],
-    query: &Prepared,
-    window: &Range<usize>,
-) -> f64 {
-    let (mut missing, mut all) = (0.0, 0.0);
-    for top in &contender.entry.tops {
-        let expected = amplitude * top.height;
-        let cell = query.grid().nearest(top.at_cm1 + contender.hit.shift_cm1);
-        let Some(at) = cell.checked_sub(window.start).filter(|i| *i < signal.len()) else { continue };
-        let sigma = noise.get(at).copied().unwrap_or(0.0);
-        all += expected;
-        let seen = signal.iter().skip(at.saturating_sub(REACH)).take(2 * REACH + 1).copied().fold(0.0, f64::max);
-        if expected >= VISIBLE_HEIGHT.max(6.0 * sigma) && seen < MISSING_BELOW * expected {
-            missing += expected;
-        }
-    }
-    if all > 0.0 { missing / all } else { 1.0 }
-}
-
-fn finish(
-    window: Range<usize>,
-    signal: &[f64],
-    noise: &[f64],
-    weights: &[f64],
-    pool: &[(usize, Vec<f64>)],
-    chosen: &[usize],
-    contenders: &[Contender<'_>],
-) -> Mixture {
-    let weighted = |v: &[f64]| v.iter().zip(weights).map(|(a, w)| a * w).collect::<Vec<f64>>();
-    let picked: Vec<&(usize, Vec<f64>)> = chosen.iter().filter_map(|k| pool.get(*k)).collect();
-    let heavy: Vec<Vec<f64>> = picked.iter().map(|(_, c)| weighted(c)).collect();
-    let heavy: Vec<&[f64]> = heavy.iter().map(Vec::as_slice).collect();
-    let amplitudes = non_negative(&weighted(signal), &heavy);
-    let curves: Vec<&[f64]> = picked.iter().map(|(_, c)| c.as_slice()).collect();
-    let residual = left_over(signal, &curves, &amplitudes);
-    let fit: Vec<f64> = signal.iter().zip(&residual).map(|(q, r)| q - r).collect();
-    let reached = |i: usize| {
-        fit.get(i.saturating_sub(1)..(i + 2).min(fit.len())).unwrap_or_default().iter().copied().fold(0.0, f64::max)
-    };
-    let seen: Vec<f64> = signal.iter().zip(noise).map(|(q, n)| (q - (2.0 * n).max(FAINT)).max(0.0)).collect();
-    let surplus: Vec<f64> = seen.iter().enumerate().map(|(i, q)| (q - GENEROSITY * reached(i)).max(0.0)).collect();
-    let areas: Vec<f64> = curves.iter().zip(&amplitudes).map(|(c, a)| a * c.iter().sum::<f64>()).collect();
-    let fitted: f64 = areas.iter().sum();
-    let mut parts: Vec<(Part, Vec<f64>)> = picked
-        .iter()
-        .zip(&areas)
-        .map(|((contender, c), a)| {
-            let substance = contenders.get(*contender).map_or(usize::MAX, |c| c.entry.substance);
-            let share = if fitted > 0.0 { a / fitted } else { 0.0 };
-            (Part { contender: *contender, substance, share }, c.clone())
         })
-        .filter(|(p, _)| p.share >= MIN_SHARE)
+        .filter_map(|(e, shift)| {
+            option(*e, shift.clamp(start.shift_cm1 - OWN_SHIFT_CM1, start.shift_cm1 + OWN_SHIFT_CM1))
+        })
         .collect();
-    parts.sort_by(|a, b| b.0.share.total_cmp(&a.0.share).then(a.0.contender.cmp(&b.0.contender)));
-    let whole: f64 = seen.iter().sum();
-    let (parts, curves) = parts.into_iter().unzip();
-    let unexplained = if whole > 0.0 { (surplus.iter().sum::<f64>() / whole).clamp(0.0, 1.0) } else { 1.0 };
-    Mixture { window, parts, curves, residual, surplus, unexplained }
+    let search = Search { query, index, window: &window, signal: &signal, space: &space, pool: &pool, option: &option };
+    let chosen = search.choose(start);
+    let (parts, fit_curve) = search.parts(chosen);
+    let mut mixture = search.finish(parts, &fit_curve, start.shift_cm1);
+    mixture.space = Some(space);
+    mixture
 }
 
-/// Non-negative least squares by cyclic coordinate descent on the normal equations, which converges for a positive
-/// semidefinite matrix; a handful of unknowns need a few dozen rounds.
-fn non_negative(signal: &[f64], curves: &[&[f64]]) -> Vec<f64> {
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
-    let gram: Vec<Vec<f64>> = curves.iter().map(|a| curves.iter().map(|b| dot(a, b)).collect()).collect();
-    let right: Vec<f64> = curves.iter().map(|a| dot(a, signal)).collect();
-    let mut weights = vec![0.0; curves.len()];
-    for _ in 0..200 {
-        let mut moved = 0.0_f64;
-        for k in 0..curves.len() {
-            let diagonal = gram[k][k];
-            if diagonal <= 0.0 {
+struct Search<'a> {
+    query: &'a Prepared,
+    index: &'a Index,
+    window: &'a Range<usize>,
+    signal: &'a [f64],
+    space: &'a Space,
+    pool: &'a [Option_],
+    option: &'a dyn Fn(usize, f64) -> Option<Option_>,
+}
+
+impl Search<'_> {
+    fn choose(&self, start: &Start<'_>) -> Vec<Option_> {
+        let target = &self.space.target;
+        let mut chosen: Vec<Option_> =
+            start.named.and_then(|named| self.pool.iter().find(|o| o.entry == named)).cloned().into_iter().collect();
+        let mut refused: Vec<usize> = Vec::new();
+        let mut now = solve(target, &chosen.iter().collect::<Vec<_>>());
+        while chosen.len() < MAX_COMPONENTS {
+            let tried = self.promising(&chosen, &refused, &now.rest);
+            let best = tried
+                .into_iter()
+                .filter_map(|k| self.pool.get(k))
+                .map(|o| self.refined(o, &chosen, start.shift_cm1))
+                .min_by(|a, b| a.1.squares.total_cmp(&b.1.squares).then(a.0.entry.cmp(&b.0.entry)));
+            let Some((candidate, fit)) = best else { break };
+            let amplitude = fit.amplitudes.last().copied().unwrap_or(0.0);
+            let gain = now.squares - fit.squares;
+            if amplitude <= 0.0 || gain < MIN_GAIN * now.squares || self.bic(now.squares, &fit) < MIN_BIC_GAIN {
+                break;
+            }
+            let others: Vec<&Option_> = chosen.iter().collect();
+            if self.p_value(&candidate, amplitude, &others, &fit.rest) > MAX_P {
+                break;
+            }
+            let evidence =
+                self.evidence(&candidate, amplitude, &others, fit.amplitudes.split_last().map_or(&[], |s| s.1));
+            if evidence.missing_share > MISSING_SHARE || evidence.matched.is_empty() {
+                refused.push(candidate.entry);
                 continue;
             }
-            let fitted: f64 = gram[k].iter().zip(&weights).map(|(g, w)| g * w).sum();
-            let new = (weights[k] + (right[k] - fitted) / diagonal).max(0.0);
-            moved = moved.max((new - weights[k]).abs() * diagonal.sqrt());
-            weights[k] = new;
+            chosen.push(candidate);
+            now = fit;
+            now = self.without_idle(&mut chosen, now);
         }
-        if moved <= 1e-9 * right.iter().fold(0.0_f64, |m, r| m.max(r.abs())).sqrt() {
-            break;
+        chosen
+    }
+
+    /// Drops members that later ones made needless; the one that came last stays.
+    fn without_idle(&self, chosen: &mut Vec<Option_>, mut now: Fit) -> Fit {
+        let mut k = 0;
+        while k + 1 < chosen.len() {
+            let rest: Vec<&Option_> = chosen.iter().enumerate().filter(|(i, _)| *i != k).map(|(_, o)| o).collect();
+            let without = solve(&self.space.target, &rest);
+            if self.bic(without.squares, &now) < MIN_BIC_GAIN {
+                chosen.remove(k);
+                now = without;
+            } else {
+                k += 1;
+            }
+        }
+        now
+    }
+
+    /// Gain of the Bayesian information criterion from one component more.
+    fn bic(&self, before: f64, fit: &Fit) -> f64 {
+        let scatter = Scatter::of(&fit.rest, self.space.whitening.free());
+        let floor = self.space.whitening.free() as f64;
+        scatter.effective * ((before.max(floor)) / fit.squares.max(floor)).ln() - scatter.effective.ln()
+    }
+
+    fn p_value(&self, candidate: &Option_, amplitude: f64, others: &[&Option_], rest: &[f64]) -> f64 {
+        let columns: Vec<&[f64]> = others.iter().map(|o| o.column.as_slice()).collect();
+        let scatter = Scatter::of(rest, self.space.whitening.free());
+        let sd = scatter.amplitude_sd(Span::of(&columns).net_square(&candidate.column));
+        (student_tail(amplitude / sd, scatter.effective) * self.pool.len() as f64).min(1.0)
+    }
+
+    /// Positions in the pool of those that could take away most of the rest.
+    fn promising(&self, chosen: &[Option_], refused: &[usize], rest: &[f64]) -> Vec<usize> {
+        let columns: Vec<&[f64]> = chosen.iter().map(|o| o.column.as_slice()).collect();
+        let span = Span::of(&columns);
+        let mut ranked: Vec<(usize, f64)> = (self.pool.iter().enumerate())
+            .filter(|(_, o)| !refused.contains(&o.entry) && chosen.iter().all(|c| c.substance != o.substance))
+            .filter_map(|(k, o)| {
+                let along = dot(&o.column, rest);
+                let net = span.net_square(&o.column);
+                (along > 0.0 && net > 0.02 * dot(&o.column, &o.column)).then(|| (k, along * along / net))
+            })
+            .collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        ranked.into_iter().take(TRIED).map(|(k, _)| k).collect()
+    }
+
+    /// A candidate at the shift at which it fits best beside the others.
+    fn refined(&self, candidate: &Option_, others: &[Option_], common_cm1: f64) -> (Option_, Fit) {
+        let mut set: Vec<&Option_> = others.iter().collect();
+        set.push(candidate);
+        let mut best = (candidate.clone(), solve(&self.space.target, &set));
+        for step in SHIFT_STEPS_CM1 {
+            let Some(moved) = (self.option)(candidate.entry, common_cm1 + step) else { continue };
+            let mut set: Vec<&Option_> = others.iter().collect();
+            set.push(&moved);
+            let fit = solve(&self.space.target, &set);
+            if fit.squares < best.1.squares {
+                best = (moved, fit);
+            }
+        }
+        best
+    }
+
+    /// Evidence between a component and what the others leave.
+    fn evidence(&self, candidate: &Option_, amplitude: f64, others: &[&Option_], amplitudes: &[f64]) -> Evidence {
+        let mut fitted = vec![0.0; self.window.len()];
+        for (o, a) in others.iter().zip(amplitudes) {
+            fitted.iter_mut().zip(&o.curve).for_each(|(f, c)| *f += a * c);
+        }
+        let error: Vec<f64> = fitted.iter().map(|f| REFERENCE_ERROR * f).collect();
+        let rest = self.query.less(self.window.start, &fitted, &error, amplitude.max(1e-9));
+        let bands = QueryBands::of(&rest);
+        match self.index.entries.get(candidate.entry) {
+            Some(entry) => weigh(&rest, &bands, entry, candidate.shift_cm1),
+            None => Evidence::none(),
         }
     }
-    weights
-}
 
-/// Signal less the weighted sum of the curves.
-fn left_over(signal: &[f64], curves: &[&[f64]], amplitudes: &[f64]) -> Vec<f64> {
-    let mut rest = signal.to_vec();
-    for (c, a) in curves.iter().zip(amplitudes) {
-        for (r, v) in rest.iter_mut().zip(*c) {
-            *r -= a * v;
+    /// The chosen components with all that is said about them, and the curve of the whole fit.
+    fn parts(&self, mut chosen: Vec<Option_>) -> (Vec<Part>, Vec<f64>) {
+        loop {
+            let set: Vec<&Option_> = chosen.iter().collect();
+            let fit = solve(&self.space.target, &set);
+            let areas: Vec<f64> =
+                chosen.iter().zip(&fit.amplitudes).map(|(o, a)| a * o.curve.iter().sum::<f64>()).collect();
+            let whole: f64 = areas.iter().sum();
+            let least = areas.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1));
+            if let Some((k, area)) = least
+                && *area < MIN_SHARE * whole
+            {
+                chosen.remove(k);
+                continue;
+            }
+            let mut curve = vec![0.0; self.window.len()];
+            for (o, a) in chosen.iter().zip(&fit.amplitudes) {
+                curve.iter_mut().zip(&o.curve).for_each(|(f, c)| *f += a * c);
+            }
+            let intervals = self.intervals(&chosen, &fit, &areas, whole);
+            let mut parts: Vec<Part> = (0..chosen.len())
+                .filter_map(|k| self.part(k, &chosen, &fit, areas.get(k)? / whole.max(1e-30), *intervals.get(k)?))
+                .collect();
+            parts.sort_by(|a, b| b.share.total_cmp(&a.share).then(a.entry.cmp(&b.entry)));
+            return (parts, curve);
         }
     }
-    rest
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    fn part(&self, k: usize, chosen: &[Option_], fit: &Fit, share: f64, interval: (f64, f64)) -> Option<Part> {
+        let own = chosen.get(k)?;
+        let amplitude = *fit.amplitudes.get(k)?;
+        let others: Vec<&Option_> = chosen.iter().enumerate().filter(|(i, _)| *i != k).map(|(_, o)| o).collect();
+        let amplitudes: Vec<f64> =
+            fit.amplitudes.iter().enumerate().filter(|(i, _)| *i != k).map(|(_, a)| *a).collect();
+        let columns: Vec<&[f64]> = others.iter().map(|o| o.column.as_slice()).collect();
+        let rest = left_over(&self.space.target, &columns, &amplitudes);
+        let norm = (dot(&rest, &rest) * dot(&own.column, &own.column)).sqrt();
+        Some(Part {
+            entry: own.entry,
+            substance: own.substance,
+            amplitude,
+            shift_cm1: own.shift_cm1,
+            share,
+            interval,
+            p_value: self.p_value(own, amplitude, &others, &fit.rest),
+            partial: if norm > 0.0 { dot(&rest, &own.column) / norm } else { 0.0 },
+            evidence: self.evidence(own, amplitude, &others, &amplitudes),
+            alternatives: self.alternatives(own, chosen, fit),
+            curve: own.curve.clone(),
+            column: own.column.clone(),
+        })
+    }
 
-    #[test]
-    fn non_negative_amplitudes_come_back_and_an_absent_curve_gets_none() {
-        let band = |c: f64| (0..300).map(|i| (-((f64::from(i) - c) / 4.0).powi(2)).exp()).collect::<Vec<f64>>();
-        let curves = [band(50.0), band(54.0), band(200.0)];
-        let signal: Vec<f64> = (0..300).map(|i| 7.0 * curves[0][i] - 0.5 * curves[1][i] + 3.0 * curves[2][i]).collect();
-        let set: Vec<&[f64]> = curves.iter().map(Vec::as_slice).collect();
-        let amplitudes = non_negative(&signal, &set);
-        assert!(amplitudes[1] == 0.0 && (amplitudes[2] - 3.0).abs() < 1e-6, "{amplitudes:?}");
-        assert!((6.0..7.0).contains(&amplitudes[0]), "{amplitudes:?}");
+    /// Substances that would do as well in the place of a component, best first.
+    fn alternatives(&self, own: &Option_, chosen: &[Option_], fit: &Fit) -> Vec<usize> {
+        let others: Vec<Option_> = chosen.iter().filter(|o| o.entry != own.entry).cloned().collect();
+        let scatter = Scatter::of(&fit.rest, self.space.whitening.free());
+        let floor = self.space.whitening.free() as f64;
+        let worse = |squares: f64| scatter.effective * (squares.max(floor) / fit.squares.max(floor)).ln();
+        let without = solve(&self.space.target, &others.iter().collect::<Vec<_>>());
+        let mut found: Vec<(f64, usize)> = self
+            .promising(&others, &[own.entry], &without.rest)
+            .into_iter()
+            .filter_map(|k| self.pool.get(k))
+            .filter(|o| o.substance != own.substance && chosen.iter().all(|c| c.substance != o.substance))
+            .map(|o| (self.refined(o, &others, own.shift_cm1).1.squares, o.substance))
+            .filter(|(squares, _)| worse(*squares) < SAME_BIC)
+            .collect();
+        found.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let mut names: Vec<usize> = Vec::new();
+        for (_, substance) in found {
+            if !names.contains(&substance) {
+                names.push(substance);
+            }
+        }
+        names
+    }
+
+    /// 95 % intervals of the shares: covariance of the amplitudes, carried to the shares to first order.
+    fn intervals(&self, chosen: &[Option_], fit: &Fit, areas: &[f64], whole: f64) -> Vec<(f64, f64)> {
+        let n = chosen.len();
+        if n == 0 {
+            return Vec::new();
+        }
+        let gram = nalgebra::DMatrix::from_fn(n, n, |i, j| dot(&chosen[i].column, &chosen[j].column));
+        let scatter = Scatter::of(&fit.rest, self.space.whitening.free());
+        let scale = scatter.variance * scatter.inflation;
+        let covariance = gram.pseudo_inverse(1e-12).unwrap_or_else(|_| nalgebra::DMatrix::zeros(n, n)) * scale;
+        let unit: Vec<f64> = chosen.iter().map(|o| o.curve.iter().sum::<f64>()).collect();
+        areas
+            .iter()
+            .enumerate()
+            .map(|(k, area)| {
+                let share = area / whole.max(1e-30);
+                // d share_k / d a_j = unit_j (delta_kj - share_k) / whole
+                let slope = |j: usize| unit[j] * (f64::from(u8::from(j == k)) - share) / whole.max(1e-30);
+                let variance: f64 =
+                    (0..n).map(|i| (0..n).map(|j| slope(i) * slope(j) * covariance[(i, j)]).sum::<f64>()).sum();
+                let half = 1.96 * variance.max(0.0).sqrt();
+                ((share - half).clamp(0.0, 1.0), (share + half).clamp(0.0, 1.0))
+            })
+            .collect()
+    }
+
+    fn finish(&self, parts: Vec<Part>, fit: &[f64], shift_cm1: f64) -> Mixture {
+        let reached = |i: usize| {
+            fit.get(i.saturating_sub(1)..(i + 2).min(fit.len())).unwrap_or_default().iter().copied().fold(0.0, f64::max)
+        };
+        let noise = self.query.noise_sd().get(self.window.start - self.query.first()..).unwrap_or_default();
+        let seen: Vec<f64> = self.signal.iter().zip(noise).map(|(q, n)| (q - (2.0 * n).max(FAINT)).max(0.0)).collect();
+        let surplus: Vec<f64> = seen.iter().enumerate().map(|(i, q)| (q - GENEROSITY * reached(i)).max(0.0)).collect();
+        let whole: f64 = seen.iter().sum();
+        let unexplained = if whole > 0.0 { (surplus.iter().sum::<f64>() / whole).clamp(0.0, 1.0) } else { 1.0 };
+        Mixture {
+            window: self.window.clone(),
+            parts,
+            surplus,
+            unexplained,
+            fitted_area: fit.iter().sum(),
+            shift_cm1,
+            space: None,
+        }
     }
 }

@@ -10,6 +10,7 @@ mod evidence;
 mod features;
 mod index;
 mod limits;
+mod linear;
 mod mixture;
 mod report;
 mod search;

@@ -1,12 +1,13 @@
 //! Findings in the words of the [`Answer`](super::Answer).
 
-use crate::library::Reference;
+use crate::library::{Library, Reference, Substance};
 use crate::signal::{Prepared, WEAKEST_SNR};
 
 use super::answer::{
     Candidate, ClassEvidence, Component, Identified, QualityReport, ReferenceNote, Residual, Strength,
 };
 use super::candidates::Contender;
+use super::index::Index;
 use super::mixture::{Mixture, Part};
 use super::tops::tops;
 
@@ -78,17 +79,49 @@ pub(super) fn class(contender: &Contender<'_>, alarming_group: Option<&str>) -> 
         .collect()
 }
 
-pub(super) fn component(part: &Part, contenders: &[Contender<'_>]) -> Option<Component> {
-    let contender = contenders.get(part.contender)?;
+pub(super) fn component(part: &Part, index: &Index, library: &Library) -> Option<Component> {
+    let reference = library.references.get(index.entries.get(part.entry)?.reference)?;
+    let substance = library.substances.get(part.substance)?;
     Some(Component {
-        substance: contender.substance.name.clone(),
-        cas: contender.substance.cas.clone(),
-        groups: contender.substance.groups.clone(),
+        substance: substance.name.clone(),
+        cas: substance.cas.clone(),
+        groups: substance.groups.clone(),
         spectral_share: part.share,
-        share_interval: None,
-        p_value: None,
-        reference: note(contender.reference),
+        share_interval: Some(part.interval),
+        p_value: Some(part.p_value),
+        alternatives: names(&part.alternatives, library),
+        reference: note(reference),
     })
+}
+
+fn names(substances: &[usize], library: &Library) -> Vec<String> {
+    substances.iter().filter_map(|i| library.substances.get(*i)).map(|s| s.name.clone()).collect()
+}
+
+/// A component of a mixture that carries a name.
+pub(super) fn proven(part: &Part, index: &Index, library: &Library) -> Option<Identified> {
+    let reference = library.references.get(index.entries.get(part.entry)?.reference)?;
+    let substance = library.substances.get(part.substance)?;
+    Some(Identified {
+        substance: substance.name.clone(),
+        cas: substance.cas.clone(),
+        form: if reference.form.is_empty() { FORM_UNKNOWN.to_owned() } else { reference.form.clone() },
+        strength: Strength::Identified,
+        groups: substance.groups.clone(),
+        alternatives: names(&part.alternatives, library),
+    })
+}
+
+/// An alarming substance that stands out of what the others leave, not proven.
+pub(super) fn present(substance: &Substance) -> Identified {
+    Identified {
+        substance: substance.name.clone(),
+        cas: substance.cas.clone(),
+        form: FORM_UNKNOWN.to_owned(),
+        strength: Strength::Possible,
+        groups: substance.groups.clone(),
+        alternatives: Vec::new(),
+    }
 }
 
 pub(super) fn residual(query: &Prepared, mixture: &Mixture) -> Residual {

@@ -77,15 +77,17 @@ fn best_shift(query: &Prepared, feature: &[f64], e: &Indexed, reach: isize, cent
 
 /// Correlation of the query with the reference moved up by `shift` grid steps, over the points both have.
 fn correlation(query: &Prepared, feature: &[f64], e: &Indexed, shift: isize, centred: bool) -> Option<f64> {
-    let start = e.span.start.checked_add_signed(shift)?;
-    let from = start.max(query.first());
-    let to = (start + e.feature.len()).min(query.first() + feature.len());
-    if to < from + MIN_OVERLAP {
+    // Where the query lies on the reference's own cells; a reference may begin where the grid does.
+    let offset = query.first() as isize - e.span.start as isize - shift;
+    let skipped = offset.min(0).unsigned_abs();
+    let from = offset.max(0).unsigned_abs();
+    let len = feature.len().saturating_sub(skipped).min(e.feature.len().saturating_sub(from));
+    if len < MIN_OVERLAP {
         return None;
     }
-    let q = feature.get(from - query.first()..to - query.first())?;
-    let usable = query.usable().get(from - query.first()..to - query.first())?;
-    let r = e.feature.get(from - start..to - start)?;
+    let q = feature.get(skipped..skipped + len)?;
+    let usable = query.usable().get(skipped..skipped + len)?;
+    let r = e.feature.get(from..from + len)?;
     let (mut n, mut sq, mut sr, mut qq, mut rr, mut qr) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
     for ((a, b), ok) in q.iter().zip(r).zip(usable) {
         if *ok {

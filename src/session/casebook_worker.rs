@@ -1,4 +1,4 @@
-//! The thread that owns the casebook.
+//! The thread that owns the casebook and the other files of the data folder.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::casebook::{Casebook, CasebookError, StoredScan};
 
 use super::shared::{Shared, caught};
-use super::{Event, Stage};
+use super::{Event, Settings, Stage, casebook_path};
 
 /// How often scans that could not be written are tried again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -24,10 +24,12 @@ pub(super) enum CasebookRequest {
     List { offset: usize, limit: usize },
     /// One record.
     Load(i64),
+    /// Write the user's choices.
+    KeepSettings(Settings),
 }
 
 pub(super) struct CasebookWorker {
-    path: PathBuf,
+    data_dir: PathBuf,
     requests: Receiver<CasebookRequest>,
     shared: Arc<Shared>,
     casebook: Option<Casebook>,
@@ -38,8 +40,8 @@ pub(super) struct CasebookWorker {
 }
 
 impl CasebookWorker {
-    pub(super) fn new(path: PathBuf, requests: Receiver<CasebookRequest>, shared: Arc<Shared>) -> Self {
-        Self { path, requests, shared, casebook: None, unsaved: VecDeque::new(), current: None }
+    pub(super) fn new(data_dir: PathBuf, requests: Receiver<CasebookRequest>, shared: Arc<Shared>) -> Self {
+        Self { data_dir, requests, shared, casebook: None, unsaved: VecDeque::new(), current: None }
     }
 
     /// Works until all who could ask are gone.
@@ -92,6 +94,7 @@ impl CasebookWorker {
             Ok(CasebookRequest::Save(scan)) => self.save(scan),
             Ok(CasebookRequest::List { offset, limit }) => self.list(offset, limit),
             Ok(CasebookRequest::Load(id)) => self.load(id),
+            Ok(CasebookRequest::KeepSettings(settings)) => self.keep(&settings),
             Err(RecvTimeoutError::Timeout) => drop(self.retry()),
             Err(RecvTimeoutError::Disconnected) => return false,
         }
@@ -101,7 +104,7 @@ impl CasebookWorker {
     fn casebook(&mut self) -> Result<&mut Casebook, CasebookError> {
         let casebook = match self.casebook.take() {
             Some(casebook) => casebook,
-            None => Casebook::open(&self.path)?,
+            None => Casebook::open(&casebook_path(&self.data_dir))?,
         };
         Ok(self.casebook.insert(casebook))
     }
@@ -157,6 +160,15 @@ impl CasebookWorker {
     fn load(&mut self, id: i64) {
         let answer = self.casebook().and_then(|casebook| casebook.load(id));
         self.answer(answer.map(|scan| Event::Record(Arc::new(scan))));
+    }
+
+    fn keep(&self, settings: &Settings) {
+        if let Err(error) = settings.keep(&self.data_dir) {
+            self.shared.events.push(Event::SettingsNotKept(format!(
+                "The settings hold only until the program ends: {} cannot be written ({error}). Check its permissions and the free space.",
+                self.data_dir.display()
+            )));
+        }
     }
 
     fn answer(&self, answer: Result<Event, CasebookError>) {

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::analyzer::SpectrometerSetup;
+use crate::analyzer::guardian;
+use crate::analyzer::laser::LaserSetup;
 use crate::identify::{Answer, Engine};
 use crate::library::Library;
 use crate::spectrum::Spectrum;
@@ -23,8 +26,12 @@ pub enum KitChoice {
     Ports {
         /// Port of the spectrometer.
         spectrometer: String,
+        /// Protocol of the spectrometer.
+        spectrometer_setup: SpectrometerSetup,
         /// Port of the laser.
         laser: String,
+        /// Protocol and line speed of the laser.
+        laser_setup: LaserSetup,
         /// Laser wavelength, nm.
         excitation_nm: f64,
     },
@@ -45,6 +52,8 @@ pub struct SessionConfig {
     pub kit: KitChoice,
     /// Makes the engine.
     pub engine: EngineLoader,
+    /// The program that can hold the laser's port as a guardian; without one the session holds it itself.
+    pub guardian: Option<PathBuf>,
     /// Called after every event, from the thread that reports it; must return at once.
     pub waker: Box<dyn Fn() + Send + Sync>,
 }
@@ -52,7 +61,20 @@ pub struct SessionConfig {
 impl SessionConfig {
     /// A session with the bundled library and nobody to wake.
     pub fn new(data_dir: PathBuf, kit: KitChoice) -> Self {
-        Self { data_dir, kit, engine: Box::new(bundled_engine), waker: Box::new(|| {}) }
+        Self {
+            data_dir,
+            kit,
+            engine: Box::new(bundled_engine),
+            guardian: guardian::announced(),
+            waker: Box::new(|| {}),
+        }
+    }
+
+    /// The same with a program that can be the laser's guardian.
+    #[must_use]
+    pub fn with_guardian(mut self, program: PathBuf) -> Self {
+        self.guardian = Some(program);
+        self
     }
 
     /// The same with a waker.

@@ -1,5 +1,6 @@
 //! The thread that owns the engine.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
@@ -17,6 +18,8 @@ use super::{EngineLoader, Event, Stage, UNENROLLED};
 
 /// A finished acquisition that wants an answer.
 pub(super) struct Job {
+    /// From [`Shared::begin_identifying`].
+    pub(super) ticket: u64,
     pub(super) parcel: String,
     pub(super) emulated_sample: Option<String>,
     pub(super) acquisition: Acquisition,
@@ -45,7 +48,11 @@ impl IdentifyWorker {
         }
         drop(kit);
         while let Ok(job) = self.jobs.recv() {
-            if let Err(words) = caught(|| self.answer(&engine, job)) {
+            let (ticket, claimed) = (job.ticket, Cell::new(false));
+            if let Err(words) = caught(|| self.answer(&engine, job, &claimed)) {
+                if !claimed.get() && !self.shared.end_identifying(ticket) {
+                    continue; // cancelled before, so that nobody waits for it
+                }
                 self.shared.abandon_scan();
                 self.shared.report_after_panic([Event::Failed(format!(
                     "The search failed inside ({words}), so this scan has no answer. Treat the parcel as dangerous, scan again, and report this message."
@@ -54,17 +61,26 @@ impl IdentifyWorker {
         }
     }
 
-    fn answer(&self, engine: &Result<Identifier, String>, job: Job) {
-        let Job { parcel, emulated_sample, acquisition } = job;
+    /// Answers and records a job. `claimed` becomes true when the scan is this thread's to end.
+    fn answer(&self, engine: &Result<Identifier, String>, job: Job, claimed: &Cell<bool>) {
+        let Job { ticket, parcel, emulated_sample, acquisition } = job;
+        let claim = || {
+            claimed.set(self.shared.end_identifying(ticket));
+            claimed.get()
+        };
+        if !self.shared.is_identifying(ticket) {
+            return; // cancelled while it waited
+        }
         let engine = match engine {
             Ok(engine) => engine,
+            Err(_) if !claim() => return,
             Err(why) => return self.shared.end_scan(Event::Failed(format!("The scan has no answer: {why}"))),
         };
         self.shared.progress(Stage::Identifying, 0.96, Duration::from_millis(100));
         let mut answer = engine(&acquisition.spectrum);
         answer.simulated = acquisition.simulated;
-        if self.shared.cancelled() {
-            return self.shared.end_scan(Event::Cancelled);
+        if !claim() {
+            return; // cancelled meanwhile; that has ended the scan
         }
         let record = ScanRecord {
             taken_at: Timestamp::now(),

@@ -1,11 +1,13 @@
 //! The kit as the session's kit thread uses it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::analyzer::emulator::{Bench, EXCITATION_NM, Gap, memory_kit};
+use crate::analyzer::guardian::{self, LeftOn};
 use crate::analyzer::{
-    AcquireStage, Acquisition, AnalyzerError, Clock, Kit, LaserState, ScanSettings, SerialLink, SystemClock,
-    VirtualClock,
+    AcquireStage, Acquisition, AnalyzerError, Clock, Kit, LaserState, ScanSettings, SerialLink, SpectrometerSetup,
+    SystemClock, VirtualClock, WireLog,
 };
 use crate::library::Library;
 
@@ -15,10 +17,6 @@ use super::{Event, KitChoice, KitStatus, Stage};
 
 /// Share of the progress bar that the acquisition takes; the rest is identification and saving.
 const ACQUISITION_SHARE: f32 = 0.95;
-/// Line speed of an OBP spectrometer as delivered.
-const OBP_BAUD: u32 = 9_600;
-/// Line speed of a MatchBox laser.
-const MATCHBOX_BAUD: u32 = 115_200;
 
 /// How an acquisition ends without a spectrum. The sentences say what to do.
 pub(super) enum Ended {
@@ -30,6 +28,34 @@ pub(super) enum Ended {
     Lost(String),
 }
 
+/// What keeps a laser on a port from staying on.
+pub(super) struct LaserKeeping {
+    /// The folder of the notes about lasers that may be on.
+    pub data_dir: PathBuf,
+    /// The program that holds the laser's port.
+    pub guardian: Option<PathBuf>,
+}
+
+impl LaserKeeping {
+    /// Commands every laser off that an earlier run may have left on. True when none is left that may be on.
+    pub(super) fn extinguish_left_on(&self) -> bool {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let left = guardian::extinguish_left_on(&self.data_dir, &clock);
+        for LeftOn { marker, trouble } in &left {
+            match trouble {
+                None => tracing::info!(port = marker.port, "a laser that may have been left on was commanded off"),
+                Some(why) => tracing::warn!(
+                    port = marker.port,
+                    serial = marker.serial,
+                    %why,
+                    "a laser may have been left on by an earlier run and cannot be commanded off: treat it as on"
+                ),
+            }
+        }
+        left.iter().all(|left| left.trouble.is_none())
+    }
+}
+
 /// A connected kit.
 pub(super) struct KitLink {
     kit: Kit,
@@ -39,7 +65,13 @@ pub(super) struct KitLink {
 }
 
 impl KitLink {
-    pub(super) fn connect(choice: &KitChoice, sample: &str, library: Option<Arc<Library>>) -> Result<Self, String> {
+    pub(super) fn connect(
+        choice: &KitChoice,
+        sample: &str,
+        library: Option<Arc<Library>>,
+        keeping: &LaserKeeping,
+        wire_log: &WireLog,
+    ) -> Result<Self, String> {
         let settings = ScanSettings::default();
         match choice {
             KitChoice::Emulator { seed, virtual_time, .. } => {
@@ -49,15 +81,22 @@ impl KitLink {
                     if *virtual_time { Arc::new(VirtualClock::default()) } else { Arc::new(SystemClock::start()) };
                 let sample = sample_from_name(&library, sample).map_err(|e| words(&e))?;
                 let parts = memory_kit(*seed, Gap::MEASURED, sample, Arc::clone(&clock));
-                let kit = Kit::connect(Box::new(parts.spectrometer), Box::new(parts.laser), EXCITATION_NM, clock);
+                let watched = |link| wire_log.watch(Box::new(link), Arc::clone(&clock));
+                let (spectrometer, laser) = (watched(parts.spectrometer), watched(parts.laser));
+                let kit = Kit::connect(spectrometer, laser, EXCITATION_NM, clock);
                 Ok(Self { kit: kit.map_err(|e| words(&e))?, settings, emulated: Some((parts.bench, library)) })
             }
-            KitChoice::Ports { spectrometer, laser, excitation_nm } => {
+            KitChoice::Ports { spectrometer, spectrometer_setup, laser, laser_setup, excitation_nm } => {
                 let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-                let open = |name: &str, baud| SerialLink::open(name, baud, Arc::clone(&clock)).map_err(|e| words(&e));
-                let laser = open(laser, MATCHBOX_BAUD)?;
-                let spectrometer = open(spectrometer, OBP_BAUD)?;
-                let kit = Kit::connect(Box::new(spectrometer), Box::new(laser), *excitation_nm, clock);
+                let watch = |link| wire_log.watch(link, Arc::clone(&clock));
+                let (folder, guardian) = (&keeping.data_dir, keeping.guardian.as_deref());
+                // The laser first: it is commanded off before anything is asked of the spectrometer.
+                let laser = guardian::open_laser(laser, *laser_setup, folder, guardian, watch, Arc::clone(&clock))
+                    .map_err(|e| words(&e))?;
+                let link = SerialLink::open(spectrometer, SpectrometerSetup::BAUD, Arc::clone(&clock));
+                let link = watch(Box::new(link.map_err(|e| words(&e))?));
+                let spectrometer = spectrometer_setup.open(link, Arc::clone(&clock)).map_err(|e| words(&e))?;
+                let kit = Kit::from_parts(spectrometer, laser, *excitation_nm, clock);
                 Ok(Self { kit: kit.map_err(|e| words(&e))?, settings, emulated: None })
             }
         }

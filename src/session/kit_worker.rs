@@ -8,7 +8,7 @@ use crate::analyzer::LaserState;
 use crate::library::Library;
 
 use super::identify_worker::Job;
-use super::kit_link::{Ended, KitLink};
+use super::kit_link::{Ended, KitLink, LaserKeeping};
 use super::shared::{Shared, caught};
 use super::{Connection, Event, KitChoice, KitStatus};
 
@@ -42,6 +42,7 @@ enum Link {
 
 pub(super) struct KitWorker {
     choice: KitChoice,
+    keeping: LaserKeeping,
     sample: String,
     library: Option<Result<Arc<Library>, String>>,
     link: Link,
@@ -55,6 +56,7 @@ pub(super) struct KitWorker {
 impl KitWorker {
     pub(super) fn new(
         choice: KitChoice,
+        keeping: LaserKeeping,
         requests: Receiver<KitRequest>,
         jobs: SyncSender<Job>,
         shared: Arc<Shared>,
@@ -64,12 +66,16 @@ impl KitWorker {
             KitChoice::Ports { .. } => String::new(),
         };
         let link = Link::Down { retry_at: Instant::now() };
-        Self { choice, sample, library: None, link, requests, jobs, shared, scanning: false }
+        Self { choice, keeping, sample, library: None, link, requests, jobs, shared, scanning: false }
     }
 
     /// Works until the session closes. Dropping the kit at the end commands the laser off.
     pub(super) fn run(mut self) {
         let shared = Arc::clone(&self.shared);
+        // Before anything else; a kit that is emulated does not excuse a real laser that was left on.
+        if !self.keeping.extinguish_left_on() {
+            shared.events.push(Event::Laser(LaserState::Unknown));
+        }
         if let Err(words) = caught(|| shared.events.push(Event::Connection(Connection::Connecting))) {
             self.mend(&words);
         }
@@ -139,9 +145,10 @@ impl KitWorker {
             Some(Err(why)) => return self.lost(why.clone()),
             None => None,
         };
-        match KitLink::connect(&self.choice, &self.sample, library) {
+        match KitLink::connect(&self.choice, &self.sample, library, &self.keeping, &self.shared.wire_log) {
             Ok(kit) => {
                 self.link = Link::Up { kit: Box::new(kit), status: None };
+                self.announce_sample();
                 self.refresh();
                 match self.link {
                     Link::Up { .. } => Ok(()),
@@ -176,6 +183,13 @@ impl KitWorker {
         Err(why)
     }
 
+    /// Says what lies under an emulated probe.
+    fn announce_sample(&self) {
+        if let KitChoice::Emulator { .. } = self.choice {
+            self.shared.events.push(Event::EmulatedSample { sample: self.sample.clone() });
+        }
+    }
+
     fn set_sample(&mut self, sample: String) {
         if let KitChoice::Ports { .. } = self.choice {
             return; // nobody can change what lies under a real probe
@@ -185,8 +199,8 @@ impl KitWorker {
         {
             return self.shared.events.push(Event::Failed(why));
         }
-        self.sample.clone_from(&sample);
-        self.shared.events.push(Event::EmulatedSample { sample });
+        self.sample = sample;
+        self.announce_sample();
     }
 
     fn scan(&mut self, parcel: String) {
@@ -225,8 +239,16 @@ impl KitWorker {
         };
         // From here on the scan is the engine's thread's to end. The channel has room: one scan runs at a time.
         self.scanning = false;
-        self.jobs
-            .send(Job { parcel, emulated_sample, acquisition })
-            .map_err(|_| Ended::Failed("The engine's thread has ended; start the program again.".to_owned()))
+        let ticket = self.shared.begin_identifying();
+        if self.shared.cancelled() {
+            // Whoever cancelled after this line has ended the scan already.
+            return if self.shared.end_identifying(ticket) { Err(Ended::Cancelled) } else { Ok(()) };
+        }
+        match self.jobs.send(Job { ticket, parcel, emulated_sample, acquisition }) {
+            Err(_) if self.shared.end_identifying(ticket) => {
+                Err(Ended::Failed("The engine's thread has ended; start the program again.".to_owned()))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use crate::analyzer::{DeviceIdentity, LaserState};
 use crate::casebook::{ScanSummary, StoredScan};
 
+use super::Settings;
+
 /// A wish of the user.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
@@ -32,6 +34,8 @@ pub enum Command {
         /// Its number.
         id: i64,
     },
+    /// Remember the user's choices for the next start.
+    KeepSettings(Settings),
 }
 
 /// The stages of a scan, in order.
@@ -122,4 +126,6 @@ pub enum Event {
     Record(Arc<StoredScan>),
     /// A question to the casebook failed; the sentence says what to do.
     CasebookTrouble(String),
+    /// The user's choices hold only until the program ends; the sentence says why.
+    SettingsNotKept(String),
 }

@@ -2,26 +2,30 @@
 //! The window and the command line both stand on it.
 //!
 //! Three named threads work for a [`Session`]: `kit` owns the ports, `identify` owns the engine, `casebook` owns the
-//! database. Commands reach them over bounded channels that are never waited for; what happens comes back as
+//! data folder. Commands reach them over bounded channels that are never waited for; what happens comes back as
 //! [`Event`]s. Dropping the session cancels a running scan, commands the laser off and ends the threads.
 
 mod casebook_worker;
 mod config;
 mod data_dir;
 mod emulated_sample;
+mod emulated_standard;
 mod events;
 mod identify_worker;
 mod kit_link;
 mod kit_worker;
 mod messages;
 mod running;
+mod settings;
 mod shared;
 
 pub use config::{EngineLoader, Identifier, KitChoice, SessionConfig};
 pub use data_dir::{DataDirError, casebook_path, data_dir};
 pub use emulated_sample::{EMPTY, EmulatedSampleError, sample_choices, sample_from_name};
+pub use emulated_standard::standard_sample;
 pub use messages::{Command, Connection, Event, KitStatus, Stage};
 pub use running::{Refused, Session};
+pub use settings::{Colours, Settings};
 
 /// The operator in a record that was made while no account is enrolled.
 pub const UNENROLLED: &str = "unenrolled";

@@ -8,12 +8,15 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use crate::analyzer::WireLog;
+
 use super::casebook_worker::{CasebookRequest, CasebookWorker};
 use super::events::Events;
 use super::identify_worker::IdentifyWorker;
+use super::kit_link::LaserKeeping;
 use super::kit_worker::{KitRequest, KitWorker};
 use super::shared::Shared;
-use super::{Command, Event, SessionConfig, casebook_path};
+use super::{Command, Event, SessionConfig};
 
 /// Requests that may wait for a worker.
 const QUEUE: usize = 16;
@@ -52,15 +55,16 @@ impl Session {
     /// Starts the threads and returns at once; what they find is reported by events. Fails only when the system gives
     /// no threads.
     pub fn start(config: SessionConfig) -> io::Result<Self> {
-        let SessionConfig { data_dir, kit: choice, engine, waker } = config;
+        let SessionConfig { data_dir, kit: choice, engine, guardian, waker } = config;
         let shared = Arc::new(Shared::new(Events::new(waker)));
         let (kit, kit_requests) = sync_channel(QUEUE);
         let (jobs, jobs_waiting) = sync_channel(1);
         let (casebook, casebook_requests) = sync_channel(QUEUE);
 
-        let writer = CasebookWorker::new(casebook_path(&data_dir), casebook_requests, Arc::clone(&shared));
+        let writer = CasebookWorker::new(data_dir.clone(), casebook_requests, Arc::clone(&shared));
         let thinker = IdentifyWorker { jobs: jobs_waiting, casebook: casebook.clone(), shared: Arc::clone(&shared) };
-        let scanner = KitWorker::new(choice, kit_requests, jobs, Arc::clone(&shared));
+        let keeping = LaserKeeping { data_dir, guardian };
+        let scanner = KitWorker::new(choice, keeping, kit_requests, jobs, Arc::clone(&shared));
         let library_to = kit.clone();
         let mut session = Self { kit, casebook: Some(casebook), shared, threads: Vec::new() };
         session.spawn("casebook", move || writer.run())?;
@@ -86,7 +90,14 @@ impl Session {
             Command::SetEmulatedSample { sample } => self.ask(&self.kit, KitRequest::SetSample(sample)),
             Command::ListRecords { offset, limit } => self.ask_casebook(CasebookRequest::List { offset, limit }),
             Command::OpenRecord { id } => self.ask_casebook(CasebookRequest::Load(id)),
+            Command::KeepSettings(settings) => self.ask_casebook(CasebookRequest::KeepSettings(settings)),
         }
+    }
+
+    /// The last minute of what passed over the wires of the kit. To be read at any time, also while the kit's thread
+    /// waits for a device.
+    pub fn wire_log(&self) -> WireLog {
+        self.shared.wire_log.clone()
     }
 
     /// The oldest event that was not read yet. Never waits.

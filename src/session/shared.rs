@@ -2,8 +2,11 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
+
+use crate::analyzer::{SystemClock, WireLog};
 
 use super::events::Events;
 use super::{Event, Stage};
@@ -11,6 +14,8 @@ use super::{Event, Stage};
 /// Shared by all threads of a session.
 pub(super) struct Shared {
     pub(super) events: Events,
+    /// What passed over the wires of the kit, whichever connection it was.
+    pub(super) wire_log: WireLog,
     /// Set by the user: the running scan must end.
     pub(super) cancel: AtomicBool,
     /// True from the acceptance of a scan to the event that ends it.
@@ -18,16 +23,23 @@ pub(super) struct Shared {
     /// The session is being dropped.
     closing: AtomicBool,
     unsaved_full: AtomicBool,
+    /// The acquisition that the engine works on, or is about to; 0 when none can be cancelled there any more.
+    identifying: AtomicU64,
+    /// Number of the last acquisition that was handed to the engine.
+    last_ticket: AtomicU64,
 }
 
 impl Shared {
     pub(super) fn new(events: Events) -> Self {
         Self {
             events,
+            wire_log: WireLog::new(Arc::new(SystemClock::start())),
             cancel: AtomicBool::new(false),
             scanning: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             unsaved_full: AtomicBool::new(false),
+            identifying: AtomicU64::new(0),
+            last_ticket: AtomicU64::new(0),
         }
     }
 
@@ -52,8 +64,30 @@ impl Shared {
         self.scanning.store(false, Ordering::SeqCst);
     }
 
+    /// Ends the running scan: the kit's thread sees the flag; a search, which cannot be interrupted, is left to its end
+    /// and its answer thrown away.
     pub(super) fn cancel(&self) {
         self.cancel.store(true, Ordering::SeqCst);
+        if self.identifying.swap(0, Ordering::SeqCst) != 0 {
+            self.end_scan(Event::Cancelled);
+        }
+    }
+
+    /// An acquisition goes to the engine; the ticket tells later whether the answer is still wanted.
+    pub(super) fn begin_identifying(&self) -> u64 {
+        let ticket = self.last_ticket.fetch_add(1, Ordering::SeqCst) + 1;
+        self.identifying.store(ticket, Ordering::SeqCst);
+        ticket
+    }
+
+    /// True while the answer to this ticket is wanted.
+    pub(super) fn is_identifying(&self, ticket: u64) -> bool {
+        self.identifying.load(Ordering::SeqCst) == ticket
+    }
+
+    /// Claims the end of a scan for whoever holds its ticket. False when a cancel was first and has ended it.
+    pub(super) fn end_identifying(&self, ticket: u64) -> bool {
+        self.identifying.compare_exchange(ticket, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
     pub(super) fn cancelled(&self) -> bool {
@@ -62,7 +96,7 @@ impl Shared {
 
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::SeqCst);
-        self.cancel.store(true, Ordering::SeqCst);
+        self.cancel();
     }
 
     pub(super) fn closing(&self) -> bool {

@@ -2,6 +2,7 @@
 //!
 //! [`prepare`] is the only way to a [`Prepared`]; whoever holds one knows that it went through all of these steps.
 
+mod bands;
 mod baseline;
 mod despike;
 mod grid;
@@ -11,6 +12,9 @@ mod quality;
 mod resample;
 mod smooth;
 
+pub mod calibration;
+
+pub use bands::{BandModel, bands_of};
 pub use baseline::{Baseline, arpls};
 pub use despike::{Despiked, despike};
 pub use grid::SearchGrid;

@@ -20,6 +20,9 @@ const SEEN_SHARE: f64 = 0.8;
 const CLOSEST_CM1: f64 = 0.02;
 /// A hole in the axis wider than this is not bridged, cm-1.
 const WIDEST_HOLE_CM1: f64 = 16.0;
+/// Height, as a share of the largest value of the spectrum, that the baseline's solver can leave of a flat line (3e-6 was
+/// seen); no band that low rises out of the shot noise of what it stands on.
+const ROUNDING: f64 = 1e-5;
 /// Full width at half maximum of a Gaussian over its standard deviation.
 const FWHM_PER_SIGMA: f64 = 2.354_820_045;
 
@@ -90,6 +93,26 @@ impl Prepared {
         MATCH_RESOLUTION_CM1.get(self.match_index).copied().unwrap_or(MATCH_RESOLUTION_CM1[0])
     }
 
+    /// What a fit leaves of this scan, in the unit that makes `unit` of the old signal 1. `fitted` is the part that is taken
+    /// away and `error` its standard deviation, from grid point `start` on; points that they do not reach are unusable.
+    #[must_use]
+    pub fn less(&self, start: usize, fitted: &[f64], error: &[f64], unit: f64) -> Self {
+        let mut rest = self.clone();
+        for (i, ((signal, noise), usable)) in
+            rest.signal.iter_mut().zip(&mut rest.noise_sd).zip(&mut rest.usable).enumerate()
+        {
+            let place = (i + self.first).checked_sub(start);
+            match place.and_then(|p| Some((fitted.get(p)?, error.get(p)?))) {
+                Some((f, e)) => {
+                    *signal = (*signal - f) / unit;
+                    *noise = noise.hypot(*e) / unit;
+                }
+                None => *usable = false,
+            }
+        }
+        rest
+    }
+
     /// Quality of the spectrum.
     pub const fn quality(&self) -> &Quality {
         &self.quality
@@ -138,8 +161,10 @@ pub fn prepare(spectrum: &Spectrum) -> Prepared {
     let usable = points.usable(grid, cells.clone(), resolution_cm1);
     let inside = |i: usize| usable.get(i).copied().unwrap_or(false);
     let top = signal.iter().enumerate().filter(|(i, _)| inside(*i)).map(|(_, v)| *v).fold(0.0, f64::max);
+    let top = if top < ROUNDING { 0.0 } else { top };
     let snr = signal
         .iter()
+        .take(if top > 0.0 { signal.len() } else { 0 })
         .zip(&noise_sd)
         .enumerate()
         .filter(|(i, _)| inside(*i))

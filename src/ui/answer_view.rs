@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::casebook::StoredScan;
-use crate::identify::{Answer, Level, Strength};
+use crate::identify::{Answer, Identified, Level, Strength, Verdict};
 use crate::library::Library;
 
 use super::traces::traces;
@@ -110,17 +110,8 @@ impl AnswerView {
 fn banner_texts(answer: &Answer) -> (String, String) {
     let verdict = &answer.verdict;
     let headline = verdict.headline().trim();
-    let named: Vec<&str> = answer.identified.iter().map(|i| i.substance.as_str()).collect();
     let mut detail = Vec::new();
-    let subject = match verdict.level() {
-        Level::Alarm | Level::Alert if !named.is_empty() => {
-            let doubtful = answer.identified.iter().all(|i| i.strength != Strength::Identified);
-            let subject = named.join(", ");
-            if doubtful { format!("possible {subject}") } else { subject }
-        }
-        Level::Alarm | Level::Alert => headline.to_owned(),
-        Level::Inconclusive | Level::NoneDetected => String::new(),
-    };
+    let (subject, meant) = subject(verdict, &answer.identified);
     match verdict.level() {
         Level::Alarm | Level::Alert => detail.push("Presumptive".to_owned()),
         Level::Inconclusive | Level::NoneDetected => {}
@@ -131,16 +122,39 @@ fn banner_texts(answer: &Answer) -> (String, String) {
     if !rest.is_empty() {
         detail.push(rest.to_owned());
     }
-    for found in &answer.identified {
-        if !found.alternatives.is_empty() {
-            detail.push(format!(
-                "{} cannot be told apart from {}",
-                found.substance,
-                words::name_some(&found.alternatives, 2)
-            ));
-        }
+    let told: Vec<&Identified> = match meant {
+        Some(found) => vec![found],
+        None => answer.identified.iter().collect(),
+    };
+    for found in told.into_iter().filter(|found| !found.alternatives.is_empty()) {
+        detail.push(format!(
+            "{} cannot be told apart from {}",
+            found.substance,
+            words::name_some(&found.alternatives, 2)
+        ));
     }
     (subject, detail.join(" · "))
+}
+
+/// What an alarm or an alert is about, and where it is among the finds. A scan may also name what is harmless, like the
+/// bag; the verdict's headline begins with what it stands for.
+fn subject<'a>(verdict: &Verdict, identified: &'a [Identified]) -> (String, Option<&'a Identified>) {
+    let headline = verdict.headline().trim();
+    match verdict.level() {
+        Level::Inconclusive | Level::NoneDetected => return (String::new(), None),
+        Level::Alarm | Level::Alert => {}
+    }
+    if let Some((names, _)) = headline.split_once(": this scan cannot tell them apart") {
+        return (names.to_owned(), None);
+    }
+    let place = |found: &&Identified| {
+        headline.find(&found.substance).map_or((usize::MAX, 0), |at| (at, usize::MAX - found.substance.len()))
+    };
+    match identified.iter().min_by_key(place).filter(|found| headline.contains(&found.substance)) {
+        None => (headline.to_owned(), None),
+        Some(found) if found.strength == Strength::Identified => (found.substance.clone(), Some(found)),
+        Some(found) => (format!("possible {}", found.substance), Some(found)),
+    }
 }
 
 /// What a headline says beyond the subject that it starts with.
@@ -236,9 +250,14 @@ fn facts(scan: &StoredScan) -> Vec<(&'static str, String)> {
     out.push(("Rule", r.answer.verdict.rule().to_owned()));
     for found in &r.answer.identified {
         let cas = found.cas.as_ref().map_or(String::new(), |c| format!(", CAS {c}"));
+        let others = if found.alternatives.is_empty() {
+            String::new()
+        } else {
+            format!("; cannot be told apart from {}", found.alternatives.join(", "))
+        };
         out.push((
             "Named",
-            format!("{}{cas}, {}, {}", found.substance, found.form, words::strength_words(found.strength)),
+            format!("{}{cas}, {}, {}{others}", found.substance, found.form, words::strength_words(found.strength)),
         ));
     }
     let sha: String = r.answer.library.sha256.chars().take(16).collect();
@@ -251,6 +270,38 @@ fn facts(scan: &StoredScan) -> Vec<(&'static str, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_banner_is_about_what_alarms_and_not_about_its_company() {
+        let find = |name: &str, strength| Identified {
+            substance: name.to_owned(),
+            cas: None,
+            form: String::new(),
+            strength,
+            groups: Vec::new(),
+            alternatives: Vec::new(),
+        };
+        let (sure, maybe) = (Strength::Identified, Strength::Possible);
+        let cases = [
+            ("fentanyl identified", vec![("fentanyl", sure)], "fentanyl"),
+            ("fentanyl identified beside lactose", vec![("lactose", sure), ("fentanyl", sure)], "fentanyl"),
+            ("Possible 4-AP (calculated reference)", vec![("n-heptane", sure), ("4-AP", maybe)], "possible 4-AP"),
+            (
+                "Possible acetylfentanyl",
+                vec![("fentanyl", maybe), ("acetylfentanyl", maybe)],
+                "possible acetylfentanyl",
+            ),
+            ("Possible 4-APX", vec![("4-AP", maybe), ("4-APX", maybe)], "possible 4-APX"),
+            ("sucrose or X: this scan cannot tell them apart", vec![("sucrose", sure)], "sucrose or X"),
+            ("Possible X in a mixture", vec![("lactose", sure)], "Possible X in a mixture"),
+            ("Something", vec![], "Something"),
+        ];
+        for (headline, finds, expected) in cases {
+            let verdict = Verdict::alert("r", headline.to_owned(), String::new());
+            let finds: Vec<Identified> = finds.into_iter().map(|(name, strength)| find(name, strength)).collect();
+            assert_eq!(subject(&verdict, &finds).0, expected, "{headline}");
+        }
+    }
 
     #[test]
     fn what_a_headline_adds_keeps_its_brackets_in_pairs() {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use egui::{Align, CentralPanel, Context, Event as Input, Frame, Key, Layout, Rect, Theme, Ui, UiBuilder};
 
+use crate::session::Colours;
+
 use super::link::SessionLink;
 use super::model::{Model, Phase, Screen};
 use super::screens::{
@@ -47,18 +49,14 @@ impl App {
         }
     }
 
-    /// The same with a sample that lies under the emulated probe from the start.
-    #[must_use]
-    pub fn with_sample(mut self, key: &str) -> Self {
-        self.model.sample = Some(key.to_owned());
-        self
-    }
-
     /// Gives a context the fonts and the look of the program. Once, before the first frame.
-    pub fn set_up(ctx: &Context) {
+    pub fn set_up(ctx: &Context, colours: Colours) {
         ctx.set_fonts(fonts::definitions());
         design::apply(ctx);
-        ctx.set_theme(Theme::Light);
+        ctx.set_theme(match colours {
+            Colours::Day => Theme::Light,
+            Colours::Night => Theme::Dark,
+        });
     }
 
     /// What the window knows.
@@ -95,7 +93,7 @@ impl App {
         let clock = (self.clock)();
         ui.ctx().request_repaint_after(Duration::from_secs(clock.seconds_left.max(1)));
         self.keyboard(ui);
-        top_bar(ui, &self.model, &self.operator, &clock);
+        top_bar(ui, &mut self.model, &self.operator, &clock);
         rail(ui, &mut self.model);
         let fill = tokens(ui).page.fill;
         CentralPanel::default().frame(Frame::new().fill(fill)).show(ui, |ui| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::analyzer::LaserState;
 use crate::casebook::{ScanSummary, StoredScan};
 use crate::library::Library;
-use crate::session::{Command, Connection, Event, KitStatus, Stage};
+use crate::session::{Command, Connection, Event, KitStatus, Settings, Stage};
 
 use super::answer_view::AnswerView;
 use super::widgets::Lamp;
@@ -142,11 +142,14 @@ impl Model {
                 self.records.waiting = false;
                 self.records.trouble = Some(why);
             }
-            Command::Cancel | Command::SetEmulatedSample { .. } => {
-                if let Phase::Idle(note) = &mut self.phase {
-                    *note = Some(why);
-                }
-            }
+            Command::Cancel | Command::SetEmulatedSample { .. } | Command::KeepSettings(_) => self.remark(why),
+        }
+    }
+
+    /// Says something beside the point, where it disturbs nothing.
+    fn remark(&mut self, text: String) {
+        if let Phase::Idle(note) = &mut self.phase {
+            *note = Some(text);
         }
     }
 
@@ -227,6 +230,11 @@ impl Model {
         self.outbox.push(Command::SetEmulatedSample { sample });
     }
 
+    /// Has the user's choices remembered.
+    pub fn keep_settings(&mut self, settings: Settings) {
+        self.outbox.push(Command::KeepSettings(settings));
+    }
+
     /// Shows a screen. The Records screen asks for its list anew each time.
     pub fn show_screen(&mut self, screen: Screen) {
         self.screen = screen;
@@ -293,6 +301,7 @@ impl Model {
                 self.records.waiting = false;
                 self.records.open = Some(Box::new(AnswerView::new(scan, self.library.as_deref())));
             }
+            Event::SettingsNotKept(why) => self.remark(why),
             Event::CasebookTrouble(why) => {
                 self.records.waiting = false;
                 self.records.trouble = Some(why);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use egui::{IconData, ViewportBuilder, ViewportCommand};
 use thiserror::Error;
 
-use crate::session::{KitChoice, SessionConfig, UNENROLLED};
+use crate::session::{KitChoice, SessionConfig, Settings, UNENROLLED};
 
 use super::app::App;
 use super::link::RunningSession;
@@ -77,21 +77,14 @@ pub fn run(config: WindowConfig) -> Result<(), UiError> {
         "parcelscope",
         options,
         Box::new(move |cc| {
-            App::set_up(&cc.egui_ctx);
+            App::set_up(&cc.egui_ctx, Settings::of(&config.data_dir).colours);
             let ctx = cc.egui_ctx.clone();
-            let sample = match &config.kit {
-                KitChoice::Emulator { sample, .. } => Some(sample.clone()),
-                KitChoice::Ports { .. } => None,
-            };
             let session =
                 SessionConfig::new(config.data_dir, config.kit).with_waker(Box::new(move || ctx.request_repaint()));
             let link = RunningSession::start(session)?;
             let terminated = Arc::new(AtomicBool::new(false));
             let signals = watch_signals(&cc.egui_ctx, &terminated)?;
-            let mut app = App::new(Box::new(link), UNENROLLED, Box::new(wall_clock));
-            if let Some(sample) = sample {
-                app = app.with_sample(&sample);
-            }
+            let app = App::new(Box::new(link), UNENROLLED, Box::new(wall_clock));
             Ok(Box::new(Shell { app, terminated, signals }))
         }),
     )?;

@@ -35,7 +35,9 @@ pub const VERDICT_ICON: f32 = 84.0;
 
 /// Text size of the verdict, points; readable at arm's length.
 pub const TEXT_VERDICT: f32 = 44.0;
-/// The verdict never gets smaller than this, however long the name is; it takes a second line instead.
+/// The word of the verdict never gets smaller than this, however long the names behind it are.
+pub const TEXT_VERDICT_LEAST: f32 = 40.0;
+/// Names that do not fit behind the word start below it at this size.
 pub const TEXT_VERDICT_LONG: f32 = 28.0;
 /// Text size on the Scan button.
 pub const TEXT_SCAN: f32 = 40.0;

@@ -1,23 +1,27 @@
 //! The casebook keeps what it was told to keep, exactly, and refuses the rest with a sentence.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use parcelscope::analyzer::{Acquisition, DeviceIdentity, Exposure, ExposureKind, LaserState};
+use parcelscope::analyzer::{
+    Acquisition, CheckState, DarkSource, DeviceIdentity, Exposure, ExposureKind, LaserState, ScanConditions,
+};
 use parcelscope::casebook::{Casebook, CasebookError, ScanRecord};
 use parcelscope::identify::{
     Answer, Candidate, Component, Coverage, DetectionLimit, Identified, QualityReport, ReferenceNote, Residual,
     Strength, Verdict,
 };
 use parcelscope::library::{LibraryIdentity, Tier};
-use parcelscope::spectrum::{Spectrum, Technique};
+use parcelscope::spectrum::{AxisCorrection, Correction, ResponseCurve, Spectrum, Technique};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rusqlite::Connection;
+use sha2::Digest;
 
 /// A folder with a casebook of `n` records.
-fn casebook_of(n: u32) -> (tempfile::TempDir, PathBuf) {
+pub fn casebook_of(n: u32) -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("casebook.sqlite3");
     let mut casebook = Casebook::open(&path).unwrap();
@@ -28,7 +32,7 @@ fn casebook_of(n: u32) -> (tempfile::TempDir, PathBuf) {
 }
 
 /// A small record that differs by `i`.
-fn plain_record(i: u32) -> ScanRecord {
+pub fn plain_record(i: u32) -> ScanRecord {
     let device = |model: &str| DeviceIdentity {
         model: model.to_owned(),
         serial: format!("S{i}"),
@@ -64,6 +68,7 @@ fn plain_record(i: u32) -> ScanRecord {
             light: vec![exposure(ExposureKind::Light)],
             spectrum: Spectrum::new(Technique::Raman, axis, intensity).unwrap(),
             simulated: true,
+            conditions: ScanConditions::default(),
         },
         answer: answer(Verdict::inconclusive("no-signal", format!("No signal {i}"), "Scan again.".to_owned())),
         program_version: "0.1.0".to_owned(),
@@ -224,6 +229,7 @@ fn any_answer() -> impl Strategy<Value = Answer> {
                     spectral_share: share,
                     share_interval: flag.then_some((share, upper)),
                     p_value,
+                    alternatives: Vec::new(),
                 })
                 .collect();
             Answer {
@@ -248,6 +254,43 @@ fn any_answer() -> impl Strategy<Value = Answer> {
 }
 
 prop_compose! {
+    fn conditions()(
+        [low, high, excitation, change] in any::<[i32; 4]>().prop_map(|v| v.map(|n| f64::from(n) / 7.0)),
+        offset_nm in any::<[i16; 4]>().prop_map(|v| v.map(|n| f64::from(n) / 3.0)),
+        sources in vec(any::<String>(), 0..3),
+        knots in vec((number(), number()), 0..5),
+        pixels in vec(0_usize..2_000, 0..5),
+        (age_ms, cached) in any::<(u64, bool)>(),
+        check in 0_usize..4,
+        why in any::<String>(),
+        seconds in -9_000_000_000_i64..9_000_000_000,
+    ) -> ScanConditions {
+        let time = Timestamp::from_second(seconds).unwrap();
+        let axis = AxisCorrection {
+            domain_nm: (low, high), offset_nm, reported_excitation_nm: excitation, excitation_nm: excitation,
+        };
+        let (shift_cm1, response) = knots.into_iter().unzip();
+        ScanConditions {
+            correction: cached.then_some(Correction {
+                sources, axis: Some(axis), response: Some(ResponseCurve { shift_cm1, response }), resolution_cm1: Some(low),
+            }),
+            check: [
+                CheckState::Never,
+                CheckState::Passed { expires: time },
+                CheckState::Expired { expired: time },
+                CheckState::Failed { why },
+            ][check].clone(),
+            dark_source: if cached { DarkSource::Cached { age_ms } } else { DarkSource::Fresh },
+            changed_during_scan: Some(change),
+            change_share: None,
+            hot_pixels: pixels.clone(),
+            interpolated_pixels: pixels,
+            ..ScanConditions::default()
+        }
+    }
+}
+
+prop_compose! {
     fn record()(
         seconds in -60_000_000_000_i64..250_000_000_000,
         nanos in 0..1_000_000_000_i32,
@@ -261,10 +304,12 @@ prop_compose! {
         light in vec(exposure(ExposureKind::Light), 0..4),
         spectrum in spectrum(),
         simulated in any::<bool>(),
+        conditions in conditions(),
         answer in any_answer(),
     ) -> ScanRecord {
         let acquisition = Acquisition {
             spectrometer, laser, excitation_nm, wavelength_coefficients_nm, dark, light, spectrum, simulated,
+            conditions,
         };
         let taken_at = Timestamp::new(seconds, nanos).unwrap();
         ScanRecord { taken_at, operator, parcel, emulated_sample, acquisition, answer, program_version }
@@ -348,7 +393,8 @@ fn rows_cannot_be_changed_deleted_replaced_or_numbered_at_will_not_even_by_anoth
     }
     foreign.execute_batch(&insert("INSERT", "4")).unwrap();
     let casebook = Casebook::open(&path).unwrap();
-    assert_eq!(casebook.integrity_check().unwrap(), 4);
+    let error = casebook.integrity_check().unwrap_err();
+    assert!(error.to_string().contains("record 4"), "{error}");
     assert_eq!(casebook.load(2).unwrap().record, plain_record(1));
 }
 
@@ -387,7 +433,7 @@ fn a_casebook_of_a_newer_program_is_refused_untouched() {
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let before = snapshot(dir.path());
     let error = Casebook::open(&path).unwrap_err();
-    assert_eq!(error, CasebookError::Newer { path: path.clone(), found: 99, known: 1 });
+    assert_eq!(error, CasebookError::Newer { path: path.clone(), found: 99, known: 2 });
     assert!(error.to_string().contains("install the newer program"), "{error}");
     assert_eq!(snapshot(dir.path()), before);
 }
@@ -471,24 +517,49 @@ fn a_locked_casebook_says_so_and_loses_nothing() {
     assert_eq!(casebook.append(&plain_record(1)).unwrap(), 2);
 }
 
-const COLUMNS: &str = "taken_at, operator, parcel, level, rule, headline, simulated, emulated_sample, \
+const COLUMNS: &str = "seq, taken_at, operator, parcel, level, rule, headline, simulated, emulated_sample, \
      spectrometer_model, spectrometer_serial, laser_model, laser_serial, program_version, engine, library_name, \
-     library_version, library_sha256, settings, answer, dark_counts, light_counts, spectrum";
+     library_version, library_sha256, settings_sha256, answer_sha256, dark_counts_sha256, light_counts_sha256, \
+     spectrum_sha256";
 
-/// A database with our stamp and a table without types, whose rows its maker could shape freely.
+/// A database with our stamp and tables without types, whose rows its maker could shape freely.
 fn hostile(change: &str) -> (tempfile::TempDir, Result<Casebook, CasebookError>) {
     let (dir, path) = casebook_of(2);
     let attacker = Connection::open(&path).unwrap();
     attacker
         .execute_batch(&format!(
             "DROP TRIGGER scan_keeps_values; DROP TRIGGER scan_keeps_rows; DROP TRIGGER scan_keeps_numbers;
+             DROP TRIGGER part_keeps_values; DROP TRIGGER part_keeps_rows;
              ALTER TABLE scan RENAME TO old; CREATE TABLE scan (id, {COLUMNS});
-             INSERT INTO scan (id, {COLUMNS}) SELECT id, {COLUMNS} FROM old; DROP TABLE old; {change}"
+             INSERT INTO scan (id, {COLUMNS}) SELECT id, {COLUMNS} FROM old; DROP TABLE old;
+             ALTER TABLE part RENAME TO old; CREATE TABLE part (id, scan_id, name, codec, bytes);
+             INSERT INTO part SELECT * FROM old; DROP TABLE old; {change}"
         ))
         .unwrap();
     drop(attacker);
     let casebook = Casebook::open(&path);
     (dir, casebook)
+}
+
+/// Replaces a part of record 2 and the digest of it, as somebody would who wants it to be believed.
+fn replaced(part: &str, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> CasebookError {
+    let (dir, casebook) = hostile("");
+    drop(casebook.unwrap());
+    let path = dir.path().join("casebook.sqlite3");
+    let attacker = Connection::open(&path).unwrap();
+    let sql = "SELECT bytes FROM part WHERE scan_id = 2 AND name = ?1";
+    let packed: Vec<u8> = attacker.query_row(sql, [part], |row| row.get(0)).unwrap();
+    let mut plain = Vec::new();
+    flate2::read::DeflateDecoder::new(packed.as_slice()).read_to_end(&mut plain).unwrap();
+    let mut packer = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+    let plain = change(plain);
+    packer.write_all(&plain).unwrap();
+    let packed = packer.finish().unwrap();
+    let update = "UPDATE part SET bytes = ?1, codec = 'deflate' WHERE scan_id = 2 AND name = ?2";
+    attacker.execute(update, rusqlite::params![packed, part]).unwrap();
+    let digest: [u8; 32] = sha2::Sha256::digest(&plain).into();
+    attacker.execute(&format!("UPDATE scan SET {part}_sha256 = ?1 WHERE id = 2"), [digest]).unwrap();
+    Casebook::open(&path).unwrap().load(2).expect_err(part)
 }
 
 #[test]
@@ -501,11 +572,8 @@ fn hostile_rows_give_a_sentence_and_never_a_panic() {
         "simulated",
         "spectrometer_serial",
         "library_sha256",
-        "settings",
-        "answer",
-        "dark_counts",
-        "light_counts",
-        "spectrum",
+        "settings_sha256",
+        "spectrum_sha256",
         "emulated_sample",
         "headline",
     ];
@@ -530,6 +598,19 @@ fn hostile_rows_give_a_sentence_and_never_a_panic() {
             refused += 1;
         }
     }
+    for column in ["scan_id", "name", "codec", "bytes"] {
+        for value in values {
+            let (_dir, casebook) = hostile(&format!("UPDATE part SET {column} = {value} WHERE id IN (6, 8, 10)"));
+            let casebook = casebook.unwrap();
+            let Err(error) = casebook.load(2) else {
+                assert_eq!(column, "scan_id", "a part is found by its number");
+                continue;
+            };
+            assert!(matches!(error, CasebookError::Corrupt { .. }), "{column} = {value}: {error}");
+            assert_eq!(casebook.load(1).unwrap().record, plain_record(0), "other records stay readable");
+            refused += 1;
+        }
+    }
     println!("{refused} hostile rows refused");
     assert!(refused > 120);
 }
@@ -537,22 +618,37 @@ fn hostile_rows_give_a_sentence_and_never_a_panic() {
 #[test]
 fn cut_blobs_and_lying_settings_are_damage() {
     for change in [
-        "UPDATE scan SET dark_counts = substr(dark_counts, 1, 100) WHERE id = 2",
-        "UPDATE scan SET dark_counts = dark_counts || x'00000000' WHERE id = 2",
-        "UPDATE scan SET light_counts = substr(light_counts, 1, 255) WHERE id = 2",
-        "UPDATE scan SET spectrum = substr(spectrum, 9) WHERE id = 2",
-        "UPDATE scan SET settings = replace(settings, '\"pixels\":64', '\"pixels\":18446744073709551615') WHERE id = 2",
-        "UPDATE scan SET settings = replace(settings, '\"points\":64', '\"points\":9223372036854775807') WHERE id = 2",
-        "UPDATE scan SET settings = replace(settings, '785.0', '1e999') WHERE id = 2",
+        "UPDATE part SET bytes = substr(bytes, 1, 5) WHERE scan_id = 2 AND name = 'dark_counts'",
+        "DELETE FROM part WHERE scan_id = 2 AND name = 'spectrum'",
         "UPDATE scan SET level = 'none-detected' WHERE id = 2",
         "UPDATE scan SET headline = 'Sugar' WHERE id = 2",
         "UPDATE scan SET simulated = 0 WHERE id = 2",
-        "UPDATE scan SET answer = replace(answer, 'inconclusive', 'safe') WHERE id = 2",
         "DELETE FROM scan WHERE id = 2; INSERT INTO scan (id) VALUES (2)",
     ] {
         let (_dir, casebook) = hostile(change);
         let error = casebook.unwrap().load(2).expect_err(change);
         assert!(matches!(error, CasebookError::Corrupt { .. }), "{change}: {error}");
+    }
+    let text = |from: &'static str, to: &'static str| {
+        move |plain: Vec<u8>| {
+            let plain = String::from_utf8(plain).unwrap();
+            assert!(plain.contains(from));
+            plain.replace(from, to).into_bytes()
+        }
+    };
+    for (part, change) in [
+        ("settings", Box::new(text("\"pixels\":64", "\"pixels\":18446744073709551615")) as Box<dyn FnOnce(_) -> _>),
+        ("settings", Box::new(text("\"points\":64", "\"points\":9223372036854775807"))),
+        ("settings", Box::new(text("785.0", "1e999"))),
+        ("settings", Box::new(|_| b"{}".to_vec())),
+        ("answer", Box::new(text("inconclusive", "safe"))),
+        ("answer", Box::new(|_| vec![0xff; 40])),
+        ("dark_counts", Box::new(|plain: Vec<u8>| plain[..100].to_vec())),
+        ("light_counts", Box::new(|plain: Vec<u8>| [plain, vec![0; 4]].concat())),
+        ("spectrum", Box::new(|plain: Vec<u8>| plain[8..].to_vec())),
+    ] {
+        let error = replaced(part, change);
+        assert!(matches!(error, CasebookError::Corrupt { .. }), "{part}: {error}");
     }
 }
 

@@ -142,7 +142,7 @@ fn a_file_that_cannot_be_read_gets_a_sentence_that_says_why() {
         (files.write("junk.bin", &[0, 1, 2, 3, 255, 0]), "neither text nor a known spectrum format"),
         (files.write("letter.txt", b"Dear colleague,\nplease scan it again.\n"), "no table"),
         (files.write("scan.pdf", b"%PDF-1.7 ..."), "a PDF document"),
-        (files.write("a.jdx", b"##TITLE=a\n##JCAMP-DX=4.24\n##XYDATA=(X++(Y..Y))\n400 1 2\n"), "a JCAMP-DX file"),
+        (files.write("a.jdx", b"##TITLE=a\n##JCAMP-DX=4.24\n##END=\n"), "no table with data"),
         (files.write("cut.txt", b"200\t1\n201\t2\n202\t3\n203"), "line 4"),
         (text(&huge), "50000 MB"),
     ];
@@ -303,6 +303,31 @@ fn spectra_that_cannot_be_compared_are_refused_with_the_reason() {
 }
 
 #[test]
+fn what_a_file_does_not_say_is_stated_by_the_operator_and_never_guessed() {
+    let files = Files::new();
+    let table = |unit: &str| {
+        let rows = (0..400).map(|i| format!("{},{}\n", 4000 - 8 * i, 0.2 + 0.6 * (f64::from(i) / 20.0).sin().abs()));
+        format!("Wavenumber (cm-1),{unit}\n{}", rows.collect::<String>())
+    };
+    let reflectance = files.write("a.csv", table("Reflectance").as_bytes());
+    let silent = ["identify", &reflectance, "--technique", "ir-transmission"];
+    assert!(refusal(&run(&silent)).contains("choose absorbance"));
+    let document = json(&run(&[&silent[..], &["--reflectance-as", "kubelka-munk", "--json"]].concat()));
+    assert_eq!(document["technique"], "ir-transmission");
+    assert_eq!(document["stated"][0], "technique ir-transmission");
+    assert!(document["converted"][0].as_str().unwrap().contains("Kubelka-Munk"), "{document}");
+    let transmittance = files.write("b.csv", table("Transmittance").as_bytes());
+    assert!(refusal(&run(&["identify", &transmittance])).contains("state the technique"));
+    let document = json(&run(&["identify", &transmittance, "--technique", "atr-ftir", "--json"]));
+    assert!(document["converted"][0].as_str().unwrap().contains("transmittance"), "{document}");
+    assert!(document["assumed"][0].as_str().unwrap().contains("share of one"), "{document}");
+    let nmr = files
+        .write("n.jdx", b"##TITLE=a\n##JCAMP-DX=5\n##DATA TYPE=NMR SPECTRUM\n##XYPOINTS=(XY..XY)\n1 2\n2 3\n##END=\n");
+    assert!(refusal(&run(&["identify", &nmr, "--technique", "raman"])).contains("NMR SPECTRUM"));
+    assert!(refusal(&run(&["identify", &nmr, "--laser-nm", "7"])).contains("no spectrometer"));
+}
+
+#[test]
 fn convert_lists_every_spectrum_as_stored() {
     let files = Files::new();
     let file = files.write("two.csv", b"Wavelength (nm),Dark,Absorbance\n800,5,0.25\n801,6,0.5\n803,-7,0.125\n");
@@ -350,7 +375,12 @@ fn convert_writes_csv_that_reads_back_and_never_overwrites() {
     assert!(refusal(&again).contains("not overwritten"));
 
     assert!(refusal(&run(&["convert", &file, &copy, "--to", "csv"])).contains("--out-dir"));
-    assert!(refusal(&run(&["convert", &file, "--to", "jcamp"])).contains("does not write JCAMP-DX"));
+    for form in ["affn", "difdup"] {
+        let jcamp = run(&["convert", &file, "--to", "jcamp", "--form", form]);
+        assert!(stdout(&jcamp).starts_with("##TITLE="), "{}", stderr(&jcamp));
+        let copy = files.write("copy.jdx", &jcamp.stdout);
+        assert_eq!(strip(&file), strip(&copy), "{form}");
+    }
 }
 
 #[test]

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use parcelscope::analyzer::SpectrometerSetup;
+use parcelscope::analyzer::laser::LaserSetup;
 use parcelscope::casebook::Casebook;
 use parcelscope::session::{self, Connection, Event, KitChoice, Session, SessionConfig, casebook_path};
 use rand::{Rng, RngExt, SeedableRng};
@@ -203,7 +205,8 @@ fn start_port_scan(data_dir: &Path, spectrometer: &str, laser: &str) -> Child {
     Command::new(env!("CARGO_BIN_EXE_parcelscope"))
         .arg("--data-dir")
         .arg(data_dir)
-        .args(["scan", "--port", spectrometer, "--laser-port", laser])
+        .args(["scan", "--port", spectrometer, "--laser-port", laser, "--wire-log"])
+        .arg(data_dir.join("wire.txt"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -224,26 +227,13 @@ fn a_signal_in_the_light_exposure_tells_the_laser_to_go_off_and_ends_with_a_sent
         assert_eq!(output.status.code(), Some(2), "{signal}: {said}");
         assert!(said.contains("stopped by a signal; the laser was commanded off"), "{signal}: {said}");
         assert!(output.stdout.is_empty(), "{signal}: nothing is acknowledged");
+        let wires = std::fs::read_to_string(dir.path().join("wire.txt")).unwrap();
+        let laser: Vec<&str> = wires.lines().filter(|l| l.contains(" > ") && l.ends_with("  |e 0|")).collect();
+        let on = wires.find("|e 1|").expect("the command that switched on is in the wire log");
+        assert!(laser.len() >= 2 && wires.rfind("|e 0|") > Some(on), "{signal}: off is the last word: {wires}");
+        assert!(wires.contains(&format!("{} <", kit.paths[0])), "{signal}: replies of the spectrometer are in it");
     }
     assert_eq!(Casebook::open(&casebook_path(dir.path())).unwrap().integrity_check().unwrap(), 0);
-}
-
-#[test]
-fn a_process_killed_with_the_laser_on_cannot_switch_it_off_but_the_next_start_does_so_first() {
-    let dir = tempfile::tempdir().unwrap();
-    let kit = Emulated::start("kit", dir.path());
-    let mut process = start_port_scan(dir.path(), &kit.paths[0], &kit.paths[1]);
-    kit.wait_for_light(1);
-    process.kill().unwrap();
-    process.wait().unwrap();
-    let before = kit.emission();
-    assert_eq!(before.last(), Some(&true), "nothing can run in a process that is killed");
-    let output = start_port_scan(dir.path(), &kit.paths[0], &kit.paths[1]).wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(kit.emission().get(before.len()), Some(&false), "off comes before anything else");
-    kit.assert_off(2, "a whole scan after a kill");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.contains("SIMULATED") && said.contains("acknowledged record 1"), "{said}");
 }
 
 /// A session on the ports of an emulated kit, ready to scan. The flag makes its waker panic once.
@@ -251,7 +241,13 @@ fn port_session(dir: &Path, spectrometer: &str, laser: &str) -> (Session, Arc<At
     let armed = Arc::new(AtomicBool::new(false));
     let trap = Arc::clone(&armed);
     let waker = Box::new(move || assert!(!trap.swap(false, Ordering::SeqCst), "a waker that panics"));
-    let kit = KitChoice::Ports { spectrometer: spectrometer.to_owned(), laser: laser.to_owned(), excitation_nm: 785.0 };
+    let kit = KitChoice::Ports {
+        spectrometer: spectrometer.to_owned(),
+        laser: laser.to_owned(),
+        spectrometer_setup: SpectrometerSetup::default(),
+        laser_setup: LaserSetup::default(),
+        excitation_nm: 785.0,
+    };
     let session = Session::start(SessionConfig::new(dir.to_owned(), kit).with_waker(waker)).unwrap();
     wait(&session, "ready kit", |e| matches!(e, Event::Connection(Connection::Ready(_))).then_some(()));
     (session, armed)

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parcelscope::analyzer::emulator::{
-    EXCITATION_NM, Gap, MAX_COUNTS, MemoryKit, PIXELS, Sample, SamplePart, memory_kit,
+    EXCITATION_NM, Fault, Gap, MAX_COUNTS, MemoryKit, PIXELS, Sample, SamplePart, memory_kit,
 };
-use parcelscope::analyzer::obp::codec::{Checksum, Decoder, Message, VERSION, VERSION_OLD, encode, flags};
+use parcelscope::analyzer::obp::codec::{Checksum, Decoder, FrameError, Message, VERSION, VERSION_OLD, encode, flags};
 use parcelscope::analyzer::obp::{device_error as error, kinds};
 use parcelscope::analyzer::{Clock, Transport, VirtualClock};
 use parcelscope::spectrum::Band;
@@ -188,6 +188,71 @@ fn replies_carry_md5_once_the_host_asked_for_it() {
     assert_eq!((answer.checksum, answer.data.as_slice()), (Checksum::Md5, b"STS".as_slice()));
 }
 
+/// What the host sees of a damaged answer to the question for the serial number.
+fn damaged(fault: Fault) -> Result<Message, FrameError> {
+    let mut wires = Wires::line(1);
+    wires.kit.spectrometer_faults.switch_on_times(fault, 1);
+    let deadline = wires.clock.now() + Duration::from_millis(100);
+    let question = encode(&Message::query(kinds::SERIAL_NUMBER, &[]));
+    wires.kit.spectrometer.write_all(&question, deadline).expect("the wire takes bytes");
+    let (mut decoder, mut buffer) = (Decoder::new(), [0; 512]);
+    while let Ok(count) = wires.kit.spectrometer.read_some(&mut buffer, deadline) {
+        decoder.push(&buffer[..count]);
+    }
+    let seen = decoder.next().expect("something came");
+    assert_eq!(wires.ask(&Message::query(kinds::SERIAL_NUMBER, &[])).data, b"EMU00001", "once only");
+    seen
+}
+
+#[test]
+fn a_fault_of_the_spectrometer_shows_on_its_wire_as_what_it_is_called() {
+    let (kind, regarding) = (kinds::SERIAL_NUMBER, 0);
+    assert_eq!(damaged(Fault::WrongChecksum), Err(FrameError::Checksum { kind, regarding }));
+    assert_eq!(damaged(Fault::WrongFooter), Err(FrameError::Footer { kind, regarding }));
+    assert!(matches!(damaged(Fault::OversizedLength), Err(FrameError::TooLong { .. })));
+    assert_ne!(damaged(Fault::WrongType).expect("a sound frame").kind, kind);
+    assert_eq!(damaged(Fault::OtherSerial).expect("a sound frame").data, b"EMU00002");
+
+    let mut wires = Wires::line(1);
+    wires.kit.spectrometer_faults.switch_on_times(Fault::Nack, error::ALL.len() as u32);
+    let numbers = error::ALL.map(|_| wires.ask(&Message::query(kinds::SERIAL_NUMBER, &[])).error);
+    assert_eq!(numbers, error::ALL, "each number in its turn");
+
+    wires.set(kinds::SET_INTEGRATION_TIME, &50_000_u32.to_le_bytes());
+    wires.kit.spectrometer_faults.switch_on_times(Fault::Saturation, 1);
+    assert!(wires.counts().iter().all(|c| *c == f64::from(MAX_COUNTS)));
+    wires.kit.spectrometer_faults.switch_on_times(Fault::ResetBetweenCommands, 1);
+    let answer = wires.ask(&Message::query(kinds::RAW_SPECTRUM, &[]));
+    assert_eq!(answer.error, error::NOT_READY, "a fresh unit waits for its integration time");
+}
+
+#[test]
+fn a_fault_of_the_laser_shows_on_its_wire_as_what_it_is_called() {
+    let state = |wires: &mut Wires| wires.laser("r r").split(' ').nth(7).map(str::to_owned);
+    let mut wires = Wires::line(1);
+    let faults = wires.kit.laser_faults.clone();
+    faults.switch_on(Fault::OnButReadsOff);
+    assert_eq!(wires.laser("e 1"), "<ACK>");
+    assert_eq!((state(&mut wires).as_deref(), wires.kit.bench.laser_shines()), (Some("OFF"), true));
+    faults.clear();
+    faults.switch_on(Fault::InterlockOpen);
+    assert_eq!((state(&mut wires).as_deref(), wires.kit.bench.laser_shines()), (Some("OFF"), false));
+    assert_eq!((wires.laser("e 1").as_str(), wires.kit.bench.laser_shines()), ("<ERR 0>", false));
+    faults.clear();
+    faults.switch_on(Fault::AccessLevel);
+    assert_eq!((wires.laser("e 1").as_str(), wires.laser("e 0").as_str()), ("<ERR 1>", "<ACK>"));
+    faults.clear();
+    faults.switch_on_times(Fault::Nack, 7);
+    let refusals: Vec<String> = (0..7).map(|_| wires.laser("NM?")).collect();
+    assert_eq!(refusals, (0..7).map(|n| format!("<ERR {n}>")).collect::<Vec<_>>());
+    faults.switch_on_times(Fault::OtherSerial, 1);
+    assert_eq!((wires.laser("ID?").as_str(), wires.laser("ID?").as_str()), ("<000002>", "<000001>"));
+    faults.switch_on_times(Fault::WrongType, 1);
+    assert_eq!(wires.laser("NM?"), "<ACKNOWLEDGED>");
+    faults.switch_on_times(Fault::OversizedLength, 1);
+    assert!(wires.laser("NM?").len() > 256 && wires.laser("NM?") == "<0785L-EMU>");
+}
+
 #[test]
 fn light_reaches_the_detector_only_while_the_laser_shines() {
     let mut wires = Wires::line(3);
@@ -201,7 +266,8 @@ fn light_reaches_the_detector_only_while_the_laser_shines() {
     // 1,024 pixels with a read noise of a few counts: sums of two dark readouts differ by a few hundred at most.
     assert!((dark - dark_again).abs() < 1_000.0, "{dark} and {dark_again}");
     assert!(light - dark > 20_000.0, "light {light} over dark {dark}");
-    // Half of an exposure lit gives about half of the light.
+    // Half of an exposure lit gives about half of the light, of a sample that is not yet bleached.
+    wires.kit.bench.set_sample(line(1000.0));
     wires.shine(true);
     wires.kit.spectrometer.write_all(&encode(&Message::query(kinds::RAW_SPECTRUM, &[])), Duration::MAX).expect("sent");
     wires.clock.sleep(Duration::from_millis(470));
@@ -310,10 +376,18 @@ fn the_laser_is_off_until_told_and_refuses_by_number() {
         ("NM?", "<0785L-EMU>"),
         ("r l", "Access level: 0"),
         ("c 4 50", "<ERR 1>"),
-        ("c u 1 9999", "<ERR 1>"),
+        ("c u 1 9999", "<ERR 4>"),
         ("c u 1 1234", "<ACK>"),
         ("c 4 50", "<ACK>"),
         ("c 4 100000", "<ERR 4>"),
+        ("c 3 500", "<ERR 1>"),
+        ("c a 1", "<ACK>"),
+        ("c f 3000", "<ACK>"),
+        ("c 6 8192", "<ERR 4>"),
+        ("c 9 1", "<ERR 5>"),
+        ("f s", "<ACK>"),
+        ("e 2", "<ACK>"),
+        ("r s", "#Settings: 2500 2500 800 4000 50 900 1 1 3000"),
         ("fire", "<ERR 5>"),
         ("e 1e 0", "<ERR 5>"),
     ];
@@ -351,9 +425,10 @@ fn a_host_that_never_reads_cannot_keep_the_emulator_from_ending() {
     use std::sync::mpsc;
 
     use parcelscope::analyzer::SystemClock;
-    use parcelscope::analyzer::emulator::{Bench, Log, ObpSts, PtyHost};
+    use parcelscope::analyzer::emulator::{Bench, Faults, Log, ObpDevice, ObpModel, ObpUnit, PtyHost};
 
-    let device = ObpSts::new(Bench::new(1, Gap::NONE, line(1000.0)), 1, Checksum::None, 115_200, Log::default());
+    let unit = ObpUnit { model: ObpModel::Sts, serial_number: 1, checksum: Checksum::None, baud: 115_200 };
+    let device = ObpDevice::new(unit, Bench::new(1, Gap::NONE, line(1000.0)), Log::default(), Faults::none());
     let host = PtyHost::start("deaf-host", device, Arc::new(SystemClock::start())).expect("a pseudo-terminal");
     let mut port = std::fs::OpenOptions::new().read(true).write(true).open(host.path()).expect("the port opens");
     let question = encode(&Message::query(kinds::SERIAL_NUMBER, &[]));

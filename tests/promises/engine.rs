@@ -240,6 +240,11 @@ fn an_empty_exposure_noise_and_a_saturated_one_are_inconclusive_with_the_reason(
             let clipped = s.intensity().iter().map(|v| v.min(16_383.0)).collect();
             Spectrum::new(Technique::Raman, s.axis_cm1().to_vec(), clipped).unwrap()
         }),
+        ("too-weak", {
+            let axis: Vec<f64> = (0..1000).map(|i| 200.0 + 2.0 * f64::from(i)).collect();
+            let flat = vec![5.0; axis.len()];
+            Spectrum::new(Technique::Raman, axis, flat).unwrap()
+        }),
         ("wrong-range", {
             let axis: Vec<f64> = (0..100).map(|i| 1_000.0 + f64::from(i)).collect();
             Spectrum::new(Technique::Raman, axis.clone(), axis).unwrap()

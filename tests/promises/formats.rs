@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use parcelscope::formats::{FileSpectrum, SpectrumKind, XUnit, YUnit, read_bytes};
+use parcelscope::formats::{FileSpectrum, FileTechnique, SpectrumKind, XUnit, YUnit, read_bytes};
 use parcelscope::spectrum::Technique;
 
 /// The folder of measured spectra, or a visible line that says what was not tested.
@@ -54,7 +54,7 @@ fn naive(path: &Path, separator: char, columns: (usize, usize)) -> (Vec<f64>, Ve
 
 fn assert_same(path: &Path, spectrum: &FileSpectrum, expected: &(Vec<f64>, Vec<f64>)) {
     assert!(!expected.0.is_empty(), "{}", path.display());
-    assert_eq!((&spectrum.x, &spectrum.y), (&expected.0, &expected.1), "{}", path.display());
+    assert_eq!((&spectrum.x[..], &spectrum.y[..]), (&expected.0[..], &expected.1[..]), "{}", path.display());
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn every_enlighten_file_is_read_as_stored() {
         let spectrum = sample(&path);
         assert_same(&path, &spectrum, &naive(&path, ',', (1, 2)));
         assert_eq!((spectrum.x_unit.as_ref(), spectrum.y_unit.as_ref()), (Some(&XUnit::Cm1), Some(&YUnit::Counts)));
-        assert_eq!((spectrum.technique, spectrum.laser_nm), (Some(Technique::Raman), Some(784.896)));
+        assert_eq!((spectrum.technique.clone(), spectrum.laser_nm), (Some(FileTechnique::RAMAN), Some(784.896)));
         let (_, assumed) = spectrum.to_spectrum().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert_eq!(assumed, Vec::<String>::new(), "{}", path.display());
     }
@@ -119,18 +119,10 @@ fn other_text_files_of_instruments_are_read_or_refused_with_a_sentence() {
     let calcite = formats.join("text/R040070.rruff.785.txt");
     let spectrum = sample(&calcite);
     assert_same(&calcite, &spectrum, &naive(&calcite, ',', (0, 1)));
-    assert_eq!((spectrum.title.as_str(), spectrum.technique), ("Calcite", Some(Technique::Raman)));
+    assert_eq!((spectrum.title.as_str(), spectrum.technique), ("Calcite", Some(FileTechnique::RAMAN)));
     let series = read(&formats.join("text/horiba-ts.txt"));
     assert_eq!((series.len(), series[0].x.len()), (100, 1024));
     assert_eq!((series[1].x[0], series[1].y[0], series[1].y[1]), (2135.1912, 6278.0, 6032.0));
-    // Formats that are not read yet must never be misread as tables.
-    for kind in ["jcamp", "opus", "spa", "spc", "wdf"] {
-        for path in files(&formats.join(kind)) {
-            let result = read_bytes(&fs::read(&path).unwrap(), &path.to_string_lossy());
-            let refused = result.map(|spectra| spectra.len()).map_err(|error| error.to_string());
-            assert!(refused.as_ref().is_err_and(|sentence| sentence.len() > 40), "{}: {refused:?}", path.display());
-        }
-    }
 }
 
 #[test]

@@ -4,14 +4,31 @@
 // Helpers of tests stop a test by panicking, which clippy only excuses inside `#[test]` functions.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod acquisition;
 mod analyzer;
 mod architecture;
+mod calibration;
 mod casebook;
 mod cli;
 mod crash;
 mod emulator;
 mod engine;
+mod evidence;
+mod evidence_client;
+mod fault_matrix;
 mod foreign_client;
+mod foreign_lasers;
 mod formats;
+mod formats_conformance;
+mod formats_foreign;
+mod formats_hostile;
+mod fuzz_corpus;
+mod gps;
+mod guardian;
+mod lasers;
 mod library;
+mod nirscan;
+mod obp_models;
+mod ocean_letter;
 mod session;
+mod wasatch;

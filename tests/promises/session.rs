@@ -4,15 +4,17 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command as Process, Output};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parcelscope::analyzer::LaserState;
+use parcelscope::analyzer::SpectrometerSetup;
+use parcelscope::analyzer::laser::LaserSetup;
 use parcelscope::casebook::{Casebook, StoredScan};
 use parcelscope::identify::Engine;
 use parcelscope::library::Library;
 use parcelscope::session::{
-    Command, Connection, Event, KitChoice, Refused, Session, SessionConfig, Stage, casebook_path,
+    Colours, Command, Connection, Event, KitChoice, Refused, Session, SessionConfig, Settings, Stage, casebook_path,
 };
 use parcelscope::spectrum::Spectrum;
 
@@ -156,6 +158,71 @@ fn cancel_ends_a_scan_within_200_ms_with_the_laser_off_and_the_next_scan_runs() 
 }
 
 #[test]
+fn a_cancel_while_the_search_runs_does_not_wait_for_it_and_the_next_scan_is_recorded_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let searches = Arc::new(AtomicUsize::new(0));
+    let begun = Arc::clone(&searches);
+    let mut config = config(dir.path(), true);
+    config.engine = Box::new(move || {
+        let library = Library::bundled().map_err(|e| e.to_string())?;
+        let engine = Engine::new(Arc::clone(&library));
+        let identify = move |spectrum: &Spectrum| {
+            if begun.fetch_add(1, Ordering::SeqCst) == 0 {
+                std::thread::sleep(Duration::from_secs(2));
+            }
+            engine.identify(spectrum)
+        };
+        Ok((library, Box::new(identify)))
+    });
+    let session = Session::start(config).unwrap();
+    ready(&session);
+    scan(&session);
+    let end = Instant::now() + PATIENCE;
+    while searches.load(Ordering::SeqCst) == 0 {
+        assert!(Instant::now() < end, "the search never began");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let pressed = Instant::now();
+    session.send(Command::Cancel).unwrap();
+    until(&session, "cancelled", |e| matches!(e, Event::Cancelled).then_some(()));
+    assert!(pressed.elapsed() < Duration::from_millis(200), "{:?}", pressed.elapsed());
+    session.send(Command::Cancel).unwrap();
+    scan(&session);
+    let (scan, events) = saved(&session);
+    assert_eq!(scan.id, 1, "the cancelled scan left no record");
+    assert!(!events.iter().any(|e| matches!(e, Event::Cancelled)), "one cancel, one event");
+    assert_eq!(searches.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn the_session_says_what_lies_under_the_emulated_probe_before_the_first_scan() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = Session::start(config(dir.path(), true)).unwrap();
+    until(&session, "sample", |e| matches!(e, Event::EmulatedSample { sample } if sample == "sucrose").then_some(()));
+}
+
+#[test]
+fn settings_are_kept_by_the_session_or_it_says_why_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("data");
+    fs::create_dir(&folder).unwrap();
+    let session = Session::start(config(&folder, true)).unwrap();
+    ready(&session);
+    let night = Settings { colours: Colours::Night };
+    session.send(Command::KeepSettings(night)).unwrap();
+    let end = Instant::now() + PATIENCE;
+    while Settings::of(&folder) != night {
+        assert!(Instant::now() < end, "the settings were never written");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    fs::rename(&folder, dir.path().join("elsewhere")).unwrap();
+    session.send(Command::KeepSettings(Settings::default())).unwrap();
+    until(&session, "trouble", |e| {
+        matches!(e, Event::SettingsNotKept(why) if why.contains("cannot be written")).then_some(())
+    });
+}
+
+#[test]
 fn one_scan_runs_at_a_time_and_a_cancel_that_comes_too_late_does_no_harm() {
     let dir = tempfile::tempdir().unwrap();
     let session = Session::start(config(dir.path(), false)).unwrap();
@@ -294,7 +361,13 @@ fn dropping_a_session_in_the_middle_of_a_scan_is_quick_and_leaves_a_sound_casebo
 fn a_port_that_is_not_there_is_told_with_the_next_step() {
     let dir = tempfile::tempdir().unwrap();
     let (spectrometer, laser) = ("/dev/no-such-port".to_owned(), "/dev/no-such-laser".to_owned());
-    let kit = KitChoice::Ports { spectrometer, laser, excitation_nm: 785.0 };
+    let kit = KitChoice::Ports {
+        spectrometer,
+        laser,
+        spectrometer_setup: SpectrometerSetup::default(),
+        laser_setup: LaserSetup::default(),
+        excitation_nm: 785.0,
+    };
     let session = Session::start(SessionConfig::new(dir.path().to_owned(), kit)).unwrap();
     let (why, _) = until(&session, "lost kit", |e| match e {
         Event::Connection(Connection::Lost(why)) => Some(why.clone()),
@@ -316,7 +389,9 @@ fn said(bytes: &[u8]) -> String {
 #[test]
 fn a_scan_from_the_command_line_is_printed_recorded_and_shown_again() {
     let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("wire.txt");
     let scan = ["--json", "scan", "--port", "emulator", "--sample", "talc", "--seed", "3", "--parcel", "LX1"];
+    let scan = [&scan[..], &["--wire-log", log.to_str().unwrap()]].concat();
     let output = parcelscope(dir.path(), &scan);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output.stderr));
     let scan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -324,6 +399,9 @@ fn a_scan_from_the_command_line_is_printed_recorded_and_shown_again() {
     assert_eq!((&scan["simulated"], &scan["technique"]), (&true.into(), &"raman".into()));
     assert!(scan["file"].is_null() && scan["assumed"].as_array().unwrap().is_empty(), "{scan}");
     assert!(scan["elapsed_ms"].as_f64().unwrap() > 0.0);
+
+    let wires = std::fs::read_to_string(log).unwrap();
+    assert!(wires.contains("emulator < c1 c0") && wires.contains("emulated laser > 65 20 31"), "{wires}");
 
     let shown = parcelscope(dir.path(), &["casebook", "show", "1", "--json"]);
     let record: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
@@ -369,7 +447,12 @@ fn what_cannot_be_scanned_or_shown_is_refused_with_the_next_step() {
     for (arguments, part) in [
         (vec!["scan", "--port", "emulator", "--user", "ana"], "no accounts yet"),
         (vec!["scan", "--port", "emulator", "--laser-port", "/dev/x"], "its own laser"),
+        (vec!["scan", "--port", "emulator", "--excitation-nm", "785"], "its own wavelength"),
+        (vec!["scan", "--port", "/dev/x", "--laser-port", "/dev/y", "--excitation-nm", "NaN"], "between 200 and 1200"),
+        (vec!["scan", "--port", "/dev/x", "--laser-port", "/dev/x"], "name the port of each"),
         (vec!["scan", "--port", "/dev/no-such-port"], "--laser-port"),
+        (vec!["scan", "--port", "/dev/x", "--laser-port", "/dev"], "a folder"),
+        (vec!["ports", "--probe", "/dev/null"], "no serial port"),
         (vec!["scan", "--port", "/dev/x", "--laser-port", "/dev/y", "--seed", "1"], "--port emulator only"),
         (vec!["scan", "--port", "/dev/no-such-port", "--laser-port", "/dev/no-such-laser"], "/dev/no-such-"),
         (vec!["scan", "--port", "emulator", "--sample", "no such thing"], "no such thing"),
@@ -384,6 +467,7 @@ fn what_cannot_be_scanned_or_shown_is_refused_with_the_next_step() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {why}");
         assert!(why.contains(part), "{arguments:?}: {why}");
         assert!(output.stdout.is_empty(), "{arguments:?}");
+        assert!(arguments[0] != "casebook" || !fresh.exists(), "{arguments:?}: looking makes no folder");
     }
     let empty = parcelscope(dir.path(), &["casebook", "show"]);
     assert_eq!(empty.status.code(), Some(0));

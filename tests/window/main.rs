@@ -9,6 +9,7 @@ mod script;
 
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
+use parcelscope::session::Colours;
 use parcelscope::ui::{App, Clock, SessionLink};
 
 /// The sizes at which everything must be usable.
@@ -17,13 +18,18 @@ pub const SIZES: [[f32; 2]; 2] = [[1280.0, 800.0], [1024.0, 600.0]];
 /// The window's content over `link`, without a window.
 pub fn window(link: Box<dyn SessionLink>, size: [f32; 2]) -> Harness<'static, App> {
     let clock = || Clock { text: "14:08".to_owned(), seconds_left: 60 };
-    Harness::builder().with_size(size).with_max_steps(16).with_context_setup(App::set_up).build_ui_state(
-        |ui, app: &mut App| {
-            app.logic(ui.ctx());
-            app.show(ui);
-        },
-        App::new(link, "unenrolled", Box::new(clock)),
-    )
+    Harness::builder()
+        .with_theme(egui::Theme::Light)
+        .with_size(size)
+        .with_max_steps(16)
+        .with_context_setup(|ctx| App::set_up(ctx, Colours::Day))
+        .build_ui_state(
+            |ui, app: &mut App| {
+                app.logic(ui.ctx());
+                app.show(ui);
+            },
+            App::new(link, "unenrolled", Box::new(clock)),
+        )
 }
 
 /// Every name on the screen.

@@ -8,7 +8,7 @@ use egui_kittest::kittest::NodeT;
 use parcelscope::analyzer::LaserState;
 use parcelscope::casebook::ScanSummary;
 use parcelscope::identify::{Level, Verdict};
-use parcelscope::session::{Command, Connection, Event, Stage};
+use parcelscope::session::{Colours, Command, Connection, Event, Settings, Stage};
 use parcelscope::ui::App;
 
 use crate::script::{self, Script};
@@ -112,6 +112,49 @@ fn a_barcode_with_blanks_that_arrives_in_one_frame_starts_nothing() {
     h.run_ok();
     assert!(script.commands().is_empty(), "a barcode starts nothing");
     assert_eq!(h.state().model().parcel, "RR 47");
+}
+
+#[test]
+fn the_chosen_colours_are_kept() {
+    let script = Script::new();
+    let mut h = ready(&script, true);
+    press(&mut h, "Night colours");
+    assert_eq!(script.commands(), [Command::KeepSettings(Settings { colours: Colours::Night })]);
+    press(&mut h, "Day colours");
+    assert_eq!(script.commands(), [Command::KeepSettings(Settings { colours: Colours::Day })]);
+    script.happen(Event::SettingsNotKept("The settings hold only until the program ends.".to_owned()));
+    h.run_ok();
+    assert!(name_starting(&h, "The settings hold only").is_some());
+}
+
+#[test]
+fn what_to_do_on_an_alert_needs_no_scrolling_at_1280_by_800() {
+    let script = Script::new();
+    let mut h = ready(&script, true);
+    press(&mut h, "Scan");
+    let mut scan = script::scan(script.library(), &[("sucrose", 1.0)]);
+    // The longest advice of the engine on a possible opioid that may also be its precursor.
+    let advice = "Presumptive. Hold the parcel and send it to the laboratory. Do not open; gloves, eye protection, \
+        ventilation. If someone is unresponsive or breathing slowly: call for help, support breathing, give naloxone, \
+        repeat after 2-3 minutes. Confirm with a measured reference or a second technique: a calculation cannot tell \
+        it from its relatives.";
+    let headline = "Possible 4-ANPP or a relative (calculated reference)".to_owned();
+    scan.record.answer.verdict = Verdict::alert("possible-listed", headline, advice.to_owned());
+    scan.record.answer.identified.clear();
+    script.happen(Event::Answered(Arc::new(scan)));
+    h.run_ok();
+    let places = |start: &str| -> Vec<egui::Rect> {
+        let named = h.root().children_recursive().filter(|n| {
+            let node = n.accesskit_node();
+            // Runs of text inside a label have its words and no place.
+            node.bounding_box().is_some()
+                && node.label().or_else(|| node.value()).is_some_and(|name| name.starts_with(start))
+        });
+        named.map(|n| n.rect()).collect()
+    };
+    // The next card's first row is a gap (12) and the margins of both cards (14 each) away from the end of this one's.
+    let (last, next) = (places("Confirm with a measured reference")[0], places("Signal")[0]);
+    assert!(last.max.y <= next.min.y - 40.0, "the last step {last:?} leaves its card above {next:?}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use parcelscope::analyzer::{Acquisition, DeviceIdentity, Exposure, ExposureKind, LaserState};
+use parcelscope::analyzer::{Acquisition, DeviceIdentity, Exposure, ExposureKind, LaserState, ScanConditions};
 use parcelscope::casebook::{ScanRecord, StoredScan};
 use parcelscope::identify::{Answer, Engine};
 use parcelscope::library::Library;
@@ -136,6 +136,7 @@ pub fn stored(spectrum: Spectrum, answer: Answer) -> StoredScan {
                 light: vec![exposure(ExposureKind::Light, LaserState::On)],
                 spectrum,
                 simulated,
+                conditions: ScanConditions::default(),
             },
             answer,
             program_version: "0.1.0".to_owned(),

@@ -55,7 +55,9 @@ impl Line {
         self.queue.front().map(|(due, _)| *due)
     }
 
+    /// Takes back what has not left yet; the line is free again.
     pub(super) fn clear(&mut self) {
         self.queue.clear();
+        self.free_at = Duration::ZERO;
     }
 }

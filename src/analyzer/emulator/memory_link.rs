@@ -28,6 +28,10 @@ impl MemoryLink {
         self.device.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn unplugged(&self) -> TransportError {
+        TransportError::Unplugged { port: self.name.clone() }
+    }
+
     /// Waits until the device may have something, `deadline` at the latest.
     fn wait(&self, due: Option<Duration>, deadline: Duration) {
         let now = self.clock.now();
@@ -42,7 +46,11 @@ impl Transport for MemoryLink {
     }
 
     fn write_all(&mut self, bytes: &[u8], _deadline: Duration) -> Result<(), TransportError> {
-        self.device().receive(bytes, self.clock.now());
+        let mut device = self.device();
+        if !device.plugged() {
+            return Err(self.unplugged());
+        }
+        device.receive(bytes, self.clock.now());
         Ok(())
     }
 
@@ -50,6 +58,9 @@ impl Transport for MemoryLink {
         loop {
             let (bytes, due) = {
                 let mut device = self.device();
+                if !device.plugged() {
+                    return Err(self.unplugged());
+                }
                 (device.transmit_at_most(self.clock.now(), buffer.len()), device.next_due())
             };
             if let Some(place) = buffer.get_mut(..bytes.len())
@@ -70,6 +81,9 @@ impl Transport for MemoryLink {
         while self.clock.now() < deadline && self.clock.now().saturating_sub(silent_since) < quiet {
             let (bytes, due) = {
                 let mut device = self.device();
+                if !device.plugged() {
+                    return Err(self.unplugged());
+                }
                 (device.transmit(self.clock.now()), device.next_due())
             };
             if bytes.is_empty() {
@@ -81,7 +95,12 @@ impl Transport for MemoryLink {
         Ok(())
     }
 
-    fn set_baud(&mut self, _baud: u32) -> Result<(), TransportError> {
+    fn set_baud(&mut self, baud: u32) -> Result<(), TransportError> {
+        let mut device = self.device();
+        if !device.plugged() {
+            return Err(self.unplugged());
+        }
+        device.host_speed(baud);
         Ok(())
     }
 }

@@ -1,9 +1,10 @@
 //! The forward model: from what lies under the probe to the electrons in each pixel, and from electrons to counts.
 //!
-//! Per pixel: `electrons = time * (bands + fluorescence + background) * response + dark * time`, with shot, read and
-//! fixed-pattern noise, cosmic rays, quantisation and saturation. The bands are not those of the reference: a real sample
-//! differs from any reference in positions, heights and weak bands, and most simulators leave that out. Figures are those
-//! that were measured between real portable instruments where such exist, else assumptions, marked (a).
+//! Per pixel: `electrons = energy * (bands + fluorescence + background) * response + dark * time`, with shot, read and
+//! fixed-pattern noise, hot pixels, cosmic rays, a detector that is not linear, quantisation and saturation. The bands
+//! are not those of the reference: a real sample differs from any reference in positions, heights and weak bands, and
+//! most simulators leave that out. Figures are those that were measured between real portable instruments where such
+//! exist, else assumptions, marked (a).
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -12,21 +13,26 @@ use rand_distr::{Distribution, Exp, Normal, Poisson, Uniform};
 use crate::spectrum::Band;
 
 use super::Sample;
+use super::detector::Detector;
 
 /// Pixels of an STS.
-pub const PIXELS: usize = 1024;
-/// Highest count of a 14-bit converter.
-pub const MAX_COUNTS: u32 = 16_383;
+pub const PIXELS: usize = Detector::STS.pixels;
+/// Highest count of the 14-bit converter of an STS.
+pub const MAX_COUNTS: u32 = Detector::STS.max_counts;
 /// Laser wavelength that the kit states, nm.
 pub const EXCITATION_NM: f64 = 785.0;
-/// Wavelength polynomial that every emulated unit reports, nm over the 0-based pixel: 190 to 2,300 cm-1 at 785 nm.
-pub const REPORTED_COEFFICIENTS_NM: [f64; 4] = [797.0, 0.1592, -2.0e-6, 0.0];
 /// Resolution that is already in the widths of measured bands, cm-1.
 const BAND_RESOLUTION_CM1: f64 = 7.0;
+/// Largest error of the axis that a unit has, cm-1.
+const AXIS_ERROR_MAX_CM1: f64 = 2.0;
+/// Coefficients of the nonlinearity that a unit reports.
+const NONLINEARITY_TERMS: usize = 8;
 
 /// One emulated instrument.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unit {
+    /// What it has in common with all units of its model.
+    pub detector: Detector,
     /// Where the light really falls, nm over the pixel; differs from what the unit reports.
     pub true_coefficients_nm: [f64; 4],
     /// Laser wavelength as it really is, nm.
@@ -35,16 +41,26 @@ pub struct Unit {
     pub resolution_cm1: f64,
     /// Relative response of each pixel: smooth, roll-off of silicon, edge filter, fixed pattern.
     pub response: Vec<f64>,
-    /// Electrons per count (a).
-    pub electrons_per_count: f64,
-    /// Read noise, electrons (a).
-    pub read_noise_e: f64,
-    /// Dark current, electrons per second and pixel (a).
-    pub dark_e_per_s: f64,
-    /// Counts with no light and no time (a).
-    pub offset_counts: f64,
+    /// Polynomial over counts above the dark by which they are to be divided; the unit reports it.
+    pub nonlinearity: [f32; NONLINEARITY_TERMS],
+    /// Pixels with far more dark current than the others, and their dark current, electrons per second. The unit
+    /// reports which they are.
+    pub hot_pixels: Vec<(usize, f64)>,
     /// Cosmic rays per second and spectrum.
     pub cosmic_per_s: f64,
+}
+
+/// What a sample sends to every pixel at full laser power, electrons per second.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Light {
+    /// Raman bands and the probe's own background.
+    pub steady: Vec<f64>,
+    /// Fluorescence, before any of it is bleached.
+    pub glow: Vec<f64>,
+    /// Share of the fluorescence that bleaches (a).
+    pub bleaching_share: f64,
+    /// Seconds at full power after which all but 1/e of that share is gone (a).
+    pub bleaching_s: f64,
 }
 
 /// How far the sample's light may differ from the reference's.
@@ -66,32 +82,32 @@ impl Gap {
 }
 
 impl Unit {
-    /// Draws a unit: axis error up to 2 cm-1, laser error, resolution, response.
-    pub fn draw(seed: u64) -> Self {
+    /// Draws a unit: axis error up to 2 cm-1 of any smooth shape, laser error, resolution, response, hot pixels.
+    pub fn draw(seed: u64, detector: Detector) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x5EED_0001);
-        let [c0, c1, c2, c3] = REPORTED_COEFFICIENTS_NM;
-        // 1 cm-1 is 0.064 nm at 800 nm and 0.092 nm at 960 nm.
-        let offset_nm = normal(&mut rng, 0.035).clamp(-0.07, 0.07);
-        let slope_nm = normal(&mut rng, 0.02).clamp(-0.04, 0.04);
-        let slow = Wave::draw(&mut rng, 350.0, 0.12);
-        let grain: Vec<f64> = (0..PIXELS).map(|_| 1.0 + normal(&mut rng, 0.005)).collect();
-        let true_coefficients_nm = [c0 + offset_nm, c1 + slope_nm / PIXELS as f64, c2, c3];
         let true_excitation_nm = EXCITATION_NM + normal(&mut rng, 0.012).clamp(-0.025, 0.025);
+        // 1 cm-1 is 0.064 nm at 800 nm and 0.092 nm at 960 nm.
+        let error_nm = [0.035, 0.02, 0.02, 0.012].map(|sd| normal(&mut rng, sd).clamp(-2.0 * sd, 2.0 * sd));
+        let slow = Wave::draw(&mut rng, 350.0, 0.12);
+        let grain: Vec<f64> = (0..detector.pixels).map(|_| 1.0 + normal(&mut rng, 0.005)).collect();
         let resolution_cm1 = uniform(&mut rng, 8.0, 10.0);
         let mut unit = Self {
-            true_coefficients_nm,
+            detector,
+            true_coefficients_nm: detector.reported_coefficients_nm,
             true_excitation_nm,
             resolution_cm1,
             response: Vec::new(),
-            electrons_per_count: 6.0,
-            read_noise_e: 12.0,
-            dark_e_per_s: 60.0,
-            offset_counts: 150.0,
+            nonlinearity: draw_nonlinearity(&mut rng, &detector),
+            hot_pixels: draw_hot_pixels(&mut rng, &detector),
             cosmic_per_s: 0.02,
         };
-        unit.response = (0..PIXELS)
+        unit.bend_axis(error_nm);
+        unit.response = (0..detector.pixels)
             .zip(grain)
             .map(|(pixel, grain)| {
+                if detector.masked(pixel) {
+                    return 0.0;
+                }
                 let x = unit.true_shift_cm1(pixel);
                 // Silicon: the quantum efficiency falls towards 1,000 nm; the edge filter opens at about 205 cm-1.
                 let silicon = 1.0 / (1.0 + ((unit.true_wavelength_nm(pixel) - 960.0) / 35.0).exp());
@@ -100,6 +116,25 @@ impl Unit {
             })
             .collect();
         unit
+    }
+
+    /// Moves the true axis off the reported one by Legendre polynomials of degree 0 to 3 over the detector, scaled down
+    /// where the error of any pixel, the laser's included, would be too large.
+    fn bend_axis(&mut self, error_nm: [f64; 4]) {
+        let reported = self.detector.reported_coefficients_nm;
+        let bent = |scale: f64| {
+            let bend = legendre_in_pixels(error_nm.map(|e| e * scale), self.detector.pixels);
+            let mut sum = reported;
+            sum.iter_mut().zip(bend).for_each(|(c, b)| *c += b);
+            sum
+        };
+        for scale in [1.0, 0.8, 0.6, 0.4, 0.2, 0.0] {
+            self.true_coefficients_nm = bent(scale);
+            let worst = (0..self.detector.pixels).map(|p| self.axis_error_cm1(p).abs()).fold(0.0, f64::max);
+            if worst <= AXIS_ERROR_MAX_CM1 {
+                return;
+            }
+        }
     }
 
     fn true_wavelength_nm(&self, pixel: usize) -> f64 {
@@ -111,8 +146,13 @@ impl Unit {
         1e7 / self.true_excitation_nm - 1e7 / self.true_wavelength_nm(pixel)
     }
 
-    /// Electrons per second in each pixel while the laser shines on `sample`, without dark current.
-    pub fn light_e_per_s(&self, sample: &Sample, gap: Gap, seed: u64) -> Vec<f64> {
+    /// Raman shift that really falls on a pixel minus the one that a host computes from what the unit reports, cm-1.
+    pub fn axis_error_cm1(&self, pixel: usize) -> f64 {
+        self.true_shift_cm1(pixel) - (1e7 / EXCITATION_NM - 1e7 / self.detector.reported_wavelength_nm(pixel))
+    }
+
+    /// What `sample` sends to every pixel.
+    pub fn light(&self, sample: &Sample, gap: Gap, seed: u64) -> Light {
         let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x5EED_0002);
         // Strongest band 2,500 to 20,000 e/s, fluorescence 0.1 to 2 times that, both log-uniform.
         let strength = uniform(&mut rng, 2_500.0_f64.ln(), 20_000.0_f64.ln()).exp();
@@ -120,6 +160,7 @@ impl Unit {
         let humps: Vec<(f64, f64, f64)> = (0..3)
             .map(|_| (uniform(&mut rng, 0.0, 2_500.0), uniform(&mut rng, 500.0, 1_500.0), uniform(&mut rng, 0.2, 1.0)))
             .collect();
+        let (bleaching_share, bleaching_s) = (uniform(&mut rng, 0.05, 0.35), uniform(&mut rng, 40.0, 120.0));
         let mut bands = Vec::new();
         for part in &sample.parts {
             bands.extend(through_gap(&part.bands, part.share, gap, &mut rng));
@@ -128,43 +169,105 @@ impl Unit {
         let bands: Vec<Band> = bands.into_iter().map(|b| b.broadened(extra)).collect();
         let hump_sum: f64 = humps.iter().map(|h| h.2).sum();
         let glow = if sample.parts.is_empty() { 0.0 } else { strength * ratio / hump_sum.max(f64::MIN_POSITIVE) };
-        (0..PIXELS)
-            .map(|pixel| {
-                let x = self.true_shift_cm1(pixel);
-                let raman: f64 = bands.iter().map(|b| b.value_at(x)).sum();
-                let fluorescence: f64 = humps.iter().map(|(c, w, h)| h * (-0.5 * ((x - c) / w).powi(2)).exp()).sum();
-                // The probe's own window scatters a little even with nothing under it.
-                (strength * raman + glow * fluorescence + 40.0) * self.response.get(pixel).copied().unwrap_or(0.0)
-            })
-            .collect()
+        let through = |light: &dyn Fn(f64) -> f64| -> Vec<f64> {
+            self.response.iter().enumerate().map(|(pixel, r)| r * light(self.true_shift_cm1(pixel))).collect()
+        };
+        Light {
+            // The probe's own window scatters a little even with nothing under it.
+            steady: through(&|x| strength * bands.iter().map(|b| b.value_at(x)).sum::<f64>() + 40.0),
+            glow: through(&|x| {
+                glow * humps.iter().map(|(c, w, h)| h * (-0.5 * ((x - c) / w).powi(2)).exp()).sum::<f64>()
+            }),
+            bleaching_share,
+            bleaching_s,
+        }
     }
 
-    /// Counts of one readout that the device averaged from `scans`, each `seconds` long. `light_s` is how long the laser
-    /// shone during each.
-    pub fn read_out(&self, light_e_per_s: &[f64], seconds: f64, light_s: f64, scans: u16, seed: u64) -> Vec<u32> {
+    /// Counts of one readout that the device averaged from `scans`, each `seconds` long. `light_e` is the light of one
+    /// scan in every pixel, electrons; `dark_scale` is the dark current relative to the working temperature.
+    pub fn read_out(&self, light_e: &[f64], seconds: f64, dark_scale: f64, scans: u16, seed: u64) -> Vec<u32> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x5EED_0003);
         let scans = f64::from(scans.max(1));
-        let mut counts: Vec<f64> = light_e_per_s
+        let mut dark_e: Vec<f64> = (0..self.detector.pixels)
+            .map(|p| if self.detector.without_diode(p) { 0.0 } else { self.detector.dark_e_per_s })
+            .collect();
+        for (pixel, e_per_s) in &self.hot_pixels {
+            dark_e.iter_mut().skip(*pixel).take(1).for_each(|d| *d = *e_per_s);
+        }
+        let read_noise_e = self.detector.read_noise_e / scans.sqrt();
+        let mut electrons: Vec<f64> = light_e
             .iter()
-            .map(|light| {
-                let mean = light * light_s + self.dark_e_per_s * seconds;
+            .zip(&dark_e)
+            .map(|(light, dark)| {
+                let mean = light + dark * seconds * dark_scale;
                 // The mean of n Poisson readouts is a Poisson of n times the mean, divided by n.
-                let electrons =
-                    poisson(&mut rng, mean * scans) / scans + normal(&mut rng, self.read_noise_e / scans.sqrt());
-                self.offset_counts + electrons / self.electrons_per_count
+                poisson(&mut rng, mean * scans) / scans + normal(&mut rng, read_noise_e)
             })
             .collect();
         for _ in 0..poisson(&mut rng, self.cosmic_per_s * seconds * scans) as usize {
-            let pixel = uniform(&mut rng, 0.0, PIXELS as f64) as usize;
-            let charge = Exp::new(1.0 / 8_000.0).map_or(0.0, |d| d.sample(&mut rng)) / self.electrons_per_count / scans;
+            let pixel = uniform(&mut rng, 0.0, self.detector.pixels as f64) as usize;
+            let charge = Exp::new(1.0 / 8_000.0).map_or(0.0, |d| d.sample(&mut rng)) / scans;
             for (p, part) in [(pixel, 1.0), (pixel + 1, 0.4)] {
-                if let Some(count) = counts.get_mut(p) {
-                    *count += part * charge;
-                }
+                electrons.iter_mut().skip(p).take(1).for_each(|e| *e += part * charge);
             }
         }
-        counts.iter().map(|c| (c.round().max(0.0) as u32).min(MAX_COUNTS)).collect()
+        let offset = self.detector.offset_counts + normal(&mut rng, self.detector.offset_wander_counts / scans.sqrt());
+        electrons
+            .iter()
+            .map(|e| offset + self.bent(e / self.detector.electrons_per_count))
+            .map(|c| (c.round().max(0.0) as u32).min(self.detector.max_counts))
+            .collect()
     }
+
+    /// Counts that a detector which is not linear shows for `linear` counts: those whose division by the polynomial
+    /// gives them back.
+    fn bent(&self, linear: f64) -> f64 {
+        // Far beyond the scale, where the polynomial means nothing, the converter shows its largest count anyway.
+        if linear > 2.0 * f64::from(self.detector.max_counts) {
+            return linear;
+        }
+        // The polynomial differs from one by a few per cent, so each round gains more than a digit.
+        (0..6).fold(linear, |shown, _| {
+            linear * self.nonlinearity.iter().rev().fold(0.0, |sum, c| sum * shown + f64::from(*c))
+        })
+    }
+}
+
+fn draw_nonlinearity(rng: &mut ChaCha8Rng, detector: &Detector) -> [f32; NONLINEARITY_TERMS] {
+    let full = f64::from(detector.max_counts);
+    let slope = -detector.nonlinearity * uniform(rng, 0.5, 1.5);
+    let curve = normal(rng, 0.2 * detector.nonlinearity);
+    let mut terms = [0.0; NONLINEARITY_TERMS];
+    for (place, term) in terms.iter_mut().zip([1.0, slope / full, curve / full.powi(2)]) {
+        *place = term as f32;
+    }
+    terms
+}
+
+/// Three to six hot pixels with 20 to 200 times the dark current of the others.
+fn draw_hot_pixels(rng: &mut ChaCha8Rng, detector: &Detector) -> Vec<(usize, f64)> {
+    let count = uniform(rng, 3.0, 7.0) as usize;
+    let mut pixels: Vec<(usize, f64)> = (0..count)
+        .map(|_| {
+            let pixel = uniform(rng, 0.0, detector.pixels as f64) as usize;
+            (pixel, detector.dark_e_per_s * uniform(rng, 20.0_f64.ln(), 200.0_f64.ln()).exp())
+        })
+        .filter(|(pixel, _)| !detector.masked(*pixel))
+        .collect();
+    pixels.sort_by_key(|(pixel, _)| *pixel);
+    pixels.dedup_by_key(|(pixel, _)| *pixel);
+    pixels
+}
+
+/// The sum of the first four Legendre polynomials with these weights over -1..1, as a polynomial over the pixel.
+fn legendre_in_pixels(weights: [f64; 4], pixels: usize) -> [f64; 4] {
+    let [w0, w1, w2, w3] = weights;
+    // Over u: P0 = 1, P1 = u, P2 = (3u2 - 1) / 2, P3 = (5u3 - 3u) / 2.
+    let over_u = [w0 - 0.5 * w2, w1 - 1.5 * w3, 1.5 * w2, 2.5 * w3];
+    // u = a p - 1.
+    let a = 2.0 / (pixels.max(2) - 1) as f64;
+    let [u0, u1, u2, u3] = over_u;
+    [u0 - u1 + u2 - u3, a * (u1 - 2.0 * u2 + 3.0 * u3), a * a * (u2 - 3.0 * u3), a * a * a * u3]
 }
 
 /// The sample's own bands: those of the reference, moved, scaled, and some weak ones missing.
@@ -233,8 +336,8 @@ mod tests {
 
     #[test]
     fn the_dark_has_the_stated_mean_and_spread() {
-        let unit = Unit::draw(3);
-        let dark = unit.read_out(&vec![0.0; PIXELS], 2.0, 0.0, 1, 9);
+        let unit = Unit { hot_pixels: Vec::new(), ..Unit::draw(3, Detector::STS) };
+        let dark = unit.read_out(&vec![0.0; PIXELS], 2.0, 1.0, 1, 9);
         let mean = dark.iter().map(|c| f64::from(*c)).sum::<f64>() / PIXELS as f64;
         let sd = (dark.iter().map(|c| (f64::from(*c) - mean).powi(2)).sum::<f64>() / PIXELS as f64).sqrt();
         assert!((mean - (150.0 + 120.0 / 6.0)).abs() < 0.5, "mean {mean}");
@@ -243,28 +346,63 @@ mod tests {
     }
 
     #[test]
-    fn the_axis_error_of_every_unit_stays_within_two_wavenumbers() {
+    fn the_axis_error_of_every_unit_stays_within_two_wavenumbers_and_is_no_straight_line() {
+        let mut bends = Vec::new();
         for seed in 0..200 {
-            let unit = Unit::draw(seed);
-            for pixel in [0, 300, 700, 1023] {
-                let reported = REPORTED_COEFFICIENTS_NM.iter().rev().fold(0.0, |s, c| s * pixel as f64 + c);
-                let error = unit.true_shift_cm1(pixel) - (1e7 / EXCITATION_NM - 1e7 / reported);
-                assert!(error.abs() <= 2.0, "unit {seed}, pixel {pixel}: {error}");
+            let unit = Unit::draw(seed, Detector::STS);
+            for pixel in 0..PIXELS {
+                assert!(unit.axis_error_cm1(pixel).abs() <= 2.0, "unit {seed}, pixel {pixel}");
             }
+            let [start, middle, end] = [0, 512, 1023].map(|p| unit.axis_error_cm1(p));
+            bends.push((middle - f64::midpoint(start, end)).abs());
+        }
+        bends.sort_by(f64::total_cmp);
+        assert!(bends[100] > 0.15, "half of the units bend by {} cm-1 at least", bends[100]);
+    }
+
+    #[test]
+    fn dividing_by_the_reported_polynomial_makes_counts_linear_again() {
+        for (seed, detector) in (0..20).flat_map(|s| [(s, Detector::STS), (s, Detector::QE_PRO)]) {
+            let unit = Unit::draw(seed, detector);
+            let full = f64::from(detector.max_counts) * 0.95;
+            let mut largest = 0.0_f64;
+            for step in 0..=100 {
+                let linear = full * f64::from(step) / 100.0;
+                let shown = unit.bent(linear);
+                let polynomial = unit.nonlinearity.iter().rev().fold(0.0, |sum, c| sum * shown + f64::from(*c));
+                assert!((shown / polynomial - linear).abs() < 1e-3 * linear.max(1.0) / 100.0, "{seed}: {linear}");
+                largest = largest.max((shown - linear).abs() / full);
+            }
+            assert!(largest > 0.005, "{seed}: uncorrected, {largest} of the scale is wrong");
         }
     }
 
     #[test]
+    fn masked_pixels_of_a_qe_pro_see_no_light_and_those_without_a_diode_no_dark_current_either() {
+        let detector = Detector::QE_PRO;
+        let unit = Unit::draw(4, detector);
+        let light = unit.light(&line(), Gap::NONE, 1);
+        let lit: Vec<f64> = light.steady.iter().zip(&light.glow).map(|(s, g)| s + g).collect();
+        assert!((0..detector.pixels).all(|p| (lit[p] > 0.0) != detector.masked(p)));
+        let counts = unit.read_out(&lit.iter().map(|e| e * 0.1).collect::<Vec<_>>(), 100.0, 1_000.0, 1, 3);
+        let mean = |from: usize, to: usize| {
+            counts[from..=to].iter().map(|c| f64::from(*c)).sum::<f64>() / (to - from + 1) as f64
+        };
+        assert!((mean(0, 3) - detector.offset_counts).abs() < 50.0, "{}", mean(0, 3));
+        assert!(mean(4, 9) > detector.offset_counts + 50_000.0, "{}", mean(4, 9));
+    }
+
+    #[test]
     fn the_same_seed_gives_the_same_counts_and_another_seed_others() {
-        let unit = Unit::draw(1);
-        let light = unit.light_e_per_s(&line(), Gap::MEASURED, 5);
+        let unit = Unit::draw(1, Detector::STS);
+        let light = unit.light(&line(), Gap::MEASURED, 5).steady;
         assert_eq!(unit.read_out(&light, 1.0, 1.0, 1, 7), unit.read_out(&light, 1.0, 1.0, 1, 7));
         assert_ne!(unit.read_out(&light, 1.0, 1.0, 1, 7), unit.read_out(&light, 1.0, 1.0, 1, 8));
     }
 
     #[test]
     fn counts_saturate_at_fourteen_bits() {
-        let unit = Unit::draw(1);
+        let unit = Unit::draw(1, Detector::STS);
         let light = vec![1e9; PIXELS];
         assert!(unit.read_out(&light, 1.0, 1.0, 1, 7).iter().all(|c| *c == MAX_COUNTS));
     }

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
-use std::sync::Arc;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -25,10 +25,12 @@ const SLICE_MS: u16 = 10;
 /// Bytes that wait for a host that does not read; more are lost, as on a real cable.
 const MAX_UNREAD: usize = 16 * 1024;
 
-/// A device that runs on its own thread behind a pseudo-terminal until it is dropped.
+/// A device that runs on its own thread behind a pseudo-terminal until it is dropped. When its cable is pulled the
+/// pseudo-terminal goes away; when it is plugged in again there is a new one, as with a real adapter.
 #[derive(Debug)]
 pub struct PtyHost {
     path: String,
+    present_path: Arc<Mutex<Option<String>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -36,28 +38,25 @@ pub struct PtyHost {
 impl PtyHost {
     /// Opens a pseudo-terminal and lets `device` answer on it. `name` names the thread.
     pub fn start(name: &str, device: impl Device + 'static, clock: Arc<dyn Clock>) -> io::Result<Self> {
-        let OpenptyResult { master, slave } = openpty(None, None)?;
-        // Raw: otherwise the terminal would change line ends and act on control bytes.
-        let mut settings = tcgetattr(slave.as_fd())?;
-        cfmakeraw(&mut settings);
-        tcsetattr(slave.as_fd(), SetArg::TCSANOW, &settings)?;
-        // A host that stops reading must not stop the device, nor keep it from ending.
-        let flags = OFlag::from_bits_truncate(fcntl(&master, FcntlArg::F_GETFL)?);
-        fcntl(&master, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
-        let path = ttyname(slave.as_fd())?.to_string_lossy().into_owned();
+        let terminal = Terminal::open()?;
+        let path = terminal.path.clone();
+        let present_path = Arc::new(Mutex::new(Some(path.clone())));
         let stop = Arc::new(AtomicBool::new(false));
-        let stopping = Arc::clone(&stop);
+        let (stopping, published) = (Arc::clone(&stop), Arc::clone(&present_path));
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-            // The slave stays open here, so that a host may close the port and open it again.
-            let _slave = slave;
-            serve(&File::from(master), device, clock.as_ref(), &stopping);
+            live(terminal, device, clock.as_ref(), &stopping, &published);
         })?;
-        Ok(Self { path, stop, thread: Some(thread) })
+        Ok(Self { path, present_path, stop, thread: Some(thread) })
     }
 
-    /// Path that a host opens.
+    /// Path that a host opens, at first.
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// Path that a host opens now; `None` while the cable is out.
+    pub fn present_path(&self) -> Option<String> {
+        self.present_path.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -71,11 +70,82 @@ impl Drop for PtyHost {
     }
 }
 
-fn serve(mut master: &File, mut device: impl Device, clock: &dyn Clock, stop: &AtomicBool) {
+/// Both ends of a pseudo-terminal.
+struct Terminal {
+    master: File,
+    /// Stays open here, so that a host may close the port and open it again.
+    _slave: OwnedFd,
+    path: String,
+}
+
+impl Terminal {
+    fn open() -> io::Result<Self> {
+        let OpenptyResult { master, slave } = openpty(None, None)?;
+        // Raw: otherwise the terminal would change line ends and act on control bytes.
+        let mut settings = tcgetattr(slave.as_fd())?;
+        cfmakeraw(&mut settings);
+        tcsetattr(slave.as_fd(), SetArg::TCSANOW, &settings)?;
+        // A host that stops reading must not stop the device, nor keep it from ending.
+        let flags = OFlag::from_bits_truncate(fcntl(&master, FcntlArg::F_GETFL)?);
+        fcntl(&master, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+        let path = ttyname(slave.as_fd())?.to_string_lossy().into_owned();
+        Ok(Self { master: File::from(master), _slave: slave, path })
+    }
+
+    /// The speed that the host has set, bits per second: the terminal itself does not care.
+    fn host_speed(&self) -> Option<u32> {
+        rustix::termios::tcgetattr(&self.master).ok().map(|settings| settings.output_speed())
+    }
+}
+
+/// Serves one pseudo-terminal after the other until told to stop.
+fn live(
+    mut terminal: Terminal,
+    mut device: impl Device,
+    clock: &dyn Clock,
+    stop: &AtomicBool,
+    published: &Mutex<Option<String>>,
+) {
+    let publish = |path| *published.lock().unwrap_or_else(PoisonError::into_inner) = path;
+    loop {
+        serve(&terminal, &mut device, clock, stop);
+        if stop.load(Ordering::SeqCst) || device.plugged() {
+            return;
+        }
+        publish(None);
+        drop(terminal);
+        while !device.plugged() {
+            if stop.load(Ordering::SeqCst) {
+                return;
+            }
+            // The device goes on working without its cable.
+            device.transmit(clock.now());
+            clock.sleep(Duration::from_millis(u64::from(SLICE_MS)));
+        }
+        terminal = match Terminal::open() {
+            Ok(terminal) => terminal,
+            Err(error) => {
+                tracing::error!(%error, "no pseudo-terminal for the device that was plugged in again");
+                return;
+            }
+        };
+        publish(Some(terminal.path.clone()));
+    }
+}
+
+/// Serves until told to stop or the cable is pulled.
+fn serve(terminal: &Terminal, device: &mut impl Device, clock: &dyn Clock, stop: &AtomicBool) {
+    let mut master = &terminal.master;
     let mut buffer = [0_u8; 4096];
     let mut unread: VecDeque<u8> = VecDeque::new();
     while !stop.load(Ordering::SeqCst) {
+        if let Some(baud) = terminal.host_speed() {
+            device.host_speed(baud);
+        }
         let out = device.transmit_at_most(clock.now(), 512);
+        if !device.plugged() {
+            return;
+        }
         if unread.len() + out.len() <= MAX_UNREAD {
             unread.extend(out);
         }
@@ -97,7 +167,12 @@ fn serve(mut master: &File, mut device: impl Device, clock: &dyn Clock, stop: &A
         }
         match master.read(&mut buffer) {
             Ok(0) => return,
-            Ok(n) => device.receive(buffer.get(..n).unwrap_or_default(), clock.now()),
+            Ok(n) => {
+                if let Some(baud) = terminal.host_speed() {
+                    device.host_speed(baud);
+                }
+                device.receive(buffer.get(..n).unwrap_or_default(), clock.now());
+            }
             Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
             // EIO: no host has the port open; wait for the next.
             Err(e) if e.raw_os_error() == Some(5) => clock.sleep(Duration::from_millis(u64::from(SLICE_MS))),

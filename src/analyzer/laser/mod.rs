@@ -3,12 +3,20 @@
 //! Emission begins only through [`LaserGuard::emit`]; the guard commands *off* when it goes out of scope, whatever the
 //! reason: the exposure is done, an error, a cancel, a panic. A missing answer is never taken for *off*.
 
+mod cobolt;
+mod kind;
+mod line;
+mod line_laser;
 mod matchbox;
+mod obis;
+mod ondax;
 
-pub use matchbox::MatchBoxLaser;
+pub use kind::{LaserKind, LaserSetup, UnknownLaser};
 
 use std::sync::Arc;
 use std::time::Duration;
+
+use serde::Serialize;
 
 use super::spectrometer::OnWait;
 use super::{AnalyzerError, Clock, DeviceIdentity, LaserState};
@@ -23,17 +31,102 @@ const WARM_UP_POLL: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct EmissionPermit(());
 
+/// Power at the photodiode that still counts as dark, mW (an assumption: what an amplifier's offset may show).
+const DARK_POWER_MAX_MW: f64 = 1.0;
+
+/// What a laser says of itself beside its state. A question that its protocol does not have is `None`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LaserCondition {
+    /// The state that follows from everything below. [`LaserState::Fault`] and [`LaserState::Blocked`] are only given
+    /// where emission was read back as ended.
+    pub state: LaserState,
+    /// Whether the interlock is open.
+    pub interlock_open: Option<bool>,
+    /// Whether the key is turned off.
+    pub key_off: Option<bool>,
+    /// The fault that it reports, in words.
+    pub fault: Option<String>,
+}
+
+impl LaserCondition {
+    /// Nothing is known.
+    pub const UNKNOWN: Self = Self::of(LaserState::Unknown);
+
+    /// A state of which no more is known.
+    pub const fn of(state: LaserState) -> Self {
+        Self { state, interlock_open: None, key_off: None, fault: None }
+    }
+
+    /// The state that follows from what is emitted and from what stops it: a laser that may emit is on, whatever else
+    /// it says.
+    fn combine(
+        emission: LaserState,
+        interlock_open: Option<bool>,
+        key_off: Option<bool>,
+        fault: Option<String>,
+    ) -> Self {
+        let state = match emission {
+            LaserState::Off if fault.is_some() => LaserState::Fault,
+            LaserState::Off if interlock_open == Some(true) || key_off == Some(true) => LaserState::Blocked,
+            emission => emission,
+        };
+        Self { state, interlock_open, key_off, fault }
+    }
+
+    /// Why it cannot emit, for a sentence; `None` where nothing stops it.
+    pub fn obstacle(&self) -> Option<String> {
+        match self {
+            Self { fault: Some(fault), .. } => Some(format!("it reports a fault: {fault}")),
+            Self { interlock_open: Some(true), .. } => Some("its interlock is open".to_owned()),
+            Self { key_off: Some(true), .. } => Some("its key is turned off".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// The state of a laser that says it is off: the light that it measures must agree.
+fn believed_dark(measured_mw: Option<f64>) -> LaserState {
+    match measured_mw {
+        None => LaserState::Off,
+        Some(mw) if mw.abs() <= DARK_POWER_MAX_MW => LaserState::Off,
+        Some(_) => LaserState::Unknown,
+    }
+}
+
+/// Optical powers of a laser, mW; `None` where its protocol does not tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct LaserPower {
+    /// What it is told to give.
+    pub set_mw: Option<f64>,
+    /// What it measures now.
+    pub measured_mw: Option<f64>,
+    /// The most that it can give.
+    pub rated_mw: Option<f64>,
+}
+
 /// A laser of a kit. Implementations command *off* when they are opened and when they are dropped.
 pub trait Laser: Send {
     /// Who it is.
     fn identity(&self) -> &DeviceIdentity;
     /// The state as read back now; [`LaserState::Unknown`] without a trustworthy answer.
     fn state(&mut self, on_wait: &mut OnWait<'_>) -> LaserState;
+    /// State, interlock, key and fault as read back now.
+    fn condition(&mut self, on_wait: &mut OnWait<'_>) -> LaserCondition {
+        LaserCondition::of(self.state(on_wait))
+    }
     /// Commands emission; returns when the laser has accepted it, which may be before it is at power.
     fn enable(&mut self, permit: &EmissionPermit, on_wait: &mut OnWait<'_>) -> Result<(), AnalyzerError>;
     /// Commands *off* and reads the state back. Repeats the command while the state is anything else, because *off* is
     /// the one command that may be sent twice; bounded in time and not to be cancelled.
     fn disable(&mut self) -> LaserState;
+    /// Reads the powers that its protocol tells; all empty where it tells none.
+    fn power(&mut self, _on_wait: &mut OnWait<'_>) -> Result<LaserPower, AnalyzerError> {
+        Ok(LaserPower::default())
+    }
+    /// Sets the power and reads it back. Refused where the protocol has no such command.
+    fn set_power_mw(&mut self, _power_mw: f64, _on_wait: &mut OnWait<'_>) -> Result<LaserPower, AnalyzerError> {
+        Err(AnalyzerError::PowerFixed { port: self.identity().port.clone() })
+    }
     /// Usual time of one command or question.
     fn expected_transaction(&self) -> Duration;
 }
@@ -56,7 +149,7 @@ impl<'a> LaserGuard<'a> {
         let Err(error) = guard.reach_power(clock, on_wait) else { return Ok(guard) };
         let port = guard.laser.identity().port.clone();
         match guard.off() {
-            LaserState::Off => Err(error),
+            state if state.is_dark() => Err(error),
             state => Err(AnalyzerError::LaserNotOff { port, state }),
         }
     }
@@ -92,11 +185,17 @@ impl<'a> LaserGuard<'a> {
     }
 
     /// A question that was cut short by a cancel gives no state: that is the cancel, not a fault of the laser.
-    fn not_on(&self, state: LaserState, on_wait: &mut OnWait<'_>) -> AnalyzerError {
+    fn not_on(&mut self, state: LaserState, on_wait: &mut OnWait<'_>) -> AnalyzerError {
         if on_wait().is_break() {
             return AnalyzerError::Cancelled;
         }
-        AnalyzerError::LaserNotOn { port: self.laser.identity().port.clone(), state }
+        let port = self.laser.identity().port.clone();
+        if matches!(state, LaserState::Fault | LaserState::Blocked)
+            && let Some(why) = self.laser.condition(on_wait).obstacle()
+        {
+            return AnalyzerError::LaserBlocked { port, why };
+        }
+        AnalyzerError::LaserNotOn { port, state }
     }
 }
 
@@ -104,7 +203,7 @@ impl Drop for LaserGuard<'_> {
     fn drop(&mut self) {
         if self.armed {
             let state = self.laser.disable();
-            if state != LaserState::Off {
+            if !state.is_dark() {
                 tracing::error!(?state, port = self.laser.identity().port, "the laser does not confirm that it is off");
             }
         }

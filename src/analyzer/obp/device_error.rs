@@ -29,6 +29,9 @@ pub const BAD_END: u16 = 14;
 /// The scan was interrupted.
 pub const INTERRUPTED: u16 = 15;
 
+/// Every number of the protocol that says that something is wrong.
+pub const ALL: [u16; 21] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 100, 101, 102, 103, 104, 255];
+
 /// What an error number means, as the end of a sentence that begins with "the device says that".
 #[must_use]
 pub const fn meaning(error: u16) -> &'static str {

@@ -1,9 +1,17 @@
-//! Requests and their answers over one link: deadlines, the way back into step after trouble, and refusals.
+//! Requests and their answers over one link: deadlines, refusals, and the lower rungs of the ladder back into step.
+//!
+//! 1. After damaged, missing or foreign bytes both sides are brought into step, and a *question* is asked once more. A
+//!    *set* is never sent twice (the laser's *off* excepted, see [`Exchange::set_now`]); whoever sent it reads back.
+//! 2. To be in step means that the serial number was asked for and answered: another one than before ends the
+//!    conversation.
+//! 3. The upper rungs, opening the port again and searching for the device at every line speed, are in
+//!    [`super::introduce`]; a device that is not found there is lost.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::codec::{Decoder, FrameError, MIN_FRAME_LEN, Message, encode, flags};
+use super::codec::{Checksum, Decoder, FrameError, MIN_FRAME_LEN, Message, encode, flags};
+use super::values::text;
 use super::{device_error, kinds};
 use crate::analyzer::spectrometer::{OnWait, SLICE};
 use crate::analyzer::{AnalyzerError, Clock, Transport, TransportError};
@@ -57,7 +65,25 @@ enum Trouble {
     CutShort,
     /// A valid frame that answers something else.
     OutOfStep,
+    /// A valid frame without the checksum that the device had agreed to.
+    Unprotected,
+    /// Another serial number than before.
+    OtherDevice(String),
     Cancelled,
+}
+
+impl Trouble {
+    /// Whether bytes were lost, changed or late, so that asking again can help.
+    const fn of_the_wire(&self) -> bool {
+        matches!(
+            self,
+            Self::Frame(_)
+                | Self::CutShort
+                | Self::OutOfStep
+                | Self::Unprotected
+                | Self::Link(TransportError::Timeout { .. })
+        )
+    }
 }
 
 /// An answer that was not waited for and may still come.
@@ -76,13 +102,29 @@ pub(super) struct Exchange {
     decoder: Decoder,
     baud: u32,
     stale: Option<Stale>,
+    /// Whether the device was seen to protect its answers.
+    protected: bool,
+    /// How often the device was seen to have forgotten its settings.
+    restarts: u32,
+    /// Serial number of the device, once it is known.
+    serial: Option<String>,
     /// Delay of the last short transaction beyond the wire.
     latency: Duration,
 }
 
 impl Exchange {
     pub fn new(link: Box<dyn Transport>, clock: Arc<dyn Clock>, baud: u32) -> Self {
-        Self { link, clock, decoder: Decoder::new(), baud, stale: None, latency: LATENCY }
+        Self {
+            link,
+            clock,
+            decoder: Decoder::new(),
+            baud,
+            stale: None,
+            protected: false,
+            restarts: 0,
+            serial: None,
+            latency: LATENCY,
+        }
     }
 
     pub fn port(&self) -> String {
@@ -98,6 +140,30 @@ impl Exchange {
         self.decoder.clear();
         self.stale = None;
         Ok(())
+    }
+
+    /// Closes the port and opens it again, where the link can.
+    pub fn reopen(&mut self) -> Result<(), TransportError> {
+        (self.stale, self.protected) = (None, false);
+        self.restarts += 1;
+        self.decoder.clear();
+        self.link.reopen()
+    }
+
+    /// From now on every answer must carry a checksum, or need not.
+    pub fn require_protection(&mut self, required: bool) {
+        self.protected = required;
+    }
+
+    /// How often the device was seen to have forgotten its settings, here or by a search. Whoever set something asks before
+    /// and after.
+    pub const fn restarts(&self) -> u32 {
+        self.restarts
+    }
+
+    /// From now on only the device with this serial number is talked to.
+    pub fn expect_serial(&mut self, serial: &str) {
+        self.serial = Some(serial.to_owned());
     }
 
     /// Waits, asking `on_wait` on the way.
@@ -126,7 +192,7 @@ impl Exchange {
         self.checked(ask, reply)
     }
 
-    /// Asks; after damaged bytes once more. A silent device is not asked twice.
+    /// Asks; after damaged or missing bytes once more, provided that the device can be brought into step.
     pub fn query(&mut self, ask: &Ask<'_>, on_wait: &mut OnWait<'_>) -> Result<Message, AnalyzerError> {
         self.settle(on_wait)?;
         let request = Message::query(ask.kind, ask.data);
@@ -135,14 +201,35 @@ impl Exchange {
             reply.has(flags::NACK) && matches!(reply.error, device_error::BAD_CHECKSUM | device_error::BAD_END)
         };
         let reply = match first {
-            Err(Trouble::Frame(_) | Trouble::CutShort | Trouble::OutOfStep) => {
+            Err(trouble) if trouble.of_the_wire() => {
                 self.settle(on_wait)?;
-                self.once(&request, ask, on_wait)
+                match self.once(&request, ask, on_wait) {
+                    Err(Trouble::Unprotected) => self.ask_restarted(&request, ask, on_wait),
+                    other => other,
+                }
             }
             Ok(reply) if damaged_on_the_way(&reply) => self.once(&request, ask, on_wait),
             other => other,
         };
         self.checked(ask, reply)
+    }
+
+    /// A device that answers without the agreed checksum was restarted. It is told again, and short questions are asked
+    /// again; a spectrum would be one of other settings.
+    fn ask_restarted(
+        &mut self,
+        request: &Message,
+        ask: &Ask<'_>,
+        on_wait: &mut OnWait<'_>,
+    ) -> Result<Message, Trouble> {
+        self.restarts += 1;
+        self.stale = None;
+        let protect = Ask::short(kinds::SET_CHECKSUM_TYPE, "the checksum of replies", &[1]);
+        let told = self.once(&Message::set(protect.kind, protect.data), &protect, on_wait)?;
+        if told.has(flags::ACK) && ask.work.is_zero() {
+            return self.once(request, ask, on_wait);
+        }
+        Err(Trouble::Unprotected)
     }
 
     /// Like [`Self::query`], with `None` when the device does not know the message or has no such information.
@@ -158,16 +245,38 @@ impl Exchange {
     pub fn set(&mut self, ask: &Ask<'_>, on_wait: &mut OnWait<'_>) -> Result<SetEnd, AnalyzerError> {
         self.settle(on_wait)?;
         match self.once(&Message::set(ask.kind, ask.data), ask, on_wait) {
-            Err(
-                Trouble::Frame(_)
-                | Trouble::CutShort
-                | Trouble::OutOfStep
-                | Trouble::Link(TransportError::Timeout { .. }),
-            ) => Ok(SetEnd::Unconfirmed),
+            Err(trouble) if trouble.of_the_wire() => Ok(SetEnd::Unconfirmed),
             reply => {
                 let reply = self.checked(ask, reply)?;
                 Ok(if reply.has(flags::ACK) { SetEnd::Acknowledged } else { SetEnd::Unconfirmed })
             }
+        }
+    }
+
+    /// Sends a set at once, whatever is still under way, and looks for its ACK among what comes. For the one command that
+    /// must not wait and may be sent twice: laser off.
+    pub fn set_now(&mut self, ask: &Ask<'_>, on_wait: &mut OnWait<'_>) -> Result<SetEnd, AnalyzerError> {
+        if self.stale.is_some_and(|stale| stale.acquiring) {
+            // Otherwise the ACK would queue behind a spectrum that nobody wants any more.
+            self.abort();
+        }
+        self.decoder.clear();
+        let deadline = self.deadline(ask);
+        let mut end = self.send(&Message::set(ask.kind, ask.data)).map_err(Trouble::Link);
+        while end.is_ok() {
+            match self.receive(deadline, on_wait) {
+                Ok(reply) if reply.kind == ask.kind => {
+                    let reply = self.checked(ask, Ok(reply))?;
+                    return Ok(if reply.has(flags::ACK) { SetEnd::Acknowledged } else { SetEnd::Unconfirmed });
+                }
+                Ok(_) | Err(Trouble::Frame(_)) => {}
+                Err(trouble) => end = Err(trouble),
+            }
+        }
+        self.stale.get_or_insert(Stale { until: deadline, acquiring: false });
+        match end {
+            Err(trouble) if !trouble.of_the_wire() => Err(self.explain(ask, trouble)),
+            _ => Ok(SetEnd::Unconfirmed),
         }
     }
 
@@ -195,7 +304,7 @@ impl Exchange {
         let now = self.clock.now();
         self.link.drain(QUIET, now + MARGIN)?;
         self.decoder.clear();
-        let ask = Ask::short(kinds::SERIAL_NUMBER, "the serial number", &[]);
+        let ask = Ask { answer_bytes: 64, ..Ask::short(kinds::SERIAL_NUMBER, "the serial number", &[]) };
         let sent = self.send(&Message::query(ask.kind, ask.data));
         let deadline = self.deadline(&ask) + stale.until.saturating_sub(self.clock.now());
         let mut end = sent.map_err(Trouble::Link);
@@ -203,7 +312,12 @@ impl Exchange {
             match self.receive(deadline, on_wait) {
                 Ok(message) if message.kind == ask.kind => {
                     self.stale = None;
-                    return Ok(());
+                    let found = text(&message.data);
+                    // A refusal shows that both sides are in step, though not who it is.
+                    if found.is_empty() || self.serial.as_ref().is_none_or(|serial| *serial == found) {
+                        return Ok(());
+                    }
+                    end = Err(Trouble::OtherDevice(found));
                 }
                 Ok(_) | Err(Trouble::Frame(_)) => {}
                 Err(trouble) => end = Err(trouble),
@@ -216,7 +330,14 @@ impl Exchange {
         let deadline = self.deadline(ask);
         let began = self.clock.now();
         let reply = self.send(request).map_err(Trouble::Link).and_then(|()| self.receive(deadline, on_wait));
-        let reply = reply.and_then(|reply| if reply.kind == ask.kind { Ok(reply) } else { Err(Trouble::OutOfStep) });
+        let reply = reply.and_then(|reply| {
+            if reply.kind != ask.kind {
+                return Err(Trouble::OutOfStep);
+            }
+            let verdict = reply.flags & (flags::ACK | flags::NACK | flags::EXCEPTION) != 0;
+            let bare = self.protected && !verdict && reply.checksum == Checksum::None;
+            if bare { Err(Trouble::Unprotected) } else { Ok(reply) }
+        });
         if reply.is_ok() && ask.work.is_zero() {
             let took = self.clock.now().saturating_sub(began);
             self.latency = took.saturating_sub(self.wire_time(ask));
@@ -280,6 +401,13 @@ impl Exchange {
             Trouble::Frame(error) => error.to_string(),
             Trouble::CutShort => "the answer broke off".to_owned(),
             Trouble::OutOfStep => "an answer to another question came".to_owned(),
+            Trouble::Unprotected => {
+                "its checksum is missing, so the device was restarted or the bytes changed".to_owned()
+            }
+            Trouble::OtherDevice(found) => {
+                let expected = self.serial.clone().unwrap_or_default();
+                return AnalyzerError::OtherDevice { port: self.port(), expected, found };
+            }
         };
         AnalyzerError::Damaged { port: self.port(), what: ask.what, why }
     }

@@ -51,8 +51,24 @@ pub const PRODUCT: u32 = 0xE41;
 pub const SET_STATUS_LED: u32 = 0x1010;
 /// S, no data: abort the acquisition and go idle.
 pub const ABORT: u32 = 0x10_0000;
+/// Q, u32: most spectra that the buffer can hold.
+pub const BUFFER_SIZE_MAX: u32 = 0x10_0820;
+/// Q, u32: spectra that the buffer holds before the oldest is lost.
+pub const BUFFER_SIZE: u32 = 0x10_0822;
+/// S, no data: forget all buffered spectra.
+pub const CLEAR_BUFFER: u32 = 0x10_0830;
+/// S, u32: forget so many of the oldest spectra.
+pub const REMOVE_OLDEST: u32 = 0x10_0831;
+/// S, u32: spectra that the buffer holds before the oldest is lost.
+pub const SET_BUFFER_SIZE: u32 = 0x10_0832;
+/// Q, u32: spectra in the buffer.
+pub const BUFFERED_COUNT: u32 = 0x10_0900;
+/// S, no data: acquire into the buffer.
+pub const ACQUIRE_INTO_BUFFER: u32 = 0x10_0902;
 /// Q, u8: 1 when the device is idle.
 pub const IDLE: u32 = 0x10_0908;
+/// Q, 32 bytes of metadata and u32 per pixel: the oldest buffered spectrum; with an empty buffer, one is acquired.
+pub const BUFFERED_SPECTRUM: u32 = 0x10_0928;
 /// Q, u16 per pixel: acquire and return the spectrum with the device's corrections.
 pub const CORRECTED_SPECTRUM: u32 = 0x10_1000;
 /// Q, u16 or u32: greatest counts of the converter.
@@ -85,14 +101,38 @@ pub const SET_TRIGGER_MODE: u32 = 0x11_0110;
 pub const TRIGGER_PULSE: u32 = 0x11_0120;
 /// Q, u32: number of pixels.
 pub const PIXEL_COUNT: u32 = 0x11_0220;
+/// Q, pairs of u32 first and last: pixels that see light.
+pub const ACTIVE_PIXELS: u32 = 0x11_0221;
+/// Q, pairs of u32 first and last: pixels behind a mask, with dark current.
+pub const OPTICAL_DARK_PIXELS: u32 = 0x11_0222;
+/// Q, pairs of u32 first and last: pixels without a photodiode, which follow the electronic offset.
+pub const ELECTRIC_DARK_PIXELS: u32 = 0x11_0223;
+/// Q, u8: binning, as the power of two of pixels that are read as one.
+pub const BINNING: u32 = 0x11_0280;
+/// Q, u8: greatest binning.
+pub const BINNING_MAX: u32 = 0x11_0281;
+/// Q, u8: binning after power-up.
+pub const BINNING_DEFAULT: u32 = 0x11_0285;
+/// S, u8: binning.
+pub const SET_BINNING: u32 = 0x11_0290;
+/// S, u8: binning after power-up.
+pub const SET_BINNING_DEFAULT: u32 = 0x11_0295;
 /// Q, u8: lamp (strobe) enable.
 pub const LAMP_ENABLE: u32 = 0x11_0400;
 /// S, u8: lamp (strobe) enable.
 pub const SET_LAMP_ENABLE: u32 = 0x11_0410;
 /// Q, u32: acquisition delay, microseconds.
 pub const ACQUISITION_DELAY: u32 = 0x11_0500;
+/// Q, u32: shortest acquisition delay, microseconds.
+pub const ACQUISITION_DELAY_MIN: u32 = 0x11_0501;
+/// Q, u32: longest acquisition delay, microseconds.
+pub const ACQUISITION_DELAY_MAX: u32 = 0x11_0502;
+/// Q, u32: step of the acquisition delay, microseconds.
+pub const ACQUISITION_DELAY_STEP: u32 = 0x11_0503;
 /// S, u32: acquisition delay, microseconds.
 pub const SET_ACQUISITION_DELAY: u32 = 0x11_0510;
+/// S, u8: shutter open.
+pub const SET_SHUTTER: u32 = 0x11_0610;
 /// Q, u16: scans that the device averages into one spectrum.
 pub const SCANS_TO_AVERAGE: u32 = 0x12_0000;
 /// S, u16: scans that the device averages into one spectrum.
@@ -121,8 +161,12 @@ pub const STRAY_LIGHT_COEFFICIENT: u32 = 0x18_3101;
 pub const SET_STRAY_LIGHT_COEFFICIENT: u32 = 0x18_3111;
 /// Q, f32 per pixel: irradiance calibration.
 pub const IRRADIANCE_CALIBRATION: u32 = 0x18_2001;
+/// S, f32 per pixel: irradiance calibration.
+pub const SET_IRRADIANCE_CALIBRATION: u32 = 0x18_2011;
 /// Q, u32 each: indices of hot pixels.
 pub const HOT_PIXELS: u32 = 0x18_6000;
+/// S, u32 each: indices of hot pixels.
+pub const SET_HOT_PIXELS: u32 = 0x18_6010;
 /// Q, ASCII: identification of the optical bench.
 pub const BENCH_ID: u32 = 0x1B_0000;
 /// Q, ASCII: serial number of the optical bench.
@@ -139,9 +183,49 @@ pub const FILTER: u32 = 0x1B_0500;
 pub const COATING: u32 = 0x1B_0600;
 /// Q, ASCII: serial number of the detector.
 pub const DETECTOR_SERIAL: u32 = 0x1B_0700;
+/// Q, u8: number of general-purpose pins.
+pub const PIN_COUNT: u32 = 0x20_0000;
+/// Q, u32: pins that are outputs, a bit each.
+pub const PIN_OUTPUTS: u32 = 0x20_0100;
+/// S, u32 value and u32 mask: pins that are outputs.
+pub const SET_PIN_OUTPUTS: u32 = 0x20_0110;
+/// Q, u32: levels of the pins, a bit each.
+pub const PIN_LEVELS: u32 = 0x20_0300;
+/// S, u32 value and u32 mask: levels of the pins.
+pub const SET_PIN_LEVELS: u32 = 0x20_0310;
+/// S, u32: delay of the single strobe, microseconds.
+pub const SET_STROBE_DELAY: u32 = 0x30_0010;
+/// S, u32: width of the single strobe, microseconds.
+pub const SET_STROBE_WIDTH: u32 = 0x30_0011;
+/// S, u8: whether the single strobe is on.
+pub const SET_STROBE_ENABLE: u32 = 0x30_0012;
+/// S, u32: period of the continuous strobe, microseconds.
+pub const SET_CONTINUOUS_STROBE_PERIOD: u32 = 0x31_0010;
+/// S, u8: whether the continuous strobe is on.
+pub const SET_CONTINUOUS_STROBE_ENABLE: u32 = 0x31_0011;
 /// Q, u8: number of temperatures.
 pub const TEMPERATURE_COUNT: u32 = 0x40_0000;
 /// Q, u8 index -> f32: one temperature, deg C.
 pub const TEMPERATURE: u32 = 0x40_0001;
 /// Q, f32 each: all temperatures, deg C; STS: detector, reserved, board.
 pub const TEMPERATURES: u32 = 0x40_0002;
+/// Q, u8: whether the cooler runs.
+pub const COOLER_ENABLE: u32 = 0x42_0000;
+/// Q, f32: temperature that the cooler holds, deg C.
+pub const COOLER_SETPOINT: u32 = 0x42_0001;
+/// Q, u8: whether the detector is at its temperature.
+pub const COOLER_STABLE: u32 = 0x42_0003;
+/// Q, f32: temperature of the detector, deg C.
+pub const COOLER_TEMPERATURE: u32 = 0x42_0004;
+/// S, u8: whether the cooler runs.
+pub const SET_COOLER_ENABLE: u32 = 0x42_0010;
+/// S, f32: temperature that the cooler holds, deg C.
+pub const SET_COOLER_SETPOINT: u32 = 0x42_0011;
+/// Q, u8 module and u8 source -> u8: whether a light source (the laser) is on.
+pub const LIGHT_SOURCE_ENABLE: u32 = 0x81_0021;
+/// S, u8 module, u8 source and u8: whether a light source (the laser) is on.
+pub const SET_LIGHT_SOURCE_ENABLE: u32 = 0x81_0031;
+/// Q, u8 module and u8 source -> f32: intensity of a light source.
+pub const LIGHT_SOURCE_INTENSITY: u32 = 0x81_0041;
+/// S, u8 module, u8 source and f32: intensity of a light source.
+pub const SET_LIGHT_SOURCE_INTENSITY: u32 = 0x81_0051;

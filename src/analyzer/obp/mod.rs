@@ -1,4 +1,5 @@
-//! The Ocean Binary Protocol (OBP): frames, message types and the driver.
+//! The Ocean Binary Protocol (OBP): frames, message types, the driver of its spectrometers and of the laser
+//! that one of them has.
 
 pub mod codec;
 pub mod device_error;
@@ -6,5 +7,10 @@ pub mod kinds;
 
 mod driver;
 mod exchange;
+mod introduce;
+mod profile;
+mod values;
+mod ventana;
 
 pub use driver::ObpSpectrometer;
+pub use ventana::VentanaLaser;

@@ -2,6 +2,7 @@
 
 use egui::{Align, Frame, Label, Layout, Margin, Panel, RichText, Theme, Ui};
 
+use crate::session::{Colours, Settings};
 use crate::ui::model::{Model, Screen};
 use crate::ui::tokens::{self, BAR_HEIGHT, RAIL_WIDTH, TARGET, tokens};
 use crate::ui::widgets::{Button, Chip, Icon, Look, chip, status_lamp};
@@ -16,7 +17,7 @@ pub struct Clock {
 }
 
 /// The top bar: product, simulated or not, laser, temperature, operator, time, theme.
-pub fn top_bar(ui: &mut Ui, model: &Model, operator: &str, clock: &Clock) {
+pub fn top_bar(ui: &mut Ui, model: &mut Model, operator: &str, clock: &Clock) {
     let t = tokens(ui);
     let frame = Frame::new().fill(t.bar.fill).inner_margin(Margin::symmetric(16, 4));
     Panel::top("bar").exact_size(BAR_HEIGHT).show_separator_line(false).resizable(false).frame(frame).show(ui, |ui| {
@@ -29,14 +30,15 @@ pub fn top_bar(ui: &mut Ui, model: &Model, operator: &str, clock: &Clock) {
             }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let dark = ui.visuals().dark_mode;
-                let (icon, name, other) = if dark {
-                    (Icon::Day, "Day colours", Theme::Light)
+                let (icon, name, theme, colours) = if dark {
+                    (Icon::Day, "Day colours", Theme::Light, Colours::Day)
                 } else {
-                    (Icon::Night, "Night colours", Theme::Dark)
+                    (Icon::Night, "Night colours", Theme::Dark, Colours::Night)
                 };
-                let theme = Button::new("", Look::Bar).icon(icon).name(name).size(TARGET, TARGET);
-                if ui.add(theme).on_hover_text(name).clicked() {
-                    ui.ctx().set_theme(other);
+                let button = Button::new("", Look::Bar).icon(icon).name(name).size(TARGET, TARGET);
+                if ui.add(button).on_hover_text(name).clicked() {
+                    ui.ctx().set_theme(theme);
+                    model.keep_settings(Settings { colours });
                 }
                 ui.add(Label::new(text(&clock.text)));
                 ui.add(Label::new(text(operator)));

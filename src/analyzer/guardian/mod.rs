@@ -1,0 +1,91 @@
+//! The guardian: a small process of the same binary that owns the laser's port, so that the laser goes off when the
+//! program dies.
+//!
+//! The program talks to its laser through the guardian ([`GuardedLink`]), which passes bytes on and asks for nothing of
+//! its own. When the program's end of the pipe closes, when its heartbeat stops, or when the machine has slept, the
+//! guardian commands *off* before anything else. What neither of them can do, because both were killed, the next start
+//! does: a [`Marker`] lies in the data folder from before emission until *off* was confirmed.
+
+mod link;
+mod marker;
+mod message;
+mod watch;
+mod watched;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+pub use link::GuardedLink;
+pub use marker::{LeftOn, Marker, extinguish_left_on};
+pub use watch::{Alarm, GuardianSettings, SleepWatch, guard};
+pub use watched::WatchedLaser;
+
+use super::laser::{Laser, LaserKind, LaserSetup};
+use super::wasatch::{self, WasatchOptions, WasatchUnit};
+use super::{AnalyzerError, Clock, SerialLink, Transport};
+
+/// The program that knows the `guardian` subcommand, once it has said so.
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// Tells that the running program can be started again as a guardian. Test programs and other users of the library
+/// cannot, and own their ports themselves unless they name a program.
+pub fn announce(program: PathBuf) {
+    // The first announcement is as good as a second one: it is the same program.
+    let _ = PROGRAM.set(program);
+}
+
+/// The program that was announced.
+pub fn announced() -> Option<PathBuf> {
+    PROGRAM.get().cloned()
+}
+
+/// Opens the laser on a port: through a guardian where `program` can be one, else directly. It is commanded off first.
+/// `data_dir` takes the marker; `watch_wire` may put something between the driver and the port that looks on.
+pub fn open_laser(
+    port: &str,
+    setup: LaserSetup,
+    data_dir: &Path,
+    program: Option<&Path>,
+    watch_wire: impl Fn(Box<dyn Transport>) -> Box<dyn Transport>,
+    clock: Arc<dyn Clock>,
+) -> Result<Box<dyn Laser>, AnalyzerError> {
+    let link = guarded(port, setup, data_dir, program, &clock)?;
+    let laser = setup.open(watch_wire(link), Arc::clone(&clock))?;
+    let marker = Marker::new(port, setup, &laser.identity().serial);
+    Ok(Box::new(WatchedLaser::new(laser, marker, data_dir, clock, watch::wall_clock)))
+}
+
+/// Opens the Wasatch module on a port in the same way: its laser, spectrometer and cooler share the port, so that all of
+/// their bytes pass through the guardian.
+pub fn open_wasatch(
+    port: &str,
+    options: &WasatchOptions,
+    data_dir: &Path,
+    program: Option<&Path>,
+    watch_wire: impl Fn(Box<dyn Transport>) -> Box<dyn Transport>,
+    clock: Arc<dyn Clock>,
+) -> Result<WasatchUnit, AnalyzerError> {
+    let setup = LaserSetup::usual(LaserKind::Wasatch);
+    let link = guarded(port, setup, data_dir, program, &clock)?;
+    let unit = wasatch::open(watch_wire(link), Arc::clone(&clock), options)?;
+    Ok(unit.watched(|laser| {
+        let marker = Marker::new(port, setup, &laser.identity().serial);
+        Box::new(WatchedLaser::new(laser, marker, data_dir, clock, watch::wall_clock))
+    }))
+}
+
+fn guarded(
+    port: &str,
+    setup: LaserSetup,
+    data_dir: &Path,
+    program: Option<&Path>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Box<dyn Transport>, AnalyzerError> {
+    let baud = setup.baud()?;
+    if let Some(program) = program {
+        let link = GuardedLink::start(program, port, setup.kind, baud, data_dir, Arc::clone(clock))?;
+        return Ok(Box::new(link));
+    }
+    tracing::warn!(port, "no guardian: this program owns the laser's port itself");
+    Ok(Box::new(SerialLink::open(port, baud, Arc::clone(clock))?))
+}

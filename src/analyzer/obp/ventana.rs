@@ -1,0 +1,112 @@
+//! The laser of a Ventana 785, which is driven by messages to its spectrometer.
+//!
+//! The device says whether its laser is enabled and nothing of interlock, key or power; so what is enabled counts as
+//! warming up for a while, and everything that is not a clear answer is unknown.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::driver::Shared;
+use super::exchange::{Ask, SetEnd};
+use super::kinds;
+use crate::analyzer::laser::{EmissionPermit, Laser};
+use crate::analyzer::spectrometer::OnWait;
+use crate::analyzer::{AnalyzerError, Clock, DeviceIdentity, LaserState};
+
+/// The only light source: module 0, source 0.
+const SOURCE: [u8; 2] = [0, 0];
+/// Time that the emission gets to settle, because the device does not say when it has.
+const SETTLE: Duration = Duration::from_millis(500);
+/// How often *off* is commanded before the state is given up as unknown.
+const OFF_ATTEMPTS: usize = 3;
+const WHAT: &str = "the state of the laser";
+
+/// The laser of a Ventana. It is commanded off when it is opened and when it is dropped.
+pub struct VentanaLaser {
+    exchange: Shared,
+    clock: Arc<dyn Clock>,
+    identity: DeviceIdentity,
+    enabled_at: Option<Duration>,
+}
+
+impl VentanaLaser {
+    /// Commands *off* and reads it back.
+    pub(super) fn open(
+        exchange: Shared,
+        box_identity: &DeviceIdentity,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, AnalyzerError> {
+        let identity = DeviceIdentity { model: format!("{}, its laser", box_identity.model), ..box_identity.clone() };
+        let mut laser = Self { exchange, clock, identity, enabled_at: None };
+        match laser.disable() {
+            LaserState::Off => Ok(laser),
+            state => Err(AnalyzerError::LaserNotOff { port: laser.identity.port.clone(), state }),
+        }
+    }
+
+    fn enable_command(enabled: bool) -> [u8; 3] {
+        [SOURCE[0], SOURCE[1], u8::from(enabled)]
+    }
+}
+
+impl Laser for VentanaLaser {
+    fn identity(&self) -> &DeviceIdentity {
+        &self.identity
+    }
+
+    fn state(&mut self, on_wait: &mut OnWait<'_>) -> LaserState {
+        let answer = self.exchange.lock().query(&Ask::short(kinds::LIGHT_SOURCE_ENABLE, WHAT, &SOURCE), on_wait);
+        let settling = || {
+            let now = self.clock.now();
+            self.enabled_at.is_some_and(|at| now.saturating_sub(at) < SETTLE)
+        };
+        match answer.as_ref().map(|reply| reply.data.as_slice()) {
+            Ok([0]) => LaserState::Off,
+            Ok([1]) if settling() => LaserState::WarmingUp,
+            Ok([1]) => LaserState::On,
+            _ => LaserState::Unknown,
+        }
+    }
+
+    fn enable(&mut self, _permit: &EmissionPermit, on_wait: &mut OnWait<'_>) -> Result<(), AnalyzerError> {
+        let data = Self::enable_command(true);
+        let ask = Ask::short(kinds::SET_LIGHT_SOURCE_ENABLE, "to switch the laser on", &data);
+        // Never repeated: the state that is read back tells whether the command arrived.
+        self.exchange.lock().set(&ask, on_wait)?;
+        self.enabled_at = Some(self.clock.now());
+        Ok(())
+    }
+
+    fn disable(&mut self) -> LaserState {
+        let on_wait: &mut OnWait<'_> = &mut || ControlFlow::Continue(());
+        let data = Self::enable_command(false);
+        let ask = Ask::short(kinds::SET_LIGHT_SOURCE_ENABLE, "to switch the laser off", &data);
+        self.enabled_at = None;
+        let mut state = LaserState::Unknown;
+        for _ in 0..OFF_ATTEMPTS {
+            let end: Result<SetEnd, AnalyzerError> = self.exchange.lock().set_now(&ask, on_wait);
+            if let Err(AnalyzerError::Link(_)) = end {
+                return LaserState::Unknown;
+            }
+            state = self.state(on_wait);
+            if state == LaserState::Off {
+                break;
+            }
+        }
+        state
+    }
+
+    fn expected_transaction(&self) -> Duration {
+        self.exchange.lock().expected(&Ask::short(kinds::LIGHT_SOURCE_ENABLE, WHAT, &SOURCE))
+    }
+}
+
+impl Drop for VentanaLaser {
+    fn drop(&mut self) {
+        let state = self.disable();
+        if state != LaserState::Off {
+            tracing::error!(?state, port = self.identity.port, "the laser does not confirm that it is off");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Three emulated units ask a pack that a fourth has measured.
+
+use crate::analyzer::ScanSettings;
+use crate::analyzer::emulator::{Gap, Sample};
+use crate::identify::{Outcome, Query, ask};
+use crate::library::Library;
+
+use super::laboratory::{DAUGHTERS, EmulatedUnit, laboratory};
+
+/// Samples of each substance on each unit; each differs from the references in another way.
+const SAMPLES: u64 = 5;
+
+/// Every standard, pure, on every daughter.
+pub fn pure(library: &Library, leave_out: bool) -> Result<Vec<Outcome>, anyhow::Error> {
+    let (standards, engine) = laboratory(library)?;
+    let mut outcomes = Vec::new();
+    for seed in DAUGHTERS {
+        let mut unit = EmulatedUnit::new(seed, Gap::MEASURED)?;
+        for standard in &standards {
+            for number in 0..SAMPLES {
+                let name = format!("{}, unit {seed}, sample {number}", standard.key);
+                let sample = Sample { name: name.clone(), parts: vec![standard.part(1.0)] };
+                let spectrum = unit.scan(sample, &ScanSettings::default())?;
+                outcomes.push(ask(&engine, &Query { name, truth: standard.truth.clone(), spectrum }, leave_out));
+            }
+        }
+    }
+    Ok(outcomes)
+}

@@ -1,0 +1,170 @@
+//! A GPS position is taken only from whole, valid sentences, and no fix is no fix.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parcelscope::analyzer::emulator::{Fault, Faults, FaultyWire, Gps, Log, MemoryLink, Position, Traffic};
+use parcelscope::analyzer::gps::{GpsDecoder, GpsReceiver, NoFix, Place};
+use parcelscope::analyzer::{AnalyzerError, Clock, VirtualClock};
+use proptest::prelude::*;
+
+fn seconds(s: u64) -> Duration {
+    Duration::from_secs(s)
+}
+
+/// A sentence with its checksum.
+fn sentence(body: &str) -> String {
+    let sum = body.bytes().fold(0, |sum, byte| sum ^ byte);
+    format!("${body}*{sum:02X}\r\n")
+}
+
+const GGA: &str = "GPGGA,101530.00,5006.0480,N,01415.6000,E,1,09,0.9,380.0,M,45.0,M,,";
+const RMC: &str = "GPRMC,101530.00,A,5006.0480,N,01415.6000,E,0.0,0.0,241126,,,A";
+
+#[test]
+fn a_position_is_read_with_its_age_and_grows_old() {
+    let mut decoder = GpsDecoder::default();
+    assert_eq!(decoder.place(seconds(0)), Place::NoFix { why: NoFix::Silent });
+    assert_eq!(decoder.push(sentence(GGA).as_bytes(), seconds(5)), 1);
+    let Place::Fix(fix) = decoder.place(seconds(7)) else { panic!("a fix") };
+    assert!((fix.latitude_deg - 50.1008).abs() < 1e-9 && (fix.longitude_deg - 14.26).abs() < 1e-9, "{fix:?}");
+    assert_eq!((fix.altitude_m, fix.satellites, fix.age_ms, fix.simulated), (Some(380.0), Some(9), 2_000, false));
+    assert!((fix.hdop.unwrap() - 0.9).abs() < 1e-6);
+    // RMC moves the position and keeps what only GGA says.
+    let moved = RMC.replace("5006.0480,N", "5006.0480,S").replace("01415.6000,E", "01415.6000,W");
+    decoder.push(sentence(&moved).as_bytes(), seconds(8));
+    let Place::Fix(fix) = decoder.place(seconds(8)) else { panic!("a fix") };
+    assert!((fix.latitude_deg + 50.1008).abs() < 1e-9 && (fix.longitude_deg + 14.26).abs() < 1e-9, "{fix:?}");
+    assert_eq!((fix.satellites, fix.age_ms), (Some(9), 0));
+    assert_eq!(decoder.place(seconds(30)), Place::NoFix { why: NoFix::Silent });
+    let json = serde_json::to_value(Place::Fix(fix.clone())).unwrap();
+    assert_eq!(serde_json::from_value::<Place>(json).unwrap(), Place::Fix(fix));
+}
+
+#[test]
+fn what_is_no_fix_is_recorded_as_no_fix() {
+    let invalid = [
+        GGA.replace(",1,09,", ",0,00,"),
+        GGA.replace(",1,09,", ",6,09,"), // dead reckoning
+        GGA.replace(",1,09,", ",7,09,"), // typed in by hand
+        RMC.replace(",A,", ",V,"),
+        RMC.replace(",,,A", ",,,N"),
+        RMC.replace(",,,A", ",,,E"),
+        "GPGGA,101530.00,,,,,0,00,99.9,,M,,M,,".to_owned(),
+        "GPRMC,101530.00,V,,,,,,,241126,,,N".to_owned(),
+    ];
+    for body in invalid {
+        let mut decoder = GpsDecoder::default();
+        decoder.push(sentence(GGA).as_bytes(), seconds(1));
+        assert_eq!(decoder.push(sentence(&body).as_bytes(), seconds(2)), 1, "{body}");
+        assert_eq!(decoder.place(seconds(2)), Place::NoFix { why: NoFix::Searching }, "{body}");
+    }
+}
+
+#[test]
+fn a_sentence_that_is_not_whole_changes_nothing() {
+    let good = sentence(GGA);
+    let broken = [
+        good.replace("5006", "5106"),          // the checksum does not fit
+        good.replace('*', ""),                 // none
+        good.replace("\r\n", ""),              // not ended
+        format!("{GGA}*00\r\n"),               // not begun
+        format!("${}\r\n", "x".repeat(5_000)), // endless
+        "$*00\r\n".to_owned(),
+        "$\r\n".to_owned(),
+    ];
+    for text in broken {
+        let mut decoder = GpsDecoder::default();
+        assert_eq!(decoder.push(text.as_bytes(), seconds(1)), 0, "{text:.60}");
+        assert_eq!(decoder.place(seconds(1)), Place::NoFix { why: NoFix::Silent }, "{text:.60}");
+    }
+}
+
+#[test]
+fn the_emulated_receiver_is_found_by_listening_and_named_as_simulated() {
+    let clock: Arc<dyn Clock> = Arc::new(VirtualClock::default());
+    let (log, faults) = (Log::default(), Faults::none());
+    let open = |position| {
+        let wire =
+            FaultyWire::new(Gps::new(position, log.clone(), faults.clone()), Traffic::ShortReplies, faults.clone(), 1);
+        let link = Box::new(MemoryLink::new("gps", wire, Arc::clone(&clock)));
+        GpsReceiver::open(link, &clock, &mut || std::ops::ControlFlow::Continue(()))
+    };
+    let mut receiver = open(Some(Position::AIRPORT)).unwrap();
+    receiver.listen(seconds(2)).unwrap();
+    let Place::Fix(fix) = receiver.place() else { panic!("a fix") };
+    assert!((fix.latitude_deg - Position::AIRPORT.latitude_deg).abs() < 1e-6, "{fix:?}");
+    assert!(fix.simulated && fix.age_ms < 1_500 && receiver.place().words().contains("SIMULATED"), "{fix:?}");
+    // Sentences with wrong checksums do not keep it alive.
+    faults.switch_on(Fault::WrongChecksum);
+    receiver.listen(seconds(12)).unwrap();
+    assert_eq!(receiver.place(), Place::NoFix { why: NoFix::Silent });
+    faults.clear();
+    receiver.listen(seconds(2)).unwrap();
+    assert!(matches!(receiver.place(), Place::Fix(_)));
+
+    let mut searching = open(None).unwrap();
+    searching.listen(seconds(2)).unwrap();
+    assert_eq!(searching.place(), Place::NoFix { why: NoFix::Searching });
+    faults.switch_on(Fault::MissingReply);
+    assert!(matches!(open(None).err(), Some(AnalyzerError::NoReceiver { .. })));
+    assert!(log.lines().is_empty(), "nothing is ever sent to a receiver");
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_taken_without_a_panic_and_make_no_position(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let mut decoder = GpsDecoder::default();
+        decoder.push(&bytes, seconds(1));
+        prop_assert!(!matches!(decoder.place(seconds(1)), Place::Fix(_)));
+    }
+
+    #[test]
+    fn damaged_fields_with_a_checksum_that_fits_never_panic_and_stay_on_earth(
+        at in 0..60_usize, with in "[0-9A-Za-z.,-]{0,6}"
+    ) {
+        for body in [GGA, RMC] {
+            let mut text = body.to_owned();
+            let at = at.min(text.len() - 1);
+            text.replace_range(at..=at, &with);
+            let mut decoder = GpsDecoder::default();
+            decoder.push(sentence(&text).as_bytes(), seconds(1));
+            if let Place::Fix(fix) = decoder.place(seconds(1)) {
+                prop_assert!(fix.latitude_deg.abs() <= 90.0 && fix.longitude_deg.abs() <= 180.0, "{fix:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_position_is_read_as_the_emulator_writes_it(latitude_deg in -89.9..89.9_f64, longitude_deg in -179.9..179.9_f64) {
+        let clock: Arc<dyn Clock> = Arc::new(VirtualClock::default());
+        let position = Position { latitude_deg, longitude_deg, altitude_m: 12.0 };
+        let mut link = MemoryLink::new("gps", Gps::new(Some(position), Log::default(), Faults::none()), Arc::clone(&clock));
+        let mut receiver = GpsReceiver::open(Box::new(link.clone()), &clock, &mut || std::ops::ControlFlow::Continue(())).unwrap();
+        let _ = parcelscope::analyzer::Transport::set_baud(&mut link, 9_600);
+        receiver.listen(seconds(1)).unwrap();
+        let Place::Fix(fix) = receiver.place() else { panic!("a fix") };
+        // A ten-thousandth of a minute is 0.2 m.
+        prop_assert!((fix.latitude_deg - latitude_deg).abs() < 2e-6 && (fix.longitude_deg - longitude_deg).abs() < 2e-6, "{fix:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_scan_says_where_it_was_made_or_that_nobody_knows() {
+    use super::foreign_client::emulator;
+    let (_receiver, port) = emulator("gps", &[]);
+    let dir = tempfile::tempdir().unwrap();
+    for (port, words) in
+        [(port.as_str(), "SIMULATED position 50.10080, 14.26000, 9 satellites"), ("/dev/none", "no position")]
+    {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_parcelscope"))
+            .arg("--data-dir")
+            .arg(dir.path())
+            .args(["scan", "--port", "emulator", "--seed", "1", "--gps-port", port])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.contains(words), "{said}");
+    }
+}
