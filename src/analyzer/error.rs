@@ -180,6 +180,12 @@ pub enum AnalyzerError {
         /// The port's name.
         port: String,
     },
+    /// The machine slept between the wish for light and the command.
+    #[error("the computer was suspended, so the laser on {port} was commanded off and not switched on; scan again")]
+    Suspended {
+        /// The port's name.
+        port: String,
+    },
     /// The note that the laser may be on cannot be written.
     #[error(
         "the laser on {port} was not switched on: the note that it may be on cannot be written ({why}); make room in the data folder and scan again"
@@ -240,6 +246,7 @@ impl AnalyzerError {
                 | Self::LaserBlocked { .. }
                 | Self::PowerFixed { .. }
                 | Self::NoMarker { .. }
+                | Self::Suspended { .. }
                 | Self::Damaged { .. }
         )
     }

@@ -194,6 +194,35 @@ fn a_silent_laser_is_never_off() {
     }
 }
 
+#[test]
+fn a_cancel_at_any_moment_of_the_warm_up_has_off_on_the_wire_within_100_ms() {
+    for kind in LaserKind::ALL {
+        let (on, off) = switches(kind);
+        let (mut latest, mut cancels) = (Duration::ZERO, 0);
+        for moment_ms in 0..400 {
+            let rig = Rig::new(kind, 11);
+            let mut laser = rig.open().unwrap();
+            let cancel_at = rig.clock.now() + Duration::from_millis(moment_ms);
+            let ended = || rig.clock.now() >= cancel_at;
+            let on_wait: &mut OnWait<'_> =
+                &mut || if ended() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+            let Err(error) = LaserGuard::emit(&mut *laser, &rig.clock, on_wait).map(drop) else { continue };
+            assert_eq!(error, AnalyzerError::Cancelled, "{kind}, cancelled after {moment_ms} ms");
+            let took = rig.clock.now().saturating_sub(cancel_at);
+            assert!(took <= Duration::from_millis(200), "{kind}, cancelled after {moment_ms} ms, ended {took:?} later");
+            assert!(!rig.bench.laser_shines(), "{kind}, cancelled after {moment_ms} ms");
+            let lines = rig.log.lines();
+            let Some(lit) = lines.iter().rposition(|line| line.1 == on) else { continue };
+            let dark = lines[lit..].iter().find(|line| line.1 == off).unwrap();
+            latest = latest.max(dark.0.saturating_sub(cancel_at));
+            cancels += 1;
+        }
+        assert!(cancels > 50, "{kind}: {cancels}");
+        println!("{kind}: off at most {latest:?} after the cancel, n={cancels} (emulated, virtual time)");
+        assert!(latest <= Duration::from_millis(100), "{kind}: {latest:?}");
+    }
+}
+
 /// What became of one run.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {

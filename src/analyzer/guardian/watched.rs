@@ -46,12 +46,14 @@ impl WatchedLaser {
         }
     }
 
-    /// Commands *off* where the machine slept since the last look.
-    fn wake(&mut self) {
-        if self.sleep.slept(self.clock.now(), (self.wall)()) {
+    /// Commands *off* where the machine slept since the last look, and says whether it did.
+    fn wake(&mut self) -> bool {
+        let slept = self.sleep.slept(self.clock.now(), (self.wall)());
+        if slept {
             tracing::warn!(port = self.marker.port, "the computer was suspended: the laser is commanded off");
             self.disable();
         }
+        slept
     }
 }
 
@@ -71,7 +73,10 @@ impl Laser for WatchedLaser {
     }
 
     fn enable(&mut self, permit: &EmissionPermit, on_wait: &mut OnWait<'_>) -> Result<(), AnalyzerError> {
-        self.wake();
+        if self.wake() {
+            // Whoever asked for light may have gone home since.
+            return Err(AnalyzerError::Suspended { port: self.marker.port.clone() });
+        }
         if let Err(error) = self.marker.write(&self.data_dir) {
             return Err(AnalyzerError::NoMarker { port: self.marker.port.clone(), why: error.to_string() });
         }
@@ -108,5 +113,74 @@ impl Drop for WatchedLaser {
         if self.marked {
             self.disable();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::analyzer::VirtualClock;
+    use crate::analyzer::emulator::{Bench, Faults, Gap, Log, MemoryLink, Obis, Sample};
+    use crate::analyzer::laser::{LaserGuard, LaserKind, LaserSetup};
+
+    /// Seconds that the wall clock is ahead. One test uses it.
+    static AHEAD: AtomicU64 = AtomicU64::new(0);
+
+    fn wall() -> Duration {
+        Duration::from_secs(AHEAD.load(Ordering::SeqCst))
+    }
+
+    #[test]
+    fn a_laser_of_a_machine_that_slept_goes_off_first_and_does_not_come_on_by_an_old_wish() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(VirtualClock::default());
+        let log = Log::default();
+        let bench = Bench::new(1, Gap::NONE, Sample { name: "empty".to_owned(), parts: Vec::new() });
+        let device = Obis::new(bench.clone(), 1, log.clone(), Faults::none());
+        let link = MemoryLink::new("laser", device, Arc::clone(&clock));
+        let setup = LaserSetup::usual(LaserKind::Obis);
+        let laser = setup.open(Box::new(link), Arc::clone(&clock)).unwrap();
+        let marker = Marker::new("laser", setup, "000001");
+        let mut laser = WatchedLaser::new(laser, marker, dir.path(), Arc::clone(&clock), wall);
+        let on_wait: &mut OnWait<'_> = &mut || ControlFlow::Continue(());
+
+        // While it shines. The virtual clock has moved on, so that the wall clock catches up with it first.
+        std::mem::forget(LaserGuard::emit(&mut laser, &clock, on_wait).unwrap());
+        assert!(bench.laser_shines() && Marker::list(dir.path()).len() == 1);
+        AHEAD.store(3_600, Ordering::SeqCst);
+        let before = log.lines().len();
+        assert_eq!(laser.state(on_wait), LaserState::Off);
+        assert_eq!(log.lines()[before].1, "obis SOUR:AM:STAT OFF", "before anything else");
+        assert!(!bench.laser_shines() && Marker::list(dir.path()).is_empty());
+
+        // Between the wish and the command.
+        AHEAD.store(7_200, Ordering::SeqCst);
+        let before = log.lines().len();
+        let error = LaserGuard::emit(&mut laser, &clock, on_wait).map(drop).unwrap_err();
+        assert_eq!(error, AnalyzerError::Suspended { port: "laser".to_owned() });
+        assert!(!log.lines()[before..].iter().any(|line| line.1 == "obis SOUR:AM:STAT ON"), "{:?}", log.lines());
+
+        // A new wish is carried out.
+        drop(LaserGuard::emit(&mut laser, &clock, on_wait).unwrap());
+    }
+
+    #[test]
+    fn a_laser_whose_marker_cannot_be_written_stays_dark() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(VirtualClock::default());
+        let bench = Bench::new(1, Gap::NONE, Sample { name: "empty".to_owned(), parts: Vec::new() });
+        let link =
+            MemoryLink::new("laser", Obis::new(bench.clone(), 1, Log::default(), Faults::none()), Arc::clone(&clock));
+        let setup = LaserSetup::usual(LaserKind::Obis);
+        let laser = setup.open(Box::new(link), Arc::clone(&clock)).unwrap();
+        let folder = dir.path().join("gone");
+        let mut laser =
+            WatchedLaser::new(laser, Marker::new("laser", setup, "1"), &folder, Arc::clone(&clock), || Duration::ZERO);
+        let error = LaserGuard::emit(&mut laser, &clock, &mut || ControlFlow::Continue(())).map(drop).unwrap_err();
+        assert!(matches!(error, AnalyzerError::NoMarker { .. }), "{error}");
+        assert!(!bench.laser_shines());
     }
 }
