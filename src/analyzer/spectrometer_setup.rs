@@ -1,4 +1,4 @@
-//! Which spectrometers without a laser of their own there is a driver for, by name.
+//! Which spectrometers there is a driver for, by name.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::obp::ObpSpectrometer;
 use super::ocean_letter::{LetterSettings, LetterSpectrometer};
+use super::wasatch::{self, WasatchOptions};
 use super::{AnalyzerError, Clock, Spectrometer, Transport};
 
 /// How to talk to a spectrometer on its port.
@@ -20,11 +21,13 @@ pub enum SpectrometerSetup {
     Obp,
     /// Ocean letter protocol.
     OceanLetter(LetterSettings),
+    /// Wasatch OEM module, whose laser is on the same port.
+    Wasatch(WasatchOptions),
 }
 
 /// A name that is no spectrometer.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("there is no spectrometer called '{0}'; use obp or ocean-letter")]
+#[error("there is no spectrometer called '{0}'; use obp, ocean-letter or wasatch")]
 pub struct UnknownSpectrometer(pub String);
 
 impl SpectrometerSetup {
@@ -36,6 +39,7 @@ impl SpectrometerSetup {
         match self {
             Self::Obp => "obp",
             Self::OceanLetter(_) => "ocean-letter",
+            Self::Wasatch(_) => "wasatch",
         }
     }
 
@@ -48,6 +52,8 @@ impl SpectrometerSetup {
         Ok(match self {
             Self::Obp => Box::new(ObpSpectrometer::open(link, clock)?),
             Self::OceanLetter(settings) => Box::new(LetterSpectrometer::open(link, settings.clone(), clock)?),
+            // Its laser was commanded off and stays so.
+            Self::Wasatch(options) => Box::new(wasatch::open(link, clock, options)?.spectrometer),
         })
     }
 }
@@ -63,7 +69,7 @@ impl FromStr for SpectrometerSetup {
 
     /// The setup with the usual settings.
     fn from_str(name: &str) -> Result<Self, UnknownSpectrometer> {
-        let known = [Self::Obp, Self::OceanLetter(LetterSettings::default())];
+        let known = [Self::Obp, Self::OceanLetter(LetterSettings::default()), Self::Wasatch(WasatchOptions::default())];
         known.into_iter().find(|setup| setup.name() == name).ok_or_else(|| UnknownSpectrometer(name.to_owned()))
     }
 }
@@ -74,7 +80,7 @@ mod tests {
 
     #[test]
     fn every_setup_is_found_by_its_name_and_read_from_settings() {
-        for name in ["obp", "ocean-letter"] {
+        for name in ["obp", "ocean-letter", "wasatch"] {
             let setup: SpectrometerSetup = name.parse().unwrap();
             assert_eq!(setup.to_string(), name);
             let text = serde_json::to_string(&setup).unwrap();
@@ -83,6 +89,12 @@ mod tests {
         }
         let few: SpectrometerSetup = toml::from_str("protocol = 'ocean-letter'\npixels = 1024").unwrap();
         assert_eq!(few, SpectrometerSetup::OceanLetter(LetterSettings { pixels: 1_024, ..LetterSettings::default() }));
+        let module: SpectrometerSetup =
+            toml::from_str("protocol = 'wasatch'\npixel_order = 'little-endian'\nbyte_pause_ms = 0").unwrap();
+        let pixel_order = wasatch::PixelOrder::LittleEndian;
+        let options =
+            WasatchOptions { pixel_order, byte_pause: std::time::Duration::ZERO, ..WasatchOptions::default() };
+        assert_eq!(module, SpectrometerSetup::Wasatch(options));
         assert!("nothing".parse::<SpectrometerSetup>().is_err());
     }
 }

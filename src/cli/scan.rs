@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::analyzer::WireLog;
 use crate::analyzer::laser::{LaserKind, LaserSetup};
+use crate::analyzer::wasatch::{Calibration, CalibrationSource, WasatchOptions};
 use crate::analyzer::{Clock, OnWait, SpectrometerSetup, SystemClock, gps};
 use crate::casebook::{Casebook, StoredScan};
 use crate::identify::Answer;
@@ -48,7 +49,7 @@ pub struct ScanArgs {
     /// Port of the spectrometer, or 'emulator' for the emulated kit in memory; 'parcelscope ports' lists the ports
     #[arg(long, value_name = "PORT|emulator")]
     port: String,
-    /// Protocol of the spectrometer: obp or ocean-letter
+    /// Protocol of the spectrometer: obp, ocean-letter or wasatch, which has its laser on the same port
     #[arg(long, value_name = "KIND", default_value = "obp")]
     spectrometer: SpectrometerSetup,
     /// Settings of a spectrometer whose protocol leaves some open (docs/devices.md), a TOML file
@@ -57,7 +58,7 @@ pub struct ScanArgs {
     /// Port of the laser
     #[arg(long, value_name = "PORT")]
     laser_port: Option<String>,
-    /// Protocol of the laser: matchbox, obis, cobolt or ondax
+    /// Protocol of the laser: matchbox, obis, cobolt, ondax or wasatch
     #[arg(long, value_name = "KIND", default_value = "matchbox")]
     laser: LaserKind,
     /// Line speed of the laser, where it is not the usual one; Ondax lasers need it
@@ -66,7 +67,7 @@ pub struct ScanArgs {
     /// Port of a GPS receiver: the place is said on stderr before the scan
     #[arg(long, value_name = "PORT")]
     gps_port: Option<String>,
-    /// Laser wavelength of a kit on ports, in nm [default: 785]
+    /// Laser wavelength of a kit on ports, in nm [default: that of a module's calibration, else 785]
     #[arg(long, value_name = "NM", value_parser = excitation)]
     excitation_nm: Option<f64>,
     /// What lies under the emulated probe: a substance of the library, or 'empty'
@@ -174,17 +175,26 @@ fn choose_kit(args: ScanArgs) -> Result<KitChoice, anyhow::Error> {
             "--sample and --seed go with --port emulator only; for an emulator on a port, give them to 'parcelscope emulate'"
         );
     }
+    let mut spectrometer_setup = match spectrometer_settings {
+        None => spectrometer,
+        Some(path) => read_settings(&spectrometer, &path)?,
+    };
+    let stated_nm = excitation_nm;
+    let excitation_nm = stated_nm.unwrap_or(USUAL_EXCITATION_NM);
+    if let SpectrometerSetup::Wasatch(options) = &mut spectrometer_setup {
+        options.excitation_nm = stated_nm.or(options.excitation_nm);
+        if laser_port.is_some() {
+            bail!("--laser-port does not go with --spectrometer wasatch: the module has its laser on its own port");
+        }
+        let (laser, laser_setup) = (port.clone(), LaserSetup::usual(LaserKind::Wasatch));
+        return Ok(KitChoice::Ports { spectrometer: port, spectrometer_setup, laser, laser_setup, excitation_nm });
+    }
     let Some(laser) = laser_port else {
         bail!("the laser's port is missing; give it with --laser-port ('parcelscope ports' lists the ports)");
     };
     if laser == port {
         bail!("spectrometer and laser cannot both be on {port}; name the port of each");
     }
-    let excitation_nm = excitation_nm.unwrap_or(USUAL_EXCITATION_NM);
-    let spectrometer_setup = match spectrometer_settings {
-        None => spectrometer,
-        Some(path) => read_settings(&spectrometer, &path)?,
-    };
     let laser_setup = LaserSetup { kind, baud: laser_baud };
     laser_setup.baud()?;
     Ok(KitChoice::Ports { spectrometer: port, spectrometer_setup, laser, laser_setup, excitation_nm })
@@ -201,6 +211,7 @@ fn read_settings(named: &SpectrometerSetup, path: &Path) -> Result<SpectrometerS
         SpectrometerSetup::OceanLetter(_) => Ok(SpectrometerSetup::OceanLetter(
             toml::from_str(&text).with_context(|| format!("{file} is no file of settings; see docs/devices.md"))?,
         )),
+        SpectrometerSetup::Wasatch(_) => Ok(SpectrometerSetup::Wasatch(read_wasatch(&text, path)?)),
     }
 }
 
@@ -212,6 +223,35 @@ fn excitation(text: &str) -> Result<f64, String> {
             "'{text}' is no laser wavelength of a Raman kit; give nanometres between {shortest:.0} and {longest:.0}"
         )
     })
+}
+
+/// The settings of a Wasatch module. `[calibration_file]` with `path` and `serial` takes the calibration of a unit from a
+/// JSON file beside the settings.
+fn read_wasatch(text: &str, path: &Path) -> Result<WasatchOptions, anyhow::Error> {
+    let file = path.display();
+    let wrong = || format!("{file} is no file of settings; see docs/devices.md");
+    let mut table: toml::Table = text.parse().with_context(wrong)?;
+    let place = table.remove("calibration_file").map(toml::Value::try_into::<CalibrationPlace>).transpose();
+    let place = place.with_context(wrong)?;
+    let mut options: WasatchOptions = table.try_into().with_context(wrong)?;
+    if let Some(CalibrationPlace { path: name, serial }) = place {
+        let name = path.parent().unwrap_or(Path::new("")).join(name);
+        let bytes =
+            std::fs::read(&name).with_context(|| format!("the calibration file {} cannot be read", name.display()))?;
+        options.calibration = CalibrationSource::Given(Box::new(Calibration::from_json(&bytes, &serial)?));
+    }
+    if let CalibrationSource::Given(calibration) = options.calibration {
+        options.calibration = CalibrationSource::Given(Box::new(calibration.checked()?));
+    }
+    Ok(options)
+}
+
+/// Where the calibration of a unit stands.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CalibrationPlace {
+    path: PathBuf,
+    serial: String,
 }
 
 /// Another number in every run: the keys that the standard library draws for its hash tables.

@@ -90,6 +90,12 @@ impl KitLink {
                 let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
                 let watch = |link| wire_log.watch(link, Arc::clone(&clock));
                 let (folder, guardian) = (&keeping.data_dir, keeping.guardian.as_deref());
+                if let SpectrometerSetup::Wasatch(options) = spectrometer_setup {
+                    // Its laser is on the same port.
+                    let unit = guardian::open_wasatch(spectrometer, options, folder, guardian, watch, clock.clone());
+                    let kit = unit.and_then(|unit| unit.into_kit(options.excitation_nm)).map_err(|e| words(&e))?;
+                    return Ok(Self { kit, settings, emulated: None });
+                }
                 // The laser first: it is commanded off before anything is asked of the spectrometer.
                 let laser = guardian::open_laser(laser, *laser_setup, folder, guardian, watch, Arc::clone(&clock))
                     .map_err(|e| words(&e))?;

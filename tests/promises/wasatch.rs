@@ -195,7 +195,14 @@ fn what_the_sources_leave_open_is_a_setting_and_works_in_every_form() {
             let calibration =
                 if eeprom { CalibrationSource::Eeprom } else { CalibrationSource::Given(Box::new(given.clone())) };
             let byte_pause = if eeprom { Duration::from_millis(1) } else { Duration::ZERO };
-            let options = WasatchOptions { calibration, pixel_order, write_reply, byte_pause, gain: Some(24.0) };
+            let options = WasatchOptions {
+                calibration,
+                pixel_order,
+                write_reply,
+                byte_pause,
+                gain: Some(24.0),
+                excitation_nm: None,
+            };
             let unit = desk.open(&options).expect("the emulated module answers");
             assert_eq!(unit.spectrometer.calibration(), &given);
             let mut kit = unit.into_kit(None).expect("a kit");
@@ -435,6 +442,30 @@ fn a_scan_over_a_serial_port_works_and_a_cancel_ends_it_in_time() {
     // 200 ms on a quiet machine.
     assert!(took < Duration::from_millis(600), "{took:?}");
     println!("cancel over a pseudo-terminal: {took:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_scan_from_the_command_line_uses_the_module_alone_and_its_own_laser_wavelength() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let log_name = log.to_str().expect("a name");
+    let (_emulator, port) = foreign_client::emulator("wasatch", &["--seed", "7", "--log", log_name]);
+    let settings = folder.path().join("module.toml");
+    std::fs::write(&settings, "calibration = 'eeprom'\nwrite_reply = 'framed'\n").expect("a file");
+    let mut scan = Command::new(env!("CARGO_BIN_EXE_parcelscope"));
+    scan.arg("--data-dir").arg(folder.path()).args(["scan", "--json", "--port", &port, "--spectrometer", "wasatch"]);
+    scan.arg("--spectrometer-settings").arg(&settings);
+    let said = foreign_client::run(&mut scan, foreign_client::TALK_LIMIT).expect("a scan");
+    let seen: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(
+        (&seen["simulated"], &seen["acknowledged"], &seen["technique"]),
+        (&true.into(), &true.into(), &"raman".into())
+    );
+    let told = std::fs::read_to_string(&log).expect("a log");
+    let switches: Vec<&str> =
+        told.lines().filter_map(|l| l.split_once(' ')).map(|l| l.1).filter(|l| [ON, OFF].contains(l)).collect();
+    assert!(switches.contains(&ON) && switches.first() == Some(&OFF) && switches.last() == Some(&OFF), "{switches:?}");
 }
 
 /// Packages of the client; all but the first are imported by it even where they are not used.

@@ -21,6 +21,8 @@ pub use spectrometer::WasatchSpectrometer;
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// The only line speed of these units.
 pub const BAUD: u32 = 921_600;
 
@@ -29,7 +31,8 @@ pub const BAUD: u32 = 921_600;
 pub const LASER_OFF: &[u8] = b"\x3C\x00\x02\xB4\x00\x76\x3E\x3C\x00\x02\xB4\x00\x76\x3E\x3C\x00\x02\xB4\x00\x76\x3E";
 
 /// What the public sources leave open about a unit, and what a person must therefore say.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct WasatchOptions {
     /// Where the calibration comes from.
     pub calibration: CalibrationSource,
@@ -39,9 +42,34 @@ pub struct WasatchOptions {
     pub write_reply: WriteReply,
     /// Pause between two bytes of a request. The vendor's demonstration program writes one byte a millisecond; whether
     /// units need that is not known.
+    #[serde(rename = "byte_pause_ms", with = "milliseconds")]
     pub byte_pause: Duration,
     /// Gain of the detector to be set before every measurement; `None` leaves the unit's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub gain: Option<f64>,
+    /// Laser wavelength, nm, where it is another than in the calibration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub excitation_nm: Option<f64>,
+}
+
+/// A duration in settings: whole milliseconds.
+mod milliseconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(u32::try_from(duration.as_millis()).unwrap_or(u32::MAX))
+    }
+
+    /// At most a tenth of a second: a longer pause is a mistake.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let milliseconds = u32::deserialize(deserializer)?;
+        if milliseconds > 100 {
+            return Err(serde::de::Error::custom("a pause between bytes has at most 100 ms"));
+        }
+        Ok(Duration::from_millis(milliseconds.into()))
+    }
 }
 
 impl Default for WasatchOptions {
@@ -52,12 +80,14 @@ impl Default for WasatchOptions {
             write_reply: WriteReply::Framed,
             byte_pause: Duration::from_millis(1),
             gain: None,
+            excitation_nm: None,
         }
     }
 }
 
 /// Where the calibration of a unit comes from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CalibrationSource {
     /// The unit's EEPROM, by the commands of the SPI port. Units that do not take them on the UART are refused with a
     /// sentence that says to give a file.
@@ -68,7 +98,8 @@ pub enum CalibrationSource {
 }
 
 /// Order of the two bytes of a pixel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PixelOrder {
     /// High byte first, as on the SPI port.
     #[default]
@@ -108,7 +139,8 @@ impl PixelOrder {
 }
 
 /// Form of the answer to a write.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum WriteReply {
     /// A frame with the command and a status byte.
     #[default]
