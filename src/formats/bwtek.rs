@@ -52,7 +52,7 @@ pub(super) fn read(content: &Content<'_>) -> Result<Vec<FileSpectrum>, FormatErr
         spectrum.y_unit = Some(YUnit::Counts);
         spectrum.laser_nm = header.laser_nm;
         if spectrum.kind == SpectrumKind::Sample {
-            spectrum.saturated = saturated(&rows, x_column, raw_column(&titles, title));
+            spectrum.saturated = saturated(&rows, (x_column, i), raw_column(&titles, title));
             spectrum.notes = notes(&rows, spectrum.x.len(), role, &header);
         }
         spectra.push(spectrum);
@@ -108,10 +108,12 @@ fn raw_column(titles: &[&str], title: &str) -> Option<usize> {
 }
 
 /// Indices, among the points that have a Raman shift, at which the raw counts are at the converter's end.
-fn saturated(rows: &Rows, x_column: usize, raw: Option<usize>) -> Vec<usize> {
+fn saturated(rows: &Rows, (x_column, y_column): (usize, usize), raw: Option<usize>) -> Vec<usize> {
     let Some(raw) = raw else { return Vec::new() };
-    let (_, counts) = rows.points(x_column, raw);
-    counts.iter().enumerate().filter(|(_, counts)| **counts >= SATURATION_COUNTS).map(|(i, _)| i).collect()
+    // Counted over the points of the spectrum: a pixel without a value in it has none, whatever the raw column says.
+    let points = rows.column(x_column).zip(rows.column(y_column)).zip(rows.column(raw));
+    let points = points.filter(|((x, y), _)| x.is_finite() && y.is_finite());
+    points.enumerate().filter(|(_, (_, raw))| *raw >= SATURATION_COUNTS).map(|(i, _)| i).collect()
 }
 
 fn notes(rows: &Rows, points: usize, role: Role, header: &Header) -> Vec<String> {
@@ -142,8 +144,8 @@ impl Header {
         let mut header = Self::default();
         for (_, line) in text::lines(text).take(title_line) {
             match line.split_once(';') {
-                Some(("title", value)) => value.trim().clone_into(&mut header.title),
-                Some(("model", value)) => value.trim().clone_into(&mut header.model),
+                Some(("title", value)) => text::brief(value).clone_into(&mut header.title),
+                Some(("model", value)) => text::brief(value).clone_into(&mut header.model),
                 Some(("laser_wavelength", value)) => header.laser_nm = number::laser_nm(value),
                 _ => {}
             }
@@ -198,5 +200,13 @@ mod tests {
         assert!(read("0;769.4;12996.4;1.0;1;1;1;1;0;\r\n1;769.6;129").unwrap_err().to_string().contains("line 7"));
         assert!(read_bytes(HEAD.as_bytes(), "x").unwrap_err().to_string().contains("column titles"));
         assert!(read("").is_err());
+    }
+
+    #[test]
+    fn a_saturated_pixel_is_counted_over_the_points_of_its_own_spectrum() {
+        let rows = "0;8;9;200,5;1;2;65535;;0;\r\n1;8;9;201,5;1;2;65535;64000,5;0;\r\n2;8;9;202,5;1;2;3;2,5;0;\r\n";
+        let spectra = read_bytes(format!("{HEAD}{TITLES}{rows}").as_bytes(), "x").unwrap();
+        let sample = spectra.iter().find(|s| s.kind == SpectrumKind::Sample).unwrap();
+        assert_eq!((&sample.x[..], &sample.saturated[..]), (&[201.5, 202.5][..], &[0][..]));
     }
 }
