@@ -15,6 +15,7 @@ use crate::session::{self, KitChoice};
 use crate::ui::{self, WindowConfig};
 
 mod answer_text;
+mod calibrate;
 mod casebook;
 mod convert;
 mod emulate;
@@ -73,6 +74,10 @@ enum Command {
     Convert(convert::ConvertArgs),
     /// Scan once without the window, identify and record
     Scan(scan::ScanArgs),
+    /// Calibrate a kit with a standard: axis, resolution or response
+    Calibrate(calibrate::CalibrateArgs),
+    /// Check a kit's performance with polystyrene
+    Check(calibrate::CheckArgs),
     /// Run an emulated device on a new pseudo-terminal
     Emulate(emulate::EmulateArgs),
     /// List the serial ports, or ask named ones what is connected
@@ -126,6 +131,8 @@ fn dispatch(command: Command, context: &Context) -> Result<ExitCode, anyhow::Err
         Command::Identify(args) => identify::run(args, context),
         Command::Convert(args) => convert::run(args, context),
         Command::Scan(args) => scan::run(args, context),
+        Command::Calibrate(args) => calibrate::run(args, context),
+        Command::Check(args) => calibrate::check(args, context),
         Command::Emulate(args) => emulate::run(args, context),
         Command::Ports(args) => ports::run(args, context),
         Command::Library(args) => library::run(args, context),

@@ -13,6 +13,7 @@ mod emulated_standard;
 mod events;
 mod identify_worker;
 mod kit_link;
+mod kit_records;
 mod kit_worker;
 mod messages;
 mod running;
@@ -23,6 +24,10 @@ pub use config::{EngineLoader, Identifier, KitChoice, SessionConfig};
 pub use data_dir::{DataDirError, casebook_path, data_dir};
 pub use emulated_sample::{EMPTY, EmulatedSampleError, sample_choices, sample_from_name};
 pub use emulated_standard::standard_sample;
+pub use kit_records::{
+    CheckPolicy, KitFinding, KitHistory, KitRecord, KitRecordError, append_kit_record, kit_records_path,
+    read_kit_records,
+};
 pub use messages::{Command, Connection, Event, KitStatus, Stage};
 pub use running::{Refused, Session};
 pub use settings::{Colours, Settings};
