@@ -55,7 +55,7 @@ pub struct ScanArgs {
     /// Settings of a spectrometer whose protocol leaves some open (docs/devices.md), a TOML file
     #[arg(long, value_name = "FILE")]
     spectrometer_settings: Option<PathBuf>,
-    /// Port of the laser
+    /// Port of the laser; for a box with a laser of its own (Ventana, Wasatch) the same port again
     #[arg(long, value_name = "PORT")]
     laser_port: Option<String>,
     /// Protocol of the laser: matchbox, obis, cobolt, ondax or wasatch
@@ -190,7 +190,9 @@ fn choose_kit(args: ScanArgs) -> Result<KitChoice, anyhow::Error> {
         return Ok(KitChoice::Ports { spectrometer: port, spectrometer_setup, laser, laser_setup, excitation_nm });
     }
     let Some(laser) = laser_port else {
-        bail!("the laser's port is missing; give it with --laser-port ('parcelscope ports' lists the ports)");
+        bail!(
+            "the laser's port is missing; give it with --laser-port ('parcelscope ports' lists the ports); for a box with a laser of its own (Ventana, Wasatch) give the same port again"
+        );
     };
     if laser == port {
         bail!("spectrometer and laser cannot both be on {port}; name the port of each");

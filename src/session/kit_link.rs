@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use crate::analyzer::emulator::{Bench, EXCITATION_NM, Gap, memory_kit};
 use crate::analyzer::guardian::{self, LeftOn};
+use crate::analyzer::obp::ObpSpectrometer;
+use crate::analyzer::wasatch::{self, WasatchOptions};
 use crate::analyzer::{
     AcquireStage, Acquisition, AnalyzerError, Clock, Kit, LaserState, ScanSettings, SerialLink, SpectrometerSetup,
-    SystemClock, VirtualClock, WireLog,
+    SystemClock, Transport, VirtualClock, WireLog,
 };
 use crate::library::Library;
 
@@ -89,6 +91,10 @@ impl KitLink {
             KitChoice::Ports { spectrometer, spectrometer_setup, laser, laser_setup, excitation_nm } => {
                 let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
                 let watch = |link| wire_log.watch(link, Arc::clone(&clock));
+                if spectrometer == laser {
+                    let kit = connect_box(spectrometer, *excitation_nm, watch, &clock).map_err(|e| words(&e))?;
+                    return Ok(Self { kit, settings, emulated: None });
+                }
                 let (folder, guardian) = (&keeping.data_dir, keeping.guardian.as_deref());
                 if let SpectrometerSetup::Wasatch(options) = spectrometer_setup {
                     // Its laser is on the same port.
@@ -146,6 +152,27 @@ impl KitLink {
             error if error.loses_the_kit() => Ended::Lost(words(&error)),
             error => Ended::Failed(words(&error)),
         })
+    }
+}
+
+/// A spectrometer and its laser behind one port: a Ventana, else a Wasatch module. No guardian can hold the port of such a
+/// laser, because the measurement needs it.
+fn connect_box(
+    port: &str,
+    excitation_nm: f64,
+    watch: impl Fn(Box<dyn Transport>) -> Box<dyn Transport>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Kit, AnalyzerError> {
+    let open = |baud| SerialLink::open(port, baud, Arc::clone(clock)).map(|link| watch(Box::new(link)));
+    match ObpSpectrometer::open_with_laser(open(SpectrometerSetup::BAUD)?, Arc::clone(clock)) {
+        Ok((spectrometer, laser)) => {
+            Kit::from_parts(Box::new(spectrometer), Box::new(laser), excitation_nm, Arc::clone(clock))
+        }
+        Err(AnalyzerError::NoSpectrometer { .. }) => {
+            wasatch::open(open(wasatch::BAUD)?, Arc::clone(clock), &WasatchOptions::default())?
+                .into_kit(Some(excitation_nm))
+        }
+        Err(error) => Err(error),
     }
 }
 

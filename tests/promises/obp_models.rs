@@ -457,3 +457,26 @@ fn a_restart_in_the_middle_of_a_scan_never_gives_a_spectrum_of_other_settings() 
         }
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_scan_of_a_box_with_its_own_laser_is_made_over_one_port_and_recorded() {
+    use std::process::Command;
+
+    use super::foreign_client::{TALK_LIMIT, emulator, run};
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("heard.log");
+    let (_emulator, port) = emulator("obp-ventana", &["--log", &log.display().to_string()]);
+    let mut scan = Command::new(env!("CARGO_BIN_EXE_parcelscope"));
+    scan.arg("--data-dir").arg(folder.path()).args(["scan", "--json", "--port", &port, "--laser-port", &port]);
+    let said = run(&mut scan, TALK_LIMIT).expect("a scan");
+    let answer: serde_json::Value = serde_json::from_str(&said).expect("a document");
+    assert_eq!((&answer["acknowledged"], &answer["simulated"]), (&true.into(), &true.into()), "{answer}");
+    assert_eq!(answer["candidates"][0]["substance"], "sucrose", "{answer}");
+    let heard = std::fs::read_to_string(&log).expect("the emulator's log");
+    let laser: Vec<&str> = heard.lines().filter_map(|l| l.split_once(" obp 810031 ")).map(|l| l.1).collect();
+    assert_eq!(laser.first(), Some(&"000000"), "off first");
+    assert_eq!(laser.last(), Some(&"000000"), "off last");
+    assert!(laser.contains(&"000001"));
+}
