@@ -55,7 +55,7 @@ pub struct ScanArgs {
     /// Settings of a spectrometer whose protocol leaves some open (docs/devices.md), a TOML file
     #[arg(long, value_name = "FILE")]
     spectrometer_settings: Option<PathBuf>,
-    /// Port of the laser; for a box with a laser of its own (Ventana, Wasatch) the same port again
+    /// Port of the laser; for a Ventana, whose laser is its own, the same port again
     #[arg(long, value_name = "PORT")]
     laser_port: Option<String>,
     /// Protocol of the laser: matchbox, obis, cobolt, ondax or wasatch
@@ -191,7 +191,7 @@ fn choose_kit(args: ScanArgs) -> Result<KitChoice, anyhow::Error> {
     }
     let Some(laser) = laser_port else {
         bail!(
-            "the laser's port is missing; give it with --laser-port ('parcelscope ports' lists the ports); for a box with a laser of its own (Ventana, Wasatch) give the same port again"
+            "the laser's port is missing; give it with --laser-port ('parcelscope ports' lists the ports); for a Ventana, whose laser is its own, give the same port again"
         );
     };
     if laser == port {

@@ -5,11 +5,9 @@ use std::sync::Arc;
 
 use crate::analyzer::emulator::{Bench, EXCITATION_NM, Gap, memory_kit};
 use crate::analyzer::guardian::{self, LeftOn};
-use crate::analyzer::obp::ObpSpectrometer;
-use crate::analyzer::wasatch::{self, WasatchOptions};
 use crate::analyzer::{
     AcquireStage, Acquisition, AnalyzerError, Clock, Kit, LaserState, ScanSettings, SerialLink, SpectrometerSetup,
-    SystemClock, Transport, VirtualClock, WireLog,
+    SystemClock, VirtualClock, WireLog,
 };
 use crate::library::Library;
 
@@ -91,16 +89,19 @@ impl KitLink {
             KitChoice::Ports { spectrometer, spectrometer_setup, laser, laser_setup, excitation_nm } => {
                 let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
                 let watch = |link| wire_log.watch(link, Arc::clone(&clock));
-                if spectrometer == laser {
-                    let kit = connect_box(spectrometer, *excitation_nm, watch, &clock).map_err(|e| words(&e))?;
-                    return Ok(Self { kit, settings, emulated: None });
-                }
                 let (folder, guardian) = (&keeping.data_dir, keeping.guardian.as_deref());
                 if let SpectrometerSetup::Wasatch(options) = spectrometer_setup {
                     // Its laser is on the same port.
                     let unit = guardian::open_wasatch(spectrometer, options, folder, guardian, watch, clock.clone());
                     let kit = unit.and_then(|unit| unit.into_kit(options.excitation_nm)).map_err(|e| words(&e))?;
                     return Ok(Self { kit, settings, emulated: None });
+                }
+                if spectrometer == laser && *spectrometer_setup == SpectrometerSetup::Obp {
+                    // A Ventana: its laser is on the same port.
+                    let parts = guardian::open_ventana(spectrometer, folder, guardian, watch, Arc::clone(&clock));
+                    let (spectrometer, laser) = parts.map_err(|e| words(&e))?;
+                    let kit = Kit::from_parts(Box::new(spectrometer), laser, *excitation_nm, clock);
+                    return Ok(Self { kit: kit.map_err(|e| words(&e))?, settings, emulated: None });
                 }
                 // The laser first: it is commanded off before anything is asked of the spectrometer.
                 let laser = guardian::open_laser(laser, *laser_setup, folder, guardian, watch, Arc::clone(&clock))
@@ -152,27 +153,6 @@ impl KitLink {
             error if error.loses_the_kit() => Ended::Lost(words(&error)),
             error => Ended::Failed(words(&error)),
         })
-    }
-}
-
-/// A spectrometer and its laser behind one port: a Ventana, else a Wasatch module. No guardian can hold the port of such a
-/// laser, because the measurement needs it.
-fn connect_box(
-    port: &str,
-    excitation_nm: f64,
-    watch: impl Fn(Box<dyn Transport>) -> Box<dyn Transport>,
-    clock: &Arc<dyn Clock>,
-) -> Result<Kit, AnalyzerError> {
-    let open = |baud| SerialLink::open(port, baud, Arc::clone(clock)).map(|link| watch(Box::new(link)));
-    match ObpSpectrometer::open_with_laser(open(SpectrometerSetup::BAUD)?, Arc::clone(clock)) {
-        Ok((spectrometer, laser)) => {
-            Kit::from_parts(Box::new(spectrometer), Box::new(laser), excitation_nm, Arc::clone(clock))
-        }
-        Err(AnalyzerError::NoSpectrometer { .. }) => {
-            wasatch::open(open(wasatch::BAUD)?, Arc::clone(clock), &WasatchOptions::default())?
-                .into_kit(Some(excitation_nm))
-        }
-        Err(error) => Err(error),
     }
 }
 

@@ -14,7 +14,7 @@ const INSTALL_LIMIT: Duration = Duration::from_mins(4);
 pub const TALK_LIMIT: Duration = Duration::from_mins(1);
 
 /// Ends a process however the test ends.
-pub struct Killed(Child);
+pub struct Killed(pub Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {

@@ -480,3 +480,36 @@ fn a_scan_of_a_box_with_its_own_laser_is_made_over_one_port_and_recorded() {
     assert_eq!(laser.last(), Some(&"000000"), "off last");
     assert!(laser.contains(&"000001"));
 }
+
+#[cfg(unix)]
+#[test]
+fn the_laser_of_a_ventana_is_commanded_off_within_a_second_when_the_program_is_killed() {
+    use std::process::{Command, Stdio};
+    use std::time::Instant;
+
+    use super::foreign_client::{Killed, TALK_LIMIT, emulator};
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("heard.log");
+    let (_emulator, port) = emulator("obp-ventana", &["--log", &log.display().to_string()]);
+    let mut scan = Command::new(env!("CARGO_BIN_EXE_parcelscope"));
+    scan.arg("--data-dir").arg(folder.path()).args(["scan", "--port", &port, "--laser-port", &port]);
+    let mut scan = Killed(scan.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the scan starts"));
+    let last_command = || {
+        let heard = std::fs::read_to_string(&log).unwrap_or_default();
+        heard.lines().filter_map(|l| l.split_once(" obp 810031 ")).map(|l| l.1.to_owned()).next_back()
+    };
+    let wait_for = |command: &str, limit: Duration| {
+        let start = Instant::now();
+        while last_command().as_deref() != Some(command) {
+            assert!(start.elapsed() < limit, "no {command} within {limit:?}, but {:?}", last_command());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        start.elapsed()
+    };
+    wait_for("000001", TALK_LIMIT);
+    scan.0.kill().expect("killed");
+    // One second on a quiet machine; tests share theirs with others.
+    let took = wait_for("000000", Duration::from_secs(3));
+    println!("off {took:?} after kill -9");
+}

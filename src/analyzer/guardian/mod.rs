@@ -21,6 +21,7 @@ pub use watch::{Alarm, GuardianSettings, SleepWatch, guard};
 pub use watched::WatchedLaser;
 
 use super::laser::{Laser, LaserKind, LaserSetup};
+use super::obp::ObpSpectrometer;
 use super::wasatch::{self, WasatchOptions, WasatchUnit};
 use super::{AnalyzerError, Clock, SerialLink, Transport};
 
@@ -72,6 +73,22 @@ pub fn open_wasatch(
         let marker = Marker::new(port, setup, &laser.identity().serial);
         Box::new(WatchedLaser::new(laser, marker, data_dir, clock, watch::wall_clock))
     }))
+}
+
+/// Opens the Ventana on a port in the same way: its laser is driven by messages to its spectrometer.
+pub fn open_ventana(
+    port: &str,
+    data_dir: &Path,
+    program: Option<&Path>,
+    watch_wire: impl Fn(Box<dyn Transport>) -> Box<dyn Transport>,
+    clock: Arc<dyn Clock>,
+) -> Result<(ObpSpectrometer, Box<dyn Laser>), AnalyzerError> {
+    let setup = LaserSetup::usual(LaserKind::Ventana);
+    let link = guarded(port, setup, data_dir, program, &clock)?;
+    let (spectrometer, laser) = ObpSpectrometer::open_with_laser(watch_wire(link), Arc::clone(&clock))?;
+    let marker = Marker::new(port, setup, &laser.identity().serial);
+    let laser = WatchedLaser::new(Box::new(laser), marker, data_dir, clock, watch::wall_clock);
+    Ok((spectrometer, Box::new(laser)))
 }
 
 fn guarded(

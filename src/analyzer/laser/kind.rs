@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::line_laser::LineLaser;
 use super::{Laser, cobolt, matchbox, obis, ondax};
+use crate::analyzer::obp::{self, ObpSpectrometer};
 use crate::analyzer::{AnalyzerError, Clock, Transport, wasatch};
 
 /// A protocol of lasers.
@@ -26,11 +27,13 @@ pub enum LaserKind {
     Ondax,
     /// The laser inside a Wasatch module, on the port of the module.
     Wasatch,
+    /// The laser inside a Ventana 785, on the port of the spectrometer.
+    Ventana,
 }
 
 /// A name that is no laser.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("there is no laser called '{0}'; use matchbox, obis, cobolt, ondax or wasatch")]
+#[error("there is no laser called '{0}'; use matchbox, obis, cobolt, ondax, wasatch or ventana")]
 pub struct UnknownLaser(pub String);
 
 impl LaserKind {
@@ -45,6 +48,7 @@ impl LaserKind {
             Self::Cobolt => "cobolt",
             Self::Ondax => "ondax",
             Self::Wasatch => "wasatch",
+            Self::Ventana => "ventana",
         }
     }
 
@@ -54,6 +58,7 @@ impl LaserKind {
             Self::MatchBox | Self::Obis | Self::Cobolt => Some(115_200),
             Self::Ondax => None,
             Self::Wasatch => Some(wasatch::BAUD),
+            Self::Ventana => Some(obp::BAUD),
         }
     }
 
@@ -66,6 +71,7 @@ impl LaserKind {
             Self::Cobolt => b"\r\nl0\r\n",
             Self::Ondax => b"\rloff\r",
             Self::Wasatch => wasatch::LASER_OFF,
+            Self::Ventana => &obp::LASER_OFF,
         }
     }
 
@@ -87,7 +93,7 @@ impl FromStr for LaserKind {
     fn from_str(name: &str) -> Result<Self, UnknownLaser> {
         Self::ALL
             .into_iter()
-            .chain([Self::Wasatch])
+            .chain([Self::Wasatch, Self::Ventana])
             .find(|kind| kind.name() == name)
             .ok_or_else(|| UnknownLaser(name.to_owned()))
     }
@@ -123,6 +129,7 @@ impl LaserSetup {
             LaserKind::Cobolt => Box::new(LineLaser::open(link, clock, cobolt::Cobolt)?),
             LaserKind::Ondax => Box::new(LineLaser::open(link, clock, ondax::Ondax { baud, commanded_on: None })?),
             LaserKind::Wasatch => Box::new(wasatch::open_laser(link, clock)?),
+            LaserKind::Ventana => Box::new(ObpSpectrometer::open_with_laser(link, clock)?.1),
         })
     }
 }

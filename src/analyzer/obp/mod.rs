@@ -13,4 +13,7 @@ mod values;
 mod ventana;
 
 pub use driver::ObpSpectrometer;
-pub use ventana::VentanaLaser;
+pub use ventana::{LASER_OFF, VentanaLaser};
+
+/// Line speed of the devices as delivered, at which a port is opened; the driver finds the present one.
+pub const BAUD: u32 = 9_600;

@@ -14,6 +14,35 @@ use crate::analyzer::laser::{EmissionPermit, Laser};
 use crate::analyzer::spectrometer::OnWait;
 use crate::analyzer::{AnalyzerError, Clock, DeviceIdentity, LaserState};
 
+/// Bytes of one frame that switches the laser off.
+const OFF_FRAME: usize = 64;
+
+/// The bytes that switch the laser off, for whoever must say it without a conversation: start, version 0x1100, ACK wanted,
+/// message 0x810031, three bytes of data: module 0, source 0, off. Twice, because half a request may lie in the device,
+/// which would swallow the beginning of the first.
+pub const LASER_OFF: [u8; 2 * OFF_FRAME] = {
+    let mut bytes = [0; 2 * OFF_FRAME];
+    let head = [0xC1, 0xC0, 0x00, 0x11, 0x04, 0x00, 0x00, 0x00, 0x31, 0x00, 0x81, 0x00];
+    let footer = [0xC5, 0xC4, 0xC3, 0xC2];
+    let mut start = 0;
+    while start < bytes.len() {
+        let mut i = 0;
+        while i < head.len() {
+            bytes[start + i] = head[i];
+            i += 1;
+        }
+        // Length of the data in the header, and of what follows it.
+        (bytes[start + 23], bytes[start + 40]) = (3, 20);
+        let mut i = 0;
+        while i < footer.len() {
+            bytes[start + 60 + i] = footer[i];
+            i += 1;
+        }
+        start += OFF_FRAME;
+    }
+    bytes
+};
+
 /// The only light source: module 0, source 0.
 const SOURCE: [u8; 2] = [0, 0];
 /// Time that the emission gets to settle, because the device does not say when it has.
@@ -107,6 +136,27 @@ impl Drop for VentanaLaser {
         let state = self.disable();
         if state != LaserState::Off {
             tracing::error!(?state, port = self.identity.port, "the laser does not confirm that it is off");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyzer::obp::codec::{Decoder, Message, encode};
+
+    #[test]
+    fn the_bytes_that_need_no_conversation_are_what_the_driver_sends_also_behind_half_a_request() {
+        let message = Message::set(kinds::SET_LIGHT_SOURCE_ENABLE, &VentanaLaser::enable_command(false));
+        let (first, second) = LASER_OFF.split_at(OFF_FRAME);
+        assert_eq!((first, second), (encode(&message).as_slice(), encode(&message).as_slice()));
+        let request = encode(&Message::query(kinds::RAW_SPECTRUM, &[]));
+        for half in 0..request.len() {
+            let mut decoder = Decoder::new();
+            decoder.push(&request[..half]);
+            decoder.push(&LASER_OFF);
+            let heard: Vec<Message> = std::iter::from_fn(|| decoder.next()).flatten().collect();
+            assert!(heard.contains(&message), "{half}");
         }
     }
 }

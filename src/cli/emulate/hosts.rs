@@ -108,6 +108,11 @@ impl Hosts {
                 LaserKind::Obis => Box::new(Obis::new(bench, seed, notes, laser_bad)),
                 LaserKind::Cobolt => Box::new(Cobolt::new(bench, seed, notes, laser_bad)),
                 LaserKind::Ondax => Box::new(Ondax::new(bench, seed, notes, laser_bad)),
+                LaserKind::Ventana => {
+                    let model = ObpModel::Ventana;
+                    let unit = ObpUnit { model, serial_number: seed, checksum, baud: OBP_BAUD };
+                    Box::new(ObpDevice::new(unit, bench, notes, laser_bad))
+                }
                 LaserKind::Wasatch => Box::new(Wasatch::new(WasatchForm::new(seed), bench, notes, laser_bad)),
             }
         });
