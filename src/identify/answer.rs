@@ -54,7 +54,7 @@ pub struct Candidate {
     pub cas: Option<String>,
     /// Group keys.
     pub groups: Vec<String>,
-    /// Calibrated probability; null until one was calibrated.
+    /// Calibrated probability; null for references that may not identify.
     pub probability: Option<f64>,
     /// Similarity, -1..=1.
     pub score: f64,
@@ -164,6 +164,9 @@ pub struct Answer {
     pub coverage: Coverage,
     /// Candidates, best first; assert nothing.
     pub candidates: Vec<Candidate>,
+    /// Calibrated probability that the substance is in no reference that may identify; null where nothing was compared.
+    #[serde(default)]
+    pub not_in_library: Option<f64>,
     /// Components, largest share first; assert nothing.
     pub mixture: Vec<Component>,
     /// Class evidence.

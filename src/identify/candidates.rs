@@ -98,11 +98,6 @@ impl Contender<'_> {
         self.entry.metric == Metric::Tolerant
     }
 
-    /// True when the reference was measured.
-    pub fn is_measured(&self) -> bool {
-        self.entry.is_measured()
-    }
-
     fn is_possible_by_calculation(&self) -> bool {
         let e = &self.evidence;
         self.is_calculated()

@@ -1,6 +1,6 @@
 //! From evidence to a verdict. Every way out has a name, which the record keeps.
 
-use crate::library::Substance;
+use crate::library::{Group, Substance};
 use crate::signal::Quality;
 
 use super::Verdict;
@@ -21,10 +21,14 @@ pub(super) struct Found<'a> {
     pub proven: Vec<ProvenPart<'a>>,
     /// True when every component of the mixture does.
     pub all_proven: bool,
+    /// An alarming class, with the member that fits best though not surely enough.
+    pub class: Option<(&'a Group, &'a Substance)>,
     /// An alarming substance that is possible; when no name is carried.
     pub possible: Option<Possible<'a>>,
     /// An alarming component of the mixture beyond its detection limit.
     pub listed_component: Option<&'a Substance>,
+    /// True when others stand out with it, as relatives do.
+    pub or_another_listed: bool,
     /// Names of the components of a mixture that explains the signal although no single substance does.
     pub blend: Vec<&'a Substance>,
 }
@@ -84,7 +88,8 @@ fn threats<'a>(found: &Found<'a>) -> Vec<&'a Substance> {
     let named = found.named.iter().flat_map(|(s, others)| [*s].into_iter().chain(others.iter().copied()));
     let proven = found.proven.iter().flat_map(|p| [p.substance].into_iter().chain(p.alternatives.iter().copied()));
     let possible = found.possible.iter().flat_map(|p| [p.substance].into_iter().chain(p.relatives.iter().copied()));
-    named.chain(proven).chain(found.listed_component).chain(possible).filter(|s| s.alarms).collect()
+    let class = found.class.map(|(_, nearest)| nearest);
+    named.chain(proven).chain(class).chain(found.listed_component).chain(possible).filter(|s| s.alarms).collect()
 }
 
 /// The verdict on what was found.
@@ -123,8 +128,14 @@ pub(super) fn verdict(found: &Found<'_>, limits: &[DetectionLimit], coverage: &C
         let headline = format!("{}: this scan cannot tell them apart", either(part.substance, &part.alternatives));
         return Verdict::alert("listed-not-excluded", headline, hold(&threats(found)));
     }
+    if let Some((group, nearest)) = found.class {
+        let headline =
+            format!("{}: {} or a relative that the library does not tell from it", group.title, nearest.name);
+        return Verdict::alert("class-without-member", headline, hold(&threats(found)));
+    }
     if let Some(substance) = found.listed_component {
-        let headline = format!("Possible {} in a mixture", substance.name);
+        let relative = if found.or_another_listed { " or another listed substance" } else { "" };
+        let headline = format!("Possible {}{relative} in a mixture", substance.name);
         return Verdict::alert("possible-listed-in-mixture", headline, hold(&threats(found)));
     }
     if let Some(possible) = &found.possible {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::library::{Library, Substance};
+use crate::library::{Group, Library, Substance};
 use crate::signal::{Prepared, prepare};
 use crate::spectrum::{Spectrum, Technique};
 
@@ -14,8 +14,9 @@ use super::candidates::{self, Contender};
 use super::decide::{Found, Possible, ProvenPart, quality_verdict, verdict};
 use super::evidence::QueryBands;
 use super::index::Index;
-use super::limits::{coverage, detection_limits, presences};
+use super::limits::{self, coverage, detection_limits, presences};
 use super::mixture;
+use super::probability::{FEATURES, Tolerance, features, log_odds, probabilities};
 use super::report;
 use super::search::search;
 
@@ -40,18 +41,35 @@ pub struct Engine {
     library: Arc<Library>,
     indexes: Arc<Mutex<Indexes>>,
     believes_simulated: bool,
+    tolerance: Tolerance,
 }
 
 impl Engine {
     /// An engine on `library`. References are synthesised when a resolution is first asked for, and kept.
     pub fn new(library: Arc<Library>) -> Self {
-        Self { library, indexes: Arc::default(), believes_simulated: false }
+        Self { library, indexes: Arc::default(), believes_simulated: false, tolerance: Tolerance::DEFAULT }
     }
 
     /// An engine that takes *simulated* references for measured ones. Only for evaluation on simulated packs, whose
     /// every line says so; what it answers must not reach a record.
     pub fn for_simulated_pack(library: Arc<Library>) -> Self {
-        Self { library, indexes: Arc::default(), believes_simulated: true }
+        Self { library, indexes: Arc::default(), believes_simulated: true, tolerance: Tolerance::DEFAULT }
+    }
+
+    /// The same engine with another tolerated rate of wrong names.
+    #[must_use]
+    pub fn with_tolerance(self, tolerance: Tolerance) -> Self {
+        Self { tolerance, ..self }
+    }
+
+    fn is_sure(&self, best: &Contender<'_>, contenders: &[Contender<'_>]) -> bool {
+        let next = contenders.iter().find(|c| c.entry.supports && c.hit.entry != best.hit.entry);
+        log_odds(best, next) > self.tolerance.threshold(best.substance.alarms)
+    }
+
+    /// The first group of a substance that alarms.
+    fn alarming_group(&self, substance: &Substance) -> Option<&Group> {
+        substance.groups.iter().filter_map(|g| self.library.group(g)).find(|g| g.alarms)
     }
 
     /// The library that is asked.
@@ -94,6 +112,21 @@ impl Engine {
         self.answer(&query, &index, &contenders, hidden)
     }
 
+    /// The evidence about the best reference that may identify, for calibration: its substance and the numbers of
+    /// [`super::probability`]. None where nothing can be compared.
+    pub fn evidence(
+        &self,
+        spectrum: &Spectrum,
+        hidden: &dyn Fn(&Substance) -> bool,
+    ) -> Option<(String, [f64; FEATURES])> {
+        let query = prepare(spectrum);
+        let index = self.index(query.technique(), query.match_index());
+        let contenders = self.contenders(&query, &QueryBands::of(&query), &index, hidden);
+        let mut able = contenders.iter().filter(|c| c.entry.supports);
+        let best = able.next()?;
+        Some((best.substance.name.clone(), features(best, able.next())))
+    }
+
     fn answer(
         &self,
         query: &Prepared,
@@ -103,7 +136,13 @@ impl Engine {
     ) -> Answer {
         let library = self.library.as_ref();
         let technique = query.technique();
-        let named = candidates::named(contenders);
+        let (probabilities, not_in_library) = probabilities(contenders);
+        // What meets every demand but not the odds that the tolerated rate of wrong names asks for keeps its class only.
+        let (named, class) = match candidates::named(contenders) {
+            Some((c, others)) if self.is_sure(c, contenders) => (Some((c, others)), None),
+            Some((c, _)) => (None, Some(c).filter(|c| c.substance.alarms)),
+            None => (None, None),
+        };
         let skip = |substance: usize| library.substances.get(substance).is_none_or(hidden);
         let pool = pool(index, contenders, &skip);
         let start = mixture::Start {
@@ -117,11 +156,13 @@ impl Engine {
         let coverage = coverage(library, technique);
         let substance = |i: usize| library.substances.get(i);
 
-        let parts: Vec<&mixture::Part> = match named {
-            Some(_) => Vec::new(),
-            None => mixture.proven().collect(),
+        let carries_name_alone = |s: usize| {
+            named
+                .as_ref()
+                .is_some_and(|(c, others)| c.entry.substance == s || others.iter().any(|o| o.entry.substance == s))
         };
-        let possible = if named.is_none() { candidates::possible(contenders) } else { None };
+        let parts: Vec<&mixture::Part> = mixture.proven().filter(|p| !carries_name_alone(p.substance)).collect();
+        let possible = if named.is_none() && class.is_none() { candidates::possible(contenders) } else { None };
         let proven: Vec<ProvenPart<'_>> = parts
             .iter()
             .filter_map(|p| {
@@ -129,11 +170,9 @@ impl Engine {
                 Some(ProvenPart { substance: substance(p.substance)?, alternatives })
             })
             .collect();
-        let listed_component = presences
-            .iter()
-            .filter(|p| p.present)
-            .max_by(|a, b| a.sigmas.total_cmp(&b.sigmas).then(b.substance.cmp(&a.substance)))
-            .and_then(|p| substance(p.substance));
+        let present: Vec<&Substance> =
+            limits::standing_out(&presences).filter_map(|p| substance(p.substance)).collect();
+        let listed_component = present.first().copied();
         let blend = if named.is_none() && mixture.unexplained <= BLEND_LEAVES {
             mixture.parts.iter().filter_map(|p| substance(p.substance)).collect()
         } else {
@@ -141,23 +180,25 @@ impl Engine {
         };
         let found = Found {
             named: named.as_ref().map(|(c, others)| (c.substance, others.iter().map(|o| o.substance).collect())),
-            all_proven: !proven.is_empty() && proven.len() == mixture.parts.len(),
+            all_proven: named.is_none() && !proven.is_empty() && proven.len() == mixture.parts.len(),
             proven,
+            class: class.and_then(|c| Some((self.alarming_group(c.substance)?, c.substance))),
             possible: possible.as_ref().map(|(c, relatives)| Possible {
                 substance: c.substance,
                 calculated: c.is_calculated(),
                 relatives: relatives.iter().map(|r| r.substance).collect(),
             }),
+            or_another_listed: present.len() > 1,
             listed_component,
             blend,
         };
-        let alarming_group = possible.as_ref().and_then(|(c, _)| {
-            c.substance.groups.iter().find(|g| library.group(g).is_some_and(|g| g.alarms)).map(String::as_str)
-        });
+        let of_class = possible.as_ref().map(|(c, _)| *c).or(class);
+        let class_group = of_class.and_then(|c| self.alarming_group(c.substance));
         let already = |s: &Substance| {
             named.as_ref().is_some_and(|(c, _)| c.substance.key == s.key)
                 || found.proven.iter().any(|p| p.substance.key == s.key)
                 || possible.as_ref().is_some_and(|(c, _)| c.substance.key == s.key)
+                || class.is_some_and(|c| c.substance.key == s.key)
         };
         Answer {
             technique,
@@ -168,13 +209,20 @@ impl Engine {
                 .iter()
                 .map(|(c, others)| report::named(c, others))
                 .chain(parts.iter().filter_map(|p| report::proven(p, index, library)))
+                .chain(class.iter().map(|c| report::of_class(c)))
                 .chain(possible.iter().map(|(c, relatives)| report::possible(c, relatives)))
-                .chain(listed_component.filter(|s| !already(s)).map(report::present))
+                .chain(report::present(present.iter().filter(|s| !already(s))))
                 .collect(),
             coverage,
-            candidates: contenders.iter().take(REPORTED).map(report::candidate).collect(),
+            candidates: (contenders.iter().zip(&probabilities).take(REPORTED))
+                .map(|(c, p)| report::candidate(c, *p))
+                .collect(),
+            not_in_library: Some(not_in_library),
             mixture: mixture.parts.iter().filter_map(|p| report::component(p, index, library)).collect(),
-            class_evidence: possible.iter().flat_map(|(c, _)| report::class(c, alarming_group)).collect(),
+            class_evidence: of_class
+                .iter()
+                .flat_map(|c| report::class(c, class_group.map(|g| g.key.as_str())))
+                .collect(),
             detection_limits: limits,
             residual: report::residual(query, &mixture),
             library: library.identity.clone(),
@@ -190,7 +238,7 @@ impl Engine {
         }
         let index = self.index(query.technique(), query.match_index());
         let contenders = self.contenders(query, &QueryBands::of(query), &index, hidden);
-        answer.candidates = contenders.iter().take(REPORTED).map(report::candidate).collect();
+        answer.candidates = contenders.iter().take(REPORTED).map(|c| report::candidate(c, None)).collect();
         answer
     }
 
@@ -203,6 +251,7 @@ impl Engine {
             identified: Vec::new(),
             coverage: coverage(&self.library, query.technique()),
             candidates: Vec::new(),
+            not_in_library: None,
             mixture: Vec::new(),
             class_evidence: Vec::new(),
             detection_limits: Vec::new(),

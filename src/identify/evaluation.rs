@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::library::Substance;
 use crate::spectrum::Spectrum;
 
-use super::answer::{Answer, Strength};
+use super::answer::{Answer, Identified, Strength};
 use super::engine::Engine;
 use super::verdict::Level;
 
@@ -40,6 +40,11 @@ pub struct Truth {
 }
 
 impl Truth {
+    /// No substance at all.
+    pub fn nothing() -> Self {
+        Self { name: "nothing".to_owned(), cas: Vec::new() }
+    }
+
     /// True for the substance that this names.
     pub fn is(&self, substance: &Substance) -> bool {
         if self.cas.is_empty() {
@@ -67,8 +72,10 @@ impl Truth {
 pub struct Query {
     /// File or sample.
     pub name: String,
-    /// The truth.
+    /// The truth: the substance that matters.
     pub truth: Truth,
+    /// What else really is there: cutting agents, the bag.
+    pub beside: Vec<Truth>,
     /// The spectrum.
     pub spectrum: Spectrum,
 }
@@ -89,8 +96,18 @@ pub struct Outcome {
     pub first_right: bool,
     /// Name that was `identified`, if any.
     pub named: Option<String>,
-    /// True when something was identified and neither it nor a declared alternative is the truth.
+    /// True when that or a declared alternative is the truth.
+    pub named_right: bool,
+    /// True when something was identified and neither it nor a declared alternative is there.
     pub named_wrong: bool,
+    /// True when the truth is among what was identified or called possible, or a declared alternative of it.
+    pub pointed_at: bool,
+    /// The components of the fit with their shares, largest first.
+    pub components: Vec<(String, f64)>,
+    /// Its share of the fitted signal, where the fit has it.
+    pub share: Option<f64>,
+    /// The interval of that share.
+    pub share_interval: Option<(f64, f64)>,
     /// True when the truth is a substance that alarms.
     pub alarming: bool,
     /// Level of the verdict.
@@ -115,8 +132,15 @@ fn judge(engine: &Engine, query: &Query, left_out: bool, answer: &Answer) -> Out
         truth.is_some_and(|(i, _)| library.references_of(i).any(|r| r.technique == query.spectrum.technique()));
     let is_true = |name: &str| library.find(name).is_some_and(|s| query.truth.is(s));
     let first = answer.candidates.first();
-    let named = answer.identified.iter().find(|i| i.strength == Strength::Identified);
-    let named_right = named.is_some_and(|n| is_true(&n.substance) || n.alternatives.iter().any(|a| is_true(a)));
+    let identified = || answer.identified.iter().filter(|i| i.strength == Strength::Identified);
+    let among =
+        |i: &Identified, test: &dyn Fn(&str) -> bool| test(&i.substance) || i.alternatives.iter().any(|a| test(a));
+    let is_there =
+        |name: &str| is_true(name) || library.find(name).is_some_and(|s| query.beside.iter().any(|t| t.is(s)));
+    let named = identified().find(|i| among(i, &is_true)).or_else(|| identified().next());
+    let named_right = named.is_some_and(|i| among(i, &is_true));
+    let pointed_at = answer.identified.iter().any(|i| among(i, &is_true));
+    let share = answer.mixture.iter().find(|c| is_true(&c.substance)).map(|c| (c.spectral_share, c.share_interval));
     Outcome {
         query: query.name.clone(),
         truth: query.truth.clone(),
@@ -124,7 +148,12 @@ fn judge(engine: &Engine, query: &Query, left_out: bool, answer: &Answer) -> Out
         first: first.map_or_else(String::new, |c| c.substance.clone()),
         first_right: first.is_some_and(|c| is_true(&c.substance)),
         named: named.map(|n| n.substance.clone()),
-        named_wrong: named.is_some() && !named_right,
+        named_right,
+        named_wrong: identified().any(|i| !among(i, &is_there)),
+        pointed_at,
+        components: answer.mixture.iter().map(|c| (c.substance.clone(), c.spectral_share)).collect(),
+        share: share.map(|s| s.0),
+        share_interval: share.and_then(|s| s.1),
         alarming: truth.is_some_and(|(_, s)| s.alarms),
         level: answer.verdict.level(),
         rule: answer.verdict.rule().to_owned(),
@@ -168,6 +197,10 @@ impl fmt::Display for Outcome {
         }
         if self.is_false_alarm() {
             write!(f, ", FALSE ALARM")?;
+        }
+        if self.components.len() > 1 {
+            let parts: Vec<String> = self.components.iter().map(|(name, share)| format!("{name} {share:.2}")).collect();
+            write!(f, ", fit {}", parts.join(" + "))?;
         }
         if self.is_listed_query() && !self.is_warning() {
             write!(f, ", MISSED")?;
@@ -226,8 +259,8 @@ pub fn wilson(k: usize, n: usize) -> (f64, f64) {
 /// One line of a table: a set of outcomes, counted.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Line {
-    /// Which of the suite's queries: `all`, `tuning half`, `reporting half`.
-    pub part: &'static str,
+    /// Which of the suite's queries: `all`, `tuning half`, `reporting half`, a share, a kind of trouble.
+    pub part: String,
     /// Number of queries.
     pub n: usize,
     /// Best candidate right, of the queries whose substance the library has.
@@ -249,20 +282,20 @@ pub struct Line {
 }
 
 impl Line {
-    fn of(part: &'static str, outcomes: &[&Outcome]) -> Self {
+    fn of(part: &str, outcomes: &[&Outcome]) -> Self {
         let count = |test: &dyn Fn(&Outcome) -> bool| outcomes.iter().filter(|o| test(o)).count();
         let n = outcomes.len();
         let known = count(&|o| o.in_library);
         let listed = count(&Outcome::is_listed_query);
         Self {
-            part,
+            part: part.to_owned(),
             n,
             first: Rate::new(count(&|o| o.in_library && o.first_right), known),
-            named_right: Rate::new(count(&|o| o.in_library && o.named.is_some() && !o.named_wrong), known),
+            named_right: Rate::new(count(&|o| o.in_library && o.named_right), known),
             named_wrong: Rate::new(count(&|o| o.named_wrong), n),
             alarmed: Rate::new(count(&|o| o.is_listed_query() && o.level == Level::Alarm), listed),
             warned: Rate::new(count(&|o| o.is_listed_query() && o.is_warning()), listed),
-            exact: Rate::new(count(&|o| o.is_listed_query() && o.named.is_some() && !o.named_wrong), listed),
+            exact: Rate::new(count(&|o| o.is_listed_query() && o.named_right), listed),
             false_alarms: Rate::new(count(&Outcome::is_false_alarm), count(&|o| !o.alarming)),
             inconclusive: Rate::new(count(&|o| o.level == Level::Inconclusive), n),
         }
@@ -280,6 +313,10 @@ pub struct Table {
     pub lines: Vec<Line>,
     /// Every query that went wrong.
     pub errors: Vec<Outcome>,
+    /// Further figures, each a sentence with its n.
+    pub notes: Vec<String>,
+    /// The same figures as numbers, by name.
+    pub figures: Vec<(String, f64)>,
 }
 
 impl Table {
@@ -291,12 +328,26 @@ impl Table {
             lines.push(Line::of("tuning half", &part(true)));
             lines.push(Line::of("reporting half", &part(false)));
         }
-        Self {
-            suite: suite.to_owned(),
-            spectra,
-            lines,
-            errors: outcomes.iter().filter(|o| o.is_error()).cloned().collect(),
+        let errors = outcomes.iter().filter(|o| o.is_error()).cloned().collect();
+        Self { suite: suite.to_owned(), spectra, lines, errors, notes: Vec::new(), figures: Vec::new() }
+    }
+
+    /// Counts outcomes of named parts of a suite, in the order in which the parts first appear, and all of them.
+    pub fn of_parts(suite: &str, spectra: Spectra, outcomes: &[(String, Outcome)]) -> Self {
+        let mut names: Vec<&str> = Vec::new();
+        for (part, _) in outcomes {
+            if !names.contains(&part.as_str()) {
+                names.push(part);
+            }
         }
+        let all = outcomes.iter().map(|(_, o)| o).collect::<Vec<_>>();
+        let mut lines = vec![Line::of("all", &all)];
+        for name in names {
+            let own: Vec<&Outcome> = outcomes.iter().filter(|(p, _)| p == name).map(|(_, o)| o).collect();
+            lines.push(Line::of(name, &own));
+        }
+        let errors = all.into_iter().filter(|o| o.is_error()).cloned().collect();
+        Self { suite: suite.to_owned(), spectra, lines, errors, notes: Vec::new(), figures: Vec::new() }
     }
 }
 
@@ -320,10 +371,13 @@ impl fmt::Display for Table {
                 }
             }
         }
+        for note in &self.notes {
+            writeln!(f, "  {note} ({spectra})")?;
+        }
         for error in &self.errors {
             writeln!(f, "  error ({spectra}): {error}")?;
         }
-        if self.errors.is_empty() {
+        if self.errors.is_empty() && !self.lines.is_empty() {
             writeln!(f, "  no errors ({spectra})")?;
         }
         Ok(())

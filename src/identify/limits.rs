@@ -8,7 +8,7 @@ use super::answer::{Coverage, DetectionLimit};
 use super::evidence::{QueryBands, weigh};
 use super::index::{Index, Indexed};
 use super::linear::{Span, left_over, non_negative};
-use super::mixture::{Mixture, Scatter, Space, curve};
+use super::mixture::{Mixture, OTHERS_ERROR, Scatter, Space, curve};
 
 /// Standard deviations that an amplitude must exceed to count as present. The nominal one-sided rate of 3e-5 leaves room
 /// for the number of substances that are tested and for tails that are not normal; checked on emulated blanks.
@@ -17,14 +17,13 @@ const DECISION_SIGMAS: f64 = 4.0;
 const POWER_SIGMAS: f64 = 1.645;
 /// The sample's own bands are not those of the reference, which lowers its amplitude and scatters it: factor on the
 /// limit, chosen on the tuning half of emulated mixtures so that the stated power holds (`evaluate limits`).
-const FIDELITY: f64 = 1.15;
+const FIDELITY: f64 = 1.75;
 /// Shifts at which a substance is looked for beside the common one, cm-1.
 const SHIFTS_CM1: [f64; 3] = [-1.5, 0.0, 1.5];
 /// Most of the predicted heights that may be missing from what the others leave.
 const MISSING_SHARE: f64 = 0.25;
-/// Error of the other components as a share of their height, in the search for bands.
-const REFERENCE_ERROR: f64 = 0.20;
-
+/// Share of the clearest significance from which another listed substance is named beside it.
+const RELATIVE: f64 = 0.5;
 /// What the presence test found for one alarming substance.
 #[derive(Clone, Debug)]
 pub(super) struct Presence {
@@ -34,8 +33,6 @@ pub(super) struct Presence {
     pub entry: Option<usize>,
     /// Amplitude over its standard deviation.
     pub sigmas: f64,
-    /// Share of the signal at its amplitude.
-    pub share: f64,
     /// Smallest share that would have been found with 95 % power; none where the substance cannot be searched for.
     pub limit: Option<f64>,
     /// True when it stands out and its bands are there.
@@ -61,7 +58,7 @@ pub(super) fn presences(
             searchable
                 .filter_map(|(number, entry)| test(query, (number, entry), mixture))
                 .max_by(|a, b| a.sigmas.total_cmp(&b.sigmas).then(b.entry.cmp(&a.entry)))
-                .unwrap_or(Presence { substance, entry: None, sigmas: 0.0, share: 0.0, limit: None, present: false })
+                .unwrap_or(Presence { substance, entry: None, sigmas: 0.0, limit: None, present: false })
         })
         .collect()
 }
@@ -91,7 +88,7 @@ fn test(query: &Prepared, (number, entry): (usize, &Indexed), mixture: &Mixture)
         for (part, a) in others.iter().zip(&best.others) {
             fitted.iter_mut().zip(&part.curve).for_each(|(f, c)| *f += a * c);
         }
-        let error: Vec<f64> = fitted.iter().map(|f| REFERENCE_ERROR * f).collect();
+        let error: Vec<f64> = fitted.iter().map(|f| OTHERS_ERROR * f).collect();
         let rest = query.less(mixture.window.start, &fitted, &error, best.amplitude);
         let evidence = weigh(&rest, &QueryBands::of(&rest), entry, best.shift_cm1);
         evidence.missing_share <= MISSING_SHARE
@@ -100,10 +97,18 @@ fn test(query: &Prepared, (number, entry): (usize, &Indexed), mixture: &Mixture)
         substance: entry.substance,
         entry: Some(number),
         sigmas: best.sigmas(),
-        share: share_of(best.amplitude),
         limit: Some(limit),
         present,
     })
+}
+
+/// Those that stand out, clearest first. Relatives of what is there stand out too: whatever reaches half of the clearest
+/// one's significance is listed, because this test cannot tell them apart.
+pub(super) fn standing_out(presences: &[Presence]) -> impl Iterator<Item = &Presence> {
+    let mut found: Vec<&Presence> = presences.iter().filter(|p| p.present).collect();
+    found.sort_by(|a, b| b.sigmas.total_cmp(&a.sigmas).then(a.substance.cmp(&b.substance)));
+    let clearest = found.first().map_or(0.0, |p| p.sigmas);
+    found.into_iter().filter(move |p| p.sigmas >= RELATIVE * clearest)
 }
 
 struct Amplitude {

@@ -1,8 +1,8 @@
 //! Least squares in whitened space: weights, a smooth background projected out, non-negative amplitudes, p-values.
 
 /// Order of the Legendre polynomials that are projected out of signal and references: the baseline's own error is
-/// fitted jointly instead of being trusted. Over 2,000 cm-1 order 6 bends every 300 cm-1, far wider than a band.
-const BACKGROUND_ORDER: usize = 6;
+/// fitted jointly instead of being trusted. Over 2,000 cm-1 order 10 bends every 200 cm-1, far wider than a band.
+const BACKGROUND_ORDER: usize = 10;
 /// Autocorrelation below which residuals count as independent.
 const INDEPENDENT: f64 = 0.05;
 /// Longest lag of the autocorrelation, points.
@@ -40,21 +40,6 @@ impl Whitening {
     pub fn whiten(&self, curve: &[f64]) -> Vec<f64> {
         let mut out: Vec<f64> = curve.iter().zip(&self.weights).map(|(v, w)| v * w).collect();
         project_out(&mut out, &self.background);
-        out
-    }
-
-    /// The background, in the units of the curve, that belongs to a signal less a fit.
-    pub fn background_of(&self, rest: &[f64]) -> Vec<f64> {
-        let weighted: Vec<f64> = rest.iter().zip(&self.weights).map(|(v, w)| v * w).collect();
-        let mut out = vec![0.0; rest.len()];
-        for b in &self.background {
-            let along = dot(&weighted, b);
-            for ((o, v), w) in out.iter_mut().zip(b).zip(&self.weights) {
-                if *w > 0.0 {
-                    *o += along * v / w;
-                }
-            }
-        }
         out
     }
 
@@ -109,6 +94,13 @@ impl Span {
             }
         }
         Self { basis }
+    }
+
+    /// The part of `column` that the span cannot imitate.
+    pub fn outside(&self, column: &[f64]) -> Vec<f64> {
+        let mut out = column.to_vec();
+        project_out(&mut out, &self.basis);
+        out
     }
 
     /// Squared norm of the part of `column` that the span cannot imitate: the net analyte signal (Lorber, Anal. Chem.
@@ -257,7 +249,6 @@ mod tests {
         let whitening = Whitening::new(&vec![Some(0.5); 400]);
         let smooth: Vec<f64> = (0..400).map(|i| 3.0 + 0.01 * f64::from(i) - 1e-5 * f64::from(i * i)).collect();
         assert!(whitening.whiten(&smooth).iter().all(|v| v.abs() < 1e-9));
-        assert!(whitening.background_of(&smooth).iter().zip(&smooth).all(|(a, b)| (a - b).abs() < 1e-9));
         assert_eq!(whitening.free(), 400 - BACKGROUND_ORDER - 1);
     }
 }

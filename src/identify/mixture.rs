@@ -18,7 +18,7 @@ const MIN_BIC_GAIN: f64 = 10.0;
 const MAX_P: f64 = 1e-4;
 /// A component must take away at least this share of what the others leave (weighted squares): the faults of a
 /// reference leave something that another reference always fits a little.
-const MIN_GAIN: f64 = 0.15;
+const MIN_GAIN: f64 = 0.10;
 /// Criterion under which two references explain the signal equally well.
 const SAME_BIC: f64 = 6.0;
 /// A component under this share of the fitted signal is not stated.
@@ -28,9 +28,11 @@ const OWN_SHIFT_CM1: f64 = 3.0;
 /// Steps in which the shift of a chosen component is refined, cm-1.
 const SHIFT_STEPS_CM1: [f64; 7] = [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0];
 /// Error of a reference as a share of its height: heights of one substance scatter by 5-28 % between instruments.
-const REFERENCE_ERROR: f64 = 0.20;
+const REFERENCE_ERROR: f64 = 0.15;
+/// Error of the other components as a share of their height, when bands are looked for in what they leave.
+pub(super) const OTHERS_ERROR: f64 = 0.20;
 /// Error floor relative to the strongest band: baseline and shoulders.
-const FLOOR_ERROR: f64 = 0.02;
+const FLOOR_ERROR: f64 = 0.008;
 /// Signal up to this multiple of the fit, moved by up to one grid step, counts as explained.
 const GENEROSITY: f64 = 1.25;
 /// Most of a component's predicted heights that may be missing from what the others leave.
@@ -38,7 +40,7 @@ const MISSING_SHARE: f64 = 0.12;
 /// Share of the window that a reference must cover.
 const COVERS: f64 = 0.8;
 /// Candidates that are fitted in full in each round.
-const TRIED: usize = 6;
+const TRIED: usize = 4;
 
 /// One component of the fit.
 #[derive(Clone, Debug)]
@@ -47,8 +49,6 @@ pub(super) struct Part {
     pub entry: usize,
     /// Index of the substance in the library.
     pub substance: usize,
-    /// Amplitude of the reference (strongest point 1), in units of the query's strongest point.
-    pub amplitude: f64,
     /// Query minus reference, cm-1.
     pub shift_cm1: f64,
     /// Share of the fitted signal (area), 0..=1.
@@ -79,8 +79,6 @@ pub(super) struct Mixture {
     pub surplus: Vec<f64>,
     /// Share of the signal's area that is surplus, 0..=1.
     pub unexplained: f64,
-    /// Area of the fitted components, in grid points.
-    pub fitted_area: f64,
     /// Shift of the best reference, cm-1.
     pub shift_cm1: f64,
     /// The whitened space; none when nothing could be fitted.
@@ -101,7 +99,6 @@ impl Mixture {
             parts: Vec::new(),
             surplus: query.signal().to_vec(),
             unexplained: 1.0,
-            fitted_area: 0.0,
             shift_cm1: 0.0,
             space: None,
         }
@@ -114,7 +111,9 @@ mod proof {
     /// Share of the signal that the whole fit may leave.
     pub const UNEXPLAINED: f64 = 0.08;
     /// Correlation with what the others leave.
-    pub const PARTIAL: f64 = 0.85;
+    pub const PARTIAL: f64 = 0.55;
+    /// Share of what the others leave that the component explains.
+    pub const EXPLAINED: f64 = 0.85;
     /// Share of its predicted heights that may be missing.
     pub const MISSING: f64 = 0.05;
     /// Bands that must be found.
@@ -138,6 +137,7 @@ impl Part {
         self.p_value <= MAX_P
             && self.partial >= proof::PARTIAL
             && self.evidence.missing_share <= proof::MISSING
+            && self.evidence.explained >= proof::EXPLAINED
             && self.evidence.matched.len() >= proof::BANDS
             && self.evidence.position_scatter_cm1 <= proof::POSITION_SCATTER_CM1
     }
@@ -165,6 +165,10 @@ fn solve(target: &[f64], set: &[&Option_]) -> Fit {
     let amplitudes = non_negative(target, &columns);
     let rest = left_over(target, &columns, &amplitudes);
     Fit { squares: dot(&rest, &rest), amplitudes, rest }
+}
+
+fn without(chosen: &[Option_], k: usize) -> Vec<&Option_> {
+    chosen.iter().enumerate().filter(|(i, _)| *i != k).map(|(_, o)| o).collect()
 }
 
 /// What the data say about the scatter of the whitened residual.
@@ -214,7 +218,7 @@ fn sigmas(query: &Prepared, window: &Range<usize>) -> Vec<Option<f64>> {
             let i = cell.checked_sub(query.first())?;
             let (q, n) = (query.signal().get(i)?, query.noise_sd().get(i)?);
             let ok = query.usable().get(i).copied().unwrap_or(false);
-            ok.then(|| (n * n + (REFERENCE_ERROR * q).powi(2) + FLOOR_ERROR * FLOOR_ERROR).sqrt())
+            ok.then(|| (n * n + (REFERENCE_ERROR * q).powi(2) + FLOOR_ERROR.powi(2)).sqrt())
         })
         .collect()
 }
@@ -285,13 +289,10 @@ impl Search<'_> {
             let Some((candidate, fit)) = best else { break };
             let amplitude = fit.amplitudes.last().copied().unwrap_or(0.0);
             let gain = now.squares - fit.squares;
-            if amplitude <= 0.0 || gain < MIN_GAIN * now.squares || self.bic(now.squares, &fit) < MIN_BIC_GAIN {
+            if amplitude <= 0.0 || gain < MIN_GAIN * now.squares {
                 break;
             }
             let others: Vec<&Option_> = chosen.iter().collect();
-            if self.p_value(&candidate, amplitude, &others, &fit.rest) > MAX_P {
-                break;
-            }
             let evidence =
                 self.evidence(&candidate, amplitude, &others, fit.amplitudes.split_last().map_or(&[], |s| s.1));
             if evidence.missing_share > MISSING_SHARE || evidence.matched.is_empty() {
@@ -300,25 +301,31 @@ impl Search<'_> {
             }
             chosen.push(candidate);
             now = fit;
-            now = self.without_idle(&mut chosen, now);
         }
+        self.without_needless(&mut chosen, now);
         chosen
     }
 
-    /// Drops members that later ones made needless; the one that came last stays.
-    fn without_idle(&self, chosen: &mut Vec<Option_>, mut now: Fit) -> Fit {
-        let mut k = 0;
-        while k + 1 < chosen.len() {
-            let rest: Vec<&Option_> = chosen.iter().enumerate().filter(|(i, _)| *i != k).map(|(_, o)| o).collect();
-            let without = solve(&self.space.target, &rest);
-            if self.bic(without.squares, &now) < MIN_BIC_GAIN {
-                chosen.remove(k);
-                now = without;
-            } else {
-                k += 1;
+    /// Drops components that the data do not ask for, the least needed first. Only the residual of the whole fit says
+    /// what scatter remains: while a component is missing, its bands look like scatter and would hide the others.
+    fn without_needless(&self, chosen: &mut Vec<Option_>, mut now: Fit) {
+        while !chosen.is_empty() {
+            let least = (0..chosen.len())
+                .filter_map(|k| {
+                    let (own, others) = (chosen.get(k)?, without(chosen, k));
+                    let fit = solve(&self.space.target, &others);
+                    let p = self.p_value(own, *now.amplitudes.get(k)?, &others, &now.rest);
+                    Some((k, self.bic(fit.squares, &now), p, fit))
+                })
+                .min_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+            match least {
+                Some((k, bic, p, fit)) if bic < MIN_BIC_GAIN || p > MAX_P => {
+                    chosen.remove(k);
+                    now = fit;
+                }
+                _ => break,
             }
         }
-        now
     }
 
     /// Gain of the Bayesian information criterion from one component more.
@@ -374,7 +381,7 @@ impl Search<'_> {
         for (o, a) in others.iter().zip(amplitudes) {
             fitted.iter_mut().zip(&o.curve).for_each(|(f, c)| *f += a * c);
         }
-        let error: Vec<f64> = fitted.iter().map(|f| REFERENCE_ERROR * f).collect();
+        let error: Vec<f64> = fitted.iter().map(|f| OTHERS_ERROR * f).collect();
         let rest = self.query.less(self.window.start, &fitted, &error, amplitude.max(1e-9));
         let bands = QueryBands::of(&rest);
         match self.index.entries.get(candidate.entry) {
@@ -414,7 +421,7 @@ impl Search<'_> {
     fn part(&self, k: usize, chosen: &[Option_], fit: &Fit, share: f64, interval: (f64, f64)) -> Option<Part> {
         let own = chosen.get(k)?;
         let amplitude = *fit.amplitudes.get(k)?;
-        let others: Vec<&Option_> = chosen.iter().enumerate().filter(|(i, _)| *i != k).map(|(_, o)| o).collect();
+        let others = without(chosen, k);
         let amplitudes: Vec<f64> =
             fit.amplitudes.iter().enumerate().filter(|(i, _)| *i != k).map(|(_, a)| *a).collect();
         let columns: Vec<&[f64]> = others.iter().map(|o| o.column.as_slice()).collect();
@@ -423,7 +430,6 @@ impl Search<'_> {
         Some(Part {
             entry: own.entry,
             substance: own.substance,
-            amplitude,
             shift_cm1: own.shift_cm1,
             share,
             interval,
@@ -496,14 +502,6 @@ impl Search<'_> {
         let surplus: Vec<f64> = seen.iter().enumerate().map(|(i, q)| (q - GENEROSITY * reached(i)).max(0.0)).collect();
         let whole: f64 = seen.iter().sum();
         let unexplained = if whole > 0.0 { (surplus.iter().sum::<f64>() / whole).clamp(0.0, 1.0) } else { 1.0 };
-        Mixture {
-            window: self.window.clone(),
-            parts,
-            surplus,
-            unexplained,
-            fitted_area: fit.iter().sum(),
-            shift_cm1,
-            space: None,
-        }
+        Mixture { window: self.window.clone(), parts, surplus, unexplained, shift_cm1, space: None }
     }
 }

@@ -12,8 +12,10 @@ mod index;
 mod limits;
 mod linear;
 mod mixture;
+mod probability;
 mod report;
 mod search;
+mod shares;
 mod tops;
 mod verdict;
 
@@ -23,4 +25,6 @@ pub use answer::{
 };
 pub use engine::{ENGINE, Engine};
 pub use evaluation::{Line, Outcome, Query, Rate, Spectra, Table, Truth, ask, wilson};
+pub use probability::Tolerance;
+pub use shares::{Blend, fit_blend};
 pub use verdict::{Level, Verdict};

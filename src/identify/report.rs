@@ -29,12 +29,12 @@ pub(super) fn quality(query: &Prepared) -> QualityReport {
     }
 }
 
-pub(super) fn candidate(contender: &Contender<'_>) -> Candidate {
+pub(super) fn candidate(contender: &Contender<'_>, probability: Option<f64>) -> Candidate {
     Candidate {
         substance: contender.substance.name.clone(),
         cas: contender.substance.cas.clone(),
         groups: contender.substance.groups.clone(),
-        probability: None,
+        probability,
         score: contender.hit.score,
         explained: contender.evidence.explained,
         missing_bands: contender.evidence.missing.clone(),
@@ -64,6 +64,11 @@ pub(super) fn possible(contender: &Contender<'_>, relatives: &[&Contender<'_>]) 
         groups: contender.substance.groups.clone(),
         alternatives: relatives.iter().map(|c| c.substance.name.clone()).collect(),
     }
+}
+
+/// A member of an alarming class that fits, but not surely enough to be the one.
+pub(super) fn of_class(contender: &Contender<'_>) -> Identified {
+    Identified { strength: Strength::Class, form: FORM_UNKNOWN.to_owned(), ..named(contender, &[]) }
 }
 
 /// The class of a possible substance, with the bands that speak for it and those that should be there and are not.
@@ -112,16 +117,18 @@ pub(super) fn proven(part: &Part, index: &Index, library: &Library) -> Option<Id
     })
 }
 
-/// An alarming substance that stands out of what the others leave, not proven.
-pub(super) fn present(substance: &Substance) -> Identified {
-    Identified {
+/// Alarming substances that stand out of what the others leave, clearest first, none proven: one line with the rest as
+/// its alternatives.
+pub(super) fn present<'a>(mut substances: impl Iterator<Item = &'a &'a Substance>) -> Option<Identified> {
+    let substance = substances.next()?;
+    Some(Identified {
         substance: substance.name.clone(),
         cas: substance.cas.clone(),
         form: FORM_UNKNOWN.to_owned(),
         strength: Strength::Possible,
         groups: substance.groups.clone(),
-        alternatives: Vec::new(),
-    }
+        alternatives: substances.map(|s| s.name.clone()).collect(),
+    })
 }
 
 pub(super) fn residual(query: &Prepared, mixture: &Mixture) -> Residual {

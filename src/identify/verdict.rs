@@ -18,6 +18,13 @@ pub enum Level {
     NoneDetected,
 }
 
+impl Level {
+    /// Alarm or alert.
+    pub const fn is_warning(self) -> bool {
+        matches!(self, Self::Alarm | Self::Alert)
+    }
+}
+
 /// The answer to a scan. It can only be built through its constructors; *nothing listed detected* needs the detection
 /// limits and the coverage from which its text follows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

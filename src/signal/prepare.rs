@@ -38,10 +38,16 @@ pub struct Prepared {
     baseline: Vec<f64>,
     resolution_cm1: f64,
     match_index: usize,
+    unit: f64,
     quality: Quality,
 }
 
 impl Prepared {
+    /// What 1 in [`Self::signal`] is in the unit of the measurement (counts, absorbance).
+    pub const fn unit(&self) -> f64 {
+        self.unit
+    }
+
     /// Technique of the measurement.
     pub const fn technique(&self) -> Technique {
         self.technique
@@ -193,6 +199,7 @@ pub fn prepare(spectrum: &Spectrum) -> Prepared {
         baseline: baseline.into_iter().map(|z| z / unit).collect(),
         resolution_cm1,
         match_index,
+        unit: unit * points.scale,
         quality,
     }
 }
@@ -204,6 +211,7 @@ struct Points {
     noise: Option<Vec<f64>>,
     saturated_x: Vec<f64>,
     saturated: usize,
+    scale: f64,
 }
 
 impl Points {
@@ -237,7 +245,7 @@ impl Points {
         saturated.sort_unstable();
         saturated.dedup();
         let saturated_x: Vec<f64> = saturated.iter().filter_map(|i| axis.get(*i)).copied().collect();
-        Self { x, y, noise, saturated: saturated_x.len(), saturated_x }
+        Self { x, y, noise, saturated: saturated_x.len(), saturated_x, scale }
     }
 
     /// Median distance of neighbours, cm-1.

@@ -92,6 +92,7 @@ fn answer(verdict: Verdict) -> Answer {
         candidates: vec![],
         mixture: vec![],
         class_evidence: vec![],
+        not_in_library: None,
         detection_limits: vec![],
         residual: Residual::default(),
         library: LibraryIdentity { name: "bundled".to_owned(), version: "1".to_owned(), sha256: "ab".repeat(32) },

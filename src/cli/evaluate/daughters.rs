@@ -21,7 +21,8 @@ pub fn pure(library: &Library, leave_out: bool) -> Result<Vec<Outcome>, anyhow::
                 let name = format!("{}, unit {seed}, sample {number}", standard.key);
                 let sample = Sample { name: name.clone(), parts: vec![standard.part(1.0)] };
                 let spectrum = unit.scan(sample, &ScanSettings::default())?;
-                outcomes.push(ask(&engine, &Query { name, truth: standard.truth.clone(), spectrum }, leave_out));
+                let query = Query { name, truth: standard.truth.clone(), beside: Vec::new(), spectrum };
+                outcomes.push(ask(&engine, &query, leave_out));
             }
         }
     }

@@ -32,6 +32,8 @@ pub struct Standard {
     pub alarms: bool,
     /// Groups.
     pub groups: Vec<String>,
+    /// True when the library's own reference may carry a name.
+    pub supports: bool,
     /// Its bands, strongest in the visible range 1.
     pub bands: Vec<Band>,
     /// Index into the library's substances.
@@ -105,6 +107,7 @@ pub fn standards(library: &Library) -> Vec<Standard> {
                 truth: Truth { name: s.name.clone(), cas: s.cas.iter().cloned().collect() },
                 alarms: s.alarms,
                 groups: s.groups.clone(),
+                supports: reference.can_support_identification(),
                 bands,
                 substance,
             })

@@ -16,8 +16,12 @@ use crate::spectrum::{Spectrum, Technique};
 
 use super::{Context, input, output};
 
+mod blends;
+mod calibrate;
 mod daughters;
 mod laboratory;
+mod limits;
+mod scenes;
 
 /// Names the folder with labelled spectra where `--data` does not.
 const DATA_VARIABLE: &str = "PARCELSCOPE_DATA";
@@ -41,12 +45,24 @@ enum Suite {
     Daughters,
     /// The same, each with its own substance removed from the pack
     DaughtersLeaveOneOut,
-    /// All of these
+    /// Listed and benign substances through a polyethylene bag, against the simulated laboratory pack
+    Bagged,
+    /// Listed substances cut with benign ones by share, against the simulated laboratory pack
+    Mixtures,
+    /// Listed substances added to blanks at the very share that the blank's scan states as its limit
+    Limits,
+    /// Measured blends of polystyrene and polypropylene oxide with stated fractions
+    Blends,
+    /// Noise only, container only, cosmic rays and saturation, against the simulated laboratory pack
+    Hostile,
+    /// Fits probabilities and thresholds anew, on emulated units and substances kept for that; not part of `all`
+    Calibrate,
+    /// All of these but `calibrate`
     All,
 }
 
 /// What `all` runs.
-const EVERY_SUITE: [Suite; 7] = [
+const EVERY_SUITE: [Suite; 12] = [
     Suite::Reference,
     Suite::Queries,
     Suite::LeaveOneOut,
@@ -54,6 +70,11 @@ const EVERY_SUITE: [Suite; 7] = [
     Suite::EmulatorLeaveOneOut,
     Suite::Daughters,
     Suite::DaughtersLeaveOneOut,
+    Suite::Bagged,
+    Suite::Mixtures,
+    Suite::Limits,
+    Suite::Blends,
+    Suite::Hostile,
 ];
 /// Emulated scans of each reference, each by another unit on another sample.
 const SEEDS: u64 = 3;
@@ -98,12 +119,19 @@ fn evaluate(suite: Suite, engine: &Engine, data: Option<&Path>) -> Result<Table,
     };
     let name = suite.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned());
     let table = |spectra, outcomes: Vec<Outcome>, halves| Table::new(&name, spectra, &outcomes, halves);
+    let parts = |outcomes: Vec<(String, Outcome)>| Table::of_parts(&name, Spectra::Simulated, &outcomes);
     Ok(match suite {
         Suite::Reference => table(Spectra::Measured, measured("raman-reference/", false)?, true),
         Suite::LeaveOneOut => table(Spectra::Measured, measured("raman-reference/", true)?, true),
         Suite::Queries | Suite::All => table(Spectra::Measured, measured("raman-queries/", false)?, false),
         Suite::Emulator => table(Spectra::Simulated, emulated(engine, false)?, false),
         Suite::EmulatorLeaveOneOut => table(Spectra::Simulated, emulated(engine, true)?, false),
+        Suite::Bagged => parts(scenes::bagged(engine.library())?),
+        Suite::Mixtures => parts(scenes::mixtures(engine.library())?),
+        Suite::Limits => limits::table(engine.library(), &name)?,
+        Suite::Blends => blends::table(&data_folder(data)?, &name)?,
+        Suite::Calibrate => calibrate::table(engine, &name)?,
+        Suite::Hostile => parts(scenes::hostile(engine.library())?),
         Suite::Daughters => table(Spectra::Simulated, daughters::pure(engine.library(), false)?, true),
         Suite::DaughtersLeaveOneOut => table(Spectra::Simulated, daughters::pure(engine.library(), true)?, true),
     })
@@ -125,14 +153,15 @@ fn emulated(engine: &Engine, leave_out: bool) -> Result<Vec<Outcome>, anyhow::Er
             let name = format!("{} ({}), seed {seed}", substance.key, reference.source_item.as_deref().unwrap_or("-"));
             let sample = Sample { name: substance.key.clone(), parts: parts.clone() };
             let spectrum = emulated_scan(number as u64 * 1_000 + seed, sample)?;
-            outcomes.push(ask(engine, &Query { name, truth: truth.clone(), spectrum }, leave_out));
+            outcomes.push(ask(engine, &Query { name, truth: truth.clone(), beside: Vec::new(), spectrum }, leave_out));
         }
     }
     if !leave_out {
         for seed in 0..SEEDS {
-            let truth = Truth { name: "nothing".to_owned(), cas: Vec::new() };
+            let truth = Truth::nothing();
             let spectrum = emulated_scan(u64::MAX - seed, Sample { name: "empty".to_owned(), parts: Vec::new() })?;
-            outcomes.push(ask(engine, &Query { name: format!("empty probe, seed {seed}"), truth, spectrum }, false));
+            let name = format!("empty probe, seed {seed}");
+            outcomes.push(ask(engine, &Query { name, truth, beside: Vec::new(), spectrum }, false));
         }
     }
     Ok(outcomes)
@@ -182,7 +211,7 @@ fn labelled(data: &Path, folder: &str) -> Result<Vec<Query>, anyhow::Error> {
         if truth.cas.is_empty() && truth.name.is_empty() {
             bail!("{name} does not say what {short} is; write '{OUT_OF_LIBRARY}' for a substance without reference");
         }
-        queries.push(Query { name: short.to_owned(), truth, spectrum });
+        queries.push(Query { name: short.to_owned(), truth, beside: Vec::new(), spectrum });
     }
     if queries.is_empty() {
         bail!("{name} lists no spectrum under {folder}");
