@@ -194,7 +194,7 @@ fn choose_kit(args: ScanArgs) -> Result<KitChoice, anyhow::Error> {
             "the laser's port is missing; give it with --laser-port ('parcelscope ports' lists the ports); for a Ventana, whose laser is its own, give the same port again"
         );
     };
-    if laser == port && spectrometer != SpectrometerSetup::Obp {
+    if laser == port && spectrometer_setup != SpectrometerSetup::Obp {
         bail!("spectrometer and laser cannot both be on {port}; name the port of each");
     }
     let laser_setup = LaserSetup { kind, baud: laser_baud };

@@ -4,7 +4,7 @@ use crate::library::{Group, Substance};
 use crate::signal::Quality;
 
 use super::Verdict;
-use super::advice::{FLUORESCENT, PARTLY, SATURATED, UNKNOWN, WEAK, hold};
+use super::advice::{CALIBRATE, CONTAINER, FLUORESCENT, PARTLY, SATURATED, UNKNOWN, WEAK, hold};
 use super::answer::{Coverage, DetectionLimit};
 
 /// Background per band height from which weakness is put down to fluorescence.
@@ -29,6 +29,8 @@ pub(super) struct Found<'a> {
     pub listed_component: Option<&'a Substance>,
     /// True when others stand out with it, as relatives do.
     pub or_another_listed: bool,
+    /// True when the best reference fits well only far from where it should be.
+    pub axis_is_off: bool,
     /// Names of the components of a mixture that explains the signal although no single substance does.
     pub blend: Vec<&'a Substance>,
 }
@@ -153,6 +155,17 @@ pub(super) fn verdict(found: &Found<'_>, limits: &[DetectionLimit], coverage: &C
         let headline = format!("Possible {name}{relative}{source}");
         return Verdict::alert(rule, headline, format!("{}{confirm}", hold(&threats(found))));
     }
+    let only_containers = match &found.named {
+        Some((substance, _)) => is_container(substance) && found.proven.iter().all(ProvenPart::is_container),
+        None => found.all_proven && found.proven.iter().all(ProvenPart::is_container),
+    };
+    if only_containers {
+        let seen: Vec<&str> = (found.named.iter().map(|(s, _)| s.name.as_str()))
+            .chain(found.proven.iter().map(|p| p.substance.name.as_str()))
+            .collect();
+        let headline = format!("Only packaging was seen: {}", seen.join(" and "));
+        return Verdict::inconclusive("container-only", headline, CONTAINER.to_owned());
+    }
     if let Some((substance, others)) = &found.named {
         let mut names = substance.name.clone();
         for other in others {
@@ -164,6 +177,10 @@ pub(super) fn verdict(found: &Found<'_>, limits: &[DetectionLimit], coverage: &C
     if found.all_proven {
         let names: Vec<String> = found.proven.iter().map(|p| either(p.substance, &p.alternatives)).collect();
         return Verdict::none_detected("identified-mixture-not-listed", &names.join(" and "), limits, coverage);
+    }
+    if found.axis_is_off {
+        let headline = "Not identified, and the axis seems to be off: the nearest reference fits only when shifted";
+        return Verdict::inconclusive("out-of-calibration", headline.to_owned(), CALIBRATE.to_owned());
     }
     if found.blend.len() > 1 {
         let names: Vec<&str> = found.blend.iter().map(|s| s.name.as_str()).collect();

@@ -29,6 +29,8 @@ const MIN_POINTS: usize = 200;
 /// A mixture is offered as an explanation when it leaves at most this share of the signal's area.
 const BLEND_LEAVES: f64 = 0.25;
 
+/// Similarity and shift (cm-1) from which the axis is suspected: portable units in order stay within 2 cm-1.
+const OFF_AXIS: (f64, f64) = (0.75, 4.5);
 /// Most references that are tried as components: of a larger library the most similar ones.
 const POOL: usize = 400;
 
@@ -161,7 +163,13 @@ impl Engine {
                 .as_ref()
                 .is_some_and(|(c, others)| c.entry.substance == s || others.iter().any(|o| o.entry.substance == s))
         };
-        let parts: Vec<&mixture::Part> = mixture.proven().filter(|p| !carries_name_alone(p.substance)).collect();
+        let best = contenders.iter().find(|c| c.entry.supports);
+        let sure_alone = class.is_none()
+            && best.is_some_and(|c| {
+                mixture.parts.first().is_some_and(|p| p.substance == c.entry.substance) && self.is_sure(c, contenders)
+            });
+        let parts: Vec<&mixture::Part> =
+            mixture.proven(sure_alone).filter(|p| !carries_name_alone(p.substance)).collect();
         let possible = if named.is_none() && class.is_none() { candidates::possible(contenders) } else { None };
         let proven: Vec<ProvenPart<'_>> = parts
             .iter()
@@ -190,6 +198,7 @@ impl Engine {
             }),
             or_another_listed: present.len() > 1,
             listed_component,
+            axis_is_off: axis_is_off(contenders),
             blend,
         };
         let of_class = possible.as_ref().map(|(c, _)| *c).or(class);
@@ -282,6 +291,12 @@ impl Engine {
             }),
         )
     }
+}
+
+/// True when the best reference that may identify is similar only at a shift that no unit in order has.
+fn axis_is_off(contenders: &[Contender<'_>]) -> bool {
+    let best = contenders.iter().find(|c| c.entry.supports);
+    best.is_some_and(|c| c.hit.score >= OFF_AXIS.0 && c.hit.shift_cm1.abs() >= OFF_AXIS.1)
 }
 
 /// References that may enter a mixture: all that may identify, one place each, in the order of their similarity; the

@@ -10,14 +10,14 @@ use super::index::{Index, Indexed};
 use super::linear::{Span, left_over, non_negative};
 use super::mixture::{Mixture, OTHERS_ERROR, Scatter, Space, curve};
 
-/// Standard deviations that an amplitude must exceed to count as present. The nominal one-sided rate of 3e-5 leaves room
+/// Standard deviations that an amplitude must exceed to count as present. The nominal one-sided rate of 3e-6 leaves room
 /// for the number of substances that are tested and for tails that are not normal; checked on emulated blanks.
-const DECISION_SIGMAS: f64 = 4.0;
+const DECISION_SIGMAS: f64 = 4.5;
 /// What 95 % power adds (Currie, Anal. Chem. 40 (1968) 586).
 const POWER_SIGMAS: f64 = 1.645;
 /// The sample's own bands are not those of the reference, which lowers its amplitude and scatters it: factor on the
 /// limit, chosen on the tuning half of emulated mixtures so that the stated power holds (`evaluate limits`).
-const FIDELITY: f64 = 1.75;
+const FIDELITY: f64 = 1.9;
 /// Shifts at which a substance is looked for beside the common one, cm-1.
 const SHIFTS_CM1: [f64; 3] = [-1.5, 0.0, 1.5];
 /// Most of the predicted heights that may be missing from what the others leave.

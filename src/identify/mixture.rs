@@ -111,11 +111,11 @@ mod proof {
     /// Share of the signal that the whole fit may leave.
     pub const UNEXPLAINED: f64 = 0.08;
     /// Correlation with what the others leave.
-    pub const PARTIAL: f64 = 0.55;
+    pub const PARTIAL: f64 = 0.45;
     /// Share of what the others leave that the component explains.
-    pub const EXPLAINED: f64 = 0.85;
+    pub const EXPLAINED: f64 = 0.75;
     /// Share of its predicted heights that may be missing.
-    pub const MISSING: f64 = 0.05;
+    pub const MISSING: f64 = 0.08;
     /// Bands that must be found.
     pub const BANDS: usize = 3;
     /// Scatter of their positions, cm-1.
@@ -125,9 +125,11 @@ mod proof {
 }
 
 impl Mixture {
-    /// Components that may carry a name.
-    pub fn proven(&self) -> impl Iterator<Item = &Part> {
-        let whole = self.unexplained <= proof::UNEXPLAINED && self.parts.len() <= proof::COMPONENTS;
+    /// Components that may carry a name. One component alone is no mixture: `sure_alone` says whether the odds on it are
+    /// those that a single substance needs.
+    pub fn proven(&self, sure_alone: bool) -> impl Iterator<Item = &Part> {
+        let whole = self.unexplained <= proof::UNEXPLAINED && (2..=proof::COMPONENTS).contains(&self.parts.len())
+            || (sure_alone && self.unexplained <= proof::UNEXPLAINED && self.parts.len() == 1);
         self.parts.iter().filter(move |p| whole && p.is_proven())
     }
 }

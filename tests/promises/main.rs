@@ -13,6 +13,7 @@ mod cli;
 mod crash;
 mod emulator;
 mod engine;
+mod engine_suites;
 mod evidence;
 mod evidence_client;
 mod fault_matrix;

@@ -128,6 +128,7 @@ impl Devices {
         let (of_spectrometer, of_laser) = if driver.is_laser() { (&others, &faults) } else { (&faults, &others) };
         let unit = ObpUnit { model: driver.model(), serial_number: seed, checksum: Checksum::None, baud: 9_600 };
         let (light, notes, faulty) = (bench.clone(), log.clone(), of_spectrometer.clone());
+        let of_ventana = unit.clone();
         let spectrometer: Box<dyn Device> = match driver {
             Driver::Wasatch => Box::new(Wasatch::new(WasatchForm::new(seed), light, notes, faulty)),
             Driver::OceanLetter => Box::new(OceanLetter::new(light, seed, notes, faulty)),
@@ -140,6 +141,7 @@ impl Devices {
                 LaserKind::Obis => Box::new(Obis::new(light, seed, notes, faulty)),
                 LaserKind::Cobolt => Box::new(Cobolt::new(light, seed, notes, faulty)),
                 LaserKind::Ondax => Box::new(Ondax::new(light, seed, notes, faulty)),
+                LaserKind::Ventana => Box::new(ObpDevice::new(of_ventana, light, notes, faulty)),
                 LaserKind::Wasatch => Box::new(Wasatch::new(WasatchForm::new(seed), light, notes, faulty)),
             }
         });
