@@ -185,7 +185,6 @@ fn scan(mut kit: Kit, context: &Context) -> Result<Measurements, anyhow::Error> 
 }
 
 /// Runs `calibrate`.
-#[expect(clippy::needless_pass_by_value, reason = "every command takes its arguments by value")]
 pub fn run(args: CalibrateArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
     let standards = Standards::bundled()?;
     let measurements = args.origin.measure(&args.standard, context)?;

@@ -118,10 +118,12 @@ pub(super) fn verdict(found: &Found<'_>, limits: &[DetectionLimit], coverage: &C
             others.iter().filter(|p| p.is_container()).map(|p| p.substance.name.as_str()).collect();
         let mut headline = format!("{} identified", either(part.substance, &part.alternatives));
         if !contents.is_empty() {
-            headline.push_str(&format!(" beside {}", contents.join(" and ")));
+            headline += " beside ";
+            headline += &contents.join(" and ");
         }
         if !containers.is_empty() {
-            headline.push_str(&format!(", through {}", containers.join(" and ")));
+            headline += ", through ";
+            headline += &containers.join(" and ");
         }
         return Verdict::alarm("identified-listed-in-mixture", headline, hold(&threats(found)));
     }
@@ -142,7 +144,7 @@ pub(super) fn verdict(found: &Found<'_>, limits: &[DetectionLimit], coverage: &C
     }
     if let Some(possible) = &found.possible {
         let name = &possible.substance.name;
-        let relative = if !possible.relatives.is_empty() { " or a relative" } else { "" };
+        let relative = if possible.relatives.is_empty() { "" } else { " or a relative" };
         let (rule, source, confirm) = if possible.calculated {
             (
                 "possible-listed",

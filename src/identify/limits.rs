@@ -89,7 +89,7 @@ fn test(query: &Prepared, (number, entry): (usize, &Indexed), mixture: &Mixture)
             fitted.iter_mut().zip(&part.curve).for_each(|(f, c)| *f += a * c);
         }
         let error: Vec<f64> = fitted.iter().map(|f| OTHERS_ERROR * f).collect();
-        let rest = query.less(mixture.window.start, &fitted, &error, best.amplitude);
+        let rest = query.less(mixture.window.start, &fitted, &error, best.value);
         let evidence = weigh(&rest, &QueryBands::of(&rest), entry, best.shift_cm1);
         evidence.missing_share <= MISSING_SHARE
     };
@@ -113,7 +113,7 @@ pub(super) fn standing_out(presences: &[Presence]) -> impl Iterator<Item = &Pres
 
 struct Amplitude {
     shift_cm1: f64,
-    amplitude: f64,
+    value: f64,
     sd: f64,
     others: Vec<f64>,
     curve_area: f64,
@@ -121,7 +121,7 @@ struct Amplitude {
 
 impl Amplitude {
     fn sigmas(&self) -> f64 {
-        self.amplitude / self.sd
+        self.value / self.sd
     }
 }
 
@@ -143,9 +143,9 @@ fn amplitude_at(
     let set: Vec<&[f64]> = columns.iter().copied().chain([column.as_slice()]).collect();
     let mut amplitudes = non_negative(&space.target, &set);
     let rest = left_over(&space.target, &set, &amplitudes);
-    let amplitude = amplitudes.pop()?;
+    let value = amplitudes.pop()?;
     let sd = Scatter::of(&rest, space.whitening.free()).amplitude_sd(net);
-    Some(Amplitude { shift_cm1, amplitude, sd, others: amplitudes, curve_area: shape.iter().sum() })
+    Some(Amplitude { shift_cm1, value, sd, others: amplitudes, curve_area: shape.iter().sum() })
 }
 
 /// The limits in the words of the answer.

@@ -29,7 +29,9 @@ impl Whitening {
             project_out(&mut column, &background);
             let norm = dot(&column, &column).sqrt();
             if norm > 1e-9 {
-                column.iter_mut().for_each(|v| *v /= norm);
+                for v in &mut column {
+                    *v /= norm;
+                }
                 background.push(column);
             }
         }
@@ -89,7 +91,9 @@ impl Span {
             project_out(&mut v, &basis);
             let (norm, whole) = (dot(&v, &v).sqrt(), dot(column, column).sqrt());
             if norm > 1e-6 * whole && norm > 0.0 {
-                v.iter_mut().for_each(|x| *x /= norm);
+                for x in &mut v {
+                    *x /= norm;
+                }
                 basis.push(v);
             }
         }

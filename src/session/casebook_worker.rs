@@ -94,7 +94,7 @@ impl CasebookWorker {
             Ok(CasebookRequest::Save(scan)) => self.save(scan),
             Ok(CasebookRequest::List { offset, limit }) => self.list(offset, limit),
             Ok(CasebookRequest::Load(id)) => self.load(id),
-            Ok(CasebookRequest::KeepSettings(settings)) => self.keep(&settings),
+            Ok(CasebookRequest::KeepSettings(settings)) => self.keep(settings),
             Err(RecvTimeoutError::Timeout) => drop(self.retry()),
             Err(RecvTimeoutError::Disconnected) => return false,
         }
@@ -162,7 +162,7 @@ impl CasebookWorker {
         self.answer(answer.map(|scan| Event::Record(Arc::new(scan))));
     }
 
-    fn keep(&self, settings: &Settings) {
+    fn keep(&self, settings: Settings) {
         if let Err(error) = settings.keep(&self.data_dir) {
             self.shared.events.push(Event::SettingsNotKept(format!(
                 "The settings hold only until the program ends: {} cannot be written ({error}). Check its permissions and the free space.",

@@ -170,14 +170,9 @@ pub fn kit_records_path(data_dir: &Path, serial: &str) -> Result<PathBuf, KitRec
         return Err(KitRecordError::Serial(serial.to_owned()));
     }
     // Whatever a device says, it names one folder and no path.
-    let mut name = String::new();
-    for byte in serial.bytes() {
-        if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' {
-            name.push(char::from(byte));
-        } else {
-            name.push_str(&format!("%{byte:02X}"));
-        }
-    }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let letter = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    let name = serial.bytes().map(letter).collect::<Vec<_>>().concat();
     Ok(data_dir.join("kits").join(name).join("records.jsonl"))
 }
 

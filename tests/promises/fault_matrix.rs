@@ -160,7 +160,7 @@ fn right(scan: &Acquisition, rig: &dyn Rig, fault: Fault) -> Result<(), String> 
         };
         let readout = &readouts[index];
         let told = Duration::from_micros(u64::from(exposure.integration_us)) * u32::from(exposure.scans_averaged);
-        let real = readout.end - readout.start;
+        let real = readout.end.checked_sub(readout.start).unwrap();
         if readout.lit != lit || told != real || readout.scans != exposure.scans_averaged {
             return Err(format!("a {:?} exposure of {told:?} was {real:?} with light {}", exposure.kind, readout.lit));
         }
@@ -306,9 +306,10 @@ fn every_driver_keeps_its_promises_under_every_fault_on_wires_in_memory() {
 #[cfg(unix)]
 #[test]
 fn every_driver_keeps_its_promises_under_faults_on_pseudo_terminals() {
-    let faults = match long() {
-        true => Fault::ALL.map(|(fault, ..)| fault).to_vec(),
-        false => vec![Fault::OneByteReads, Fault::BaudMismatch, Fault::UnplugMidSpectrum],
+    let faults = if long() {
+        Fault::ALL.map(|(fault, ..)| fault).to_vec()
+    } else {
+        vec![Fault::OneByteReads, Fault::BaudMismatch, Fault::UnplugMidSpectrum]
     };
     let seeds = if long() { PTY_SEEDS.1 } else { PTY_SEEDS.0 };
     let broken =

@@ -192,11 +192,11 @@ fn the_largest_files_are_worked_on_within_256_megabytes() {
     use std::process::Command;
     let folder = tempfile::tempdir().unwrap();
     let row = "2 ".repeat(99);
-    let wide: String = (0..82_000).map(|i| format!("{i} {row}\n")).collect();
+    let wide = (0..82_000).map(|i| format!("{i} {row}\n")).collect::<Vec<_>>().concat();
     let line = "A".repeat(100);
-    let lines: String = (0..10).map(|i| format!("{}{line}\n", i * 100)).collect();
+    let lines = (0..10).map(|i| format!("{}{line}\n", i * 100)).collect::<Vec<_>>().concat();
     let block = format!("##TITLE=a\n##NPOINTS=1000\n##FIRSTX=0\n##LASTX=999\n##XYDATA=(X++(Y..Y))\n{lines}##END=\n");
-    let axis: String = (0..1_000).map(|i| format!(",{}", 400 + i)).collect();
+    let axis = (0..1_000).map(|i| format!(",{}", 400 + i)).collect::<Vec<_>>().concat();
     let rows = format!("{axis}\n{}", format!("a{}\n", ",1".repeat(1_000)).repeat(8_000));
     let mut spc = vec![0; 512];
     (spc[0], spc[1], spc[3], spc[28]) = (4, 0x4b, 0x80, 1);

@@ -263,7 +263,7 @@ fn averages_are_means_and_hide_no_saturation() {
     let desk = desk();
     let mut unit = desk.open(&WasatchOptions::default()).expect("a module");
     let on_wait = &mut || std::ops::ControlFlow::Continue(());
-    desk.clock.sleep(Duration::from_secs(60));
+    desk.clock.sleep(Duration::from_mins(1));
     let mut spread = |averages| {
         unit.spectrometer.prepare(100_000, averages, on_wait).expect("settings");
         let counts = unit.spectrometer.acquire(on_wait).expect("an image");

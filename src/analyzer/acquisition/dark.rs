@@ -21,7 +21,7 @@ impl DarkPolicy {
     pub const FRESH: Self = Self { max_age: Duration::ZERO, max_change_c: 0.0 };
     /// Ten minutes and half a degree: dark current of silicon doubles every six to eight degrees, so that it changes by
     /// 5 % or less.
-    pub const USUAL: Self = Self { max_age: Duration::from_secs(600), max_change_c: 0.5 };
+    pub const USUAL: Self = Self { max_age: Duration::from_mins(10), max_change_c: 0.5 };
 }
 
 /// Darks of one kit, newest last.

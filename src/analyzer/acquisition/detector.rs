@@ -121,8 +121,8 @@ mod tests {
     #[test]
     fn the_offset_comes_from_the_pixels_without_light_and_not_from_a_cosmic_ray_in_one() {
         let mut counts = vec![5_000_u32; 100];
-        for p in 0..8 {
-            counts[p] = 2_400 + (p as u32) % 3;
+        for (count, p) in counts.iter_mut().zip(0..8) {
+            *count = 2_400 + p % 3;
         }
         counts[4] = 9_000;
         let facts = DetectorFacts { electric_dark_pixels: (0..8).collect(), ..DetectorFacts::default() };

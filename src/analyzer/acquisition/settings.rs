@@ -67,12 +67,12 @@ pub struct PreviewSettings {
 
 impl PreviewSettings {
     /// Longest preview that is allowed.
-    pub const LONGEST: Duration = Duration::from_secs(120);
+    pub const LONGEST: Duration = Duration::from_mins(2);
 }
 
 impl Default for PreviewSettings {
     /// Five frames a second, one minute.
     fn default() -> Self {
-        Self { integration_us: 200_000, longest: Duration::from_secs(60), resolution_cm1: 9.0 }
+        Self { integration_us: 200_000, longest: Duration::from_mins(1), resolution_cm1: 9.0 }
     }
 }

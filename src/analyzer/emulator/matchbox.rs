@@ -121,8 +121,6 @@ impl MatchBox {
             ["r", "t"] => format!("{} h.\r\n{}", now.as_secs() / 3600, self.switched_on),
             ["r", "l"] => format!("Access level: {}", self.access_level),
             ["e", "1"] if self.on_since.is_some() => "<ERR 2>".to_owned(),
-            // Warms the crystal and the diode, which this laser does not need; it does not emit.
-            ["e", "2"] => "<ACK>".to_owned(),
             ["e", "1"] => {
                 self.on_since = Some(now);
                 self.switched_on += 1;
@@ -143,7 +141,8 @@ impl MatchBox {
                 Err(number) => format!("<ERR {number}>"),
             },
             ["f", "s"] if self.access_level == 0 => "<ERR 1>".to_owned(),
-            ["f", "s"] => "<ACK>".to_owned(),
+            // 'e 2' warms the crystal and the diode, which this laser does not need; it does not emit.
+            ["e", "2"] | ["f", "s"] => "<ACK>".to_owned(),
             _ => "<ERR 5>".to_owned(),
         };
         self.send(&reply, now);

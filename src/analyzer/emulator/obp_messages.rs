@@ -67,7 +67,7 @@ impl ObpDevice {
             }
             kinds::BAUD => return say(&self.baud.to_le_bytes()),
             kinds::SET_BAUD => {
-                self.baud = Some(word(data)?).filter(|b| BAUDS.contains(b)).ok_or(device_error::DATA_INVALID)?
+                self.baud = Some(word(data)?).filter(|b| BAUDS.contains(b)).ok_or(device_error::DATA_INVALID)?;
             }
             kinds::FLOW_CONTROL => return say(&[self.flow_control]),
             // Its line has no wires for another kind.
@@ -385,6 +385,7 @@ pub(super) const fn takes_data(kind: u32) -> bool {
     )
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it stands for the outcome of a message, among others that fail")]
 fn say(bytes: &[u8]) -> Outcome {
     Ok(Some(bytes.to_vec()))
 }

@@ -140,7 +140,9 @@ mod tests {
 
     #[test]
     fn a_device_is_known_by_its_product_number_then_its_name_then_its_pixels() {
-        let cases: &[(Option<u32>, Option<&str>, Option<u32>, Option<&str>)] = &[
+        /// Product number, product name, pixels; name of the profile.
+        type Case = (Option<u32>, Option<&'static str>, Option<u32>, Option<&'static str>);
+        let cases: &[Case] = &[
             (Some(0x4000), None, None, Some("STS")),
             (Some(0x4004), Some("something"), Some(1_024), Some("QEPRO")),
             (Some(0x5000), None, Some(1_024), Some("VENTANA")),

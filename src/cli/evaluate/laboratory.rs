@@ -101,7 +101,9 @@ pub fn standards(library: &Library) -> Vec<Standard> {
                 .copied()
                 .collect();
             let top = bands.iter().map(|b| b.height).fold(0.0, f64::max);
-            bands.iter_mut().for_each(|b| b.height /= top);
+            for band in &mut bands {
+                band.height /= top;
+            }
             (bands.len() >= 3).then(|| Standard {
                 key: s.key.clone(),
                 truth: Truth { name: s.name.clone(), cas: s.cas.iter().cloned().collect() },

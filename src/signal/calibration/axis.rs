@@ -201,7 +201,7 @@ impl Problem<'_> {
                 }
                 let residual = error_cm1(&correction, line);
                 pulls.push((residual / line_sd(line)).abs());
-                let slope = self.slope(&correction, line);
+                let slope = slope(&correction, line);
                 let w = weight(residual, line, scale) / line_sd(line).powi(2);
                 normal += slope * slope.transpose() * w;
                 gradient -= slope * (residual * w);
@@ -216,20 +216,20 @@ impl Problem<'_> {
         }
         Solution { correction: self.correction(&unknowns), covariance, scale }
     }
+}
 
-    /// Derivative of a line's error to the unknowns, cm-1 per nm.
-    fn slope(&self, correction: &AxisCorrection, line: &MatchedLine) -> Vector {
-        let reported_nm = wavelength_nm(correction.reported_excitation_nm, line.reported_cm1);
-        let wavelength = correction.corrected_wavelength_nm(reported_nm);
-        let per_nm = 1e7 / (wavelength * wavelength);
-        let [a, b, c, d] = legendre(correction.place(reported_nm)).map(|p| p * per_nm);
-        // A lamp line is compared at the same laser on both sides, which cancels.
-        let laser = match line.place {
-            LinePlace::ShiftCm1(_) => -1e7 / (correction.excitation_nm * correction.excitation_nm),
-            LinePlace::WavelengthNm(_) => 0.0,
-        };
-        Vector::from([a, b, c, d, laser])
-    }
+/// Derivative of a line's error to the unknowns, cm-1 per nm.
+fn slope(correction: &AxisCorrection, line: &MatchedLine) -> Vector {
+    let reported_nm = wavelength_nm(correction.reported_excitation_nm, line.reported_cm1);
+    let wavelength = correction.corrected_wavelength_nm(reported_nm);
+    let per_nm = 1e7 / (wavelength * wavelength);
+    let [a, b, c, d] = legendre(correction.place(reported_nm)).map(|p| p * per_nm);
+    // A lamp line is compared at the same laser on both sides, which cancels.
+    let laser = match line.place {
+        LinePlace::ShiftCm1(_) => -1e7 / (correction.excitation_nm * correction.excitation_nm),
+        LinePlace::WavelengthNm(_) => 0.0,
+    };
+    Vector::from([a, b, c, d, laser])
 }
 
 impl Solution {

@@ -128,7 +128,7 @@ impl Devices {
         let (of_spectrometer, of_laser) = if driver.is_laser() { (&others, &faults) } else { (&faults, &others) };
         let unit = ObpUnit { model: driver.model(), serial_number: seed, checksum: Checksum::None, baud: 9_600 };
         let (light, notes, faulty) = (bench.clone(), log.clone(), of_spectrometer.clone());
-        let of_ventana = unit.clone();
+        let of_ventana = unit;
         let spectrometer: Box<dyn Device> = match driver {
             Driver::Wasatch => Box::new(Wasatch::new(WasatchForm::new(seed), light, notes, faulty)),
             Driver::OceanLetter => Box::new(OceanLetter::new(light, seed, notes, faulty)),
