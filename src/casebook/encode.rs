@@ -535,7 +535,7 @@ pub(super) fn summary_from_row(row: &Row<'_>) -> rusqlite::Result<Result<ScanSum
 
 #[cfg(test)]
 impl Encoded {
-    /// A row that the table accepts, with `bytes` of dark counts.
+    /// A row that the table accepts, with `bytes` of dark counts that no codec makes smaller.
     pub(super) fn example(bytes: usize) -> Self {
         let text = || "x".to_owned();
         Self {
@@ -558,7 +558,12 @@ impl Encoded {
             library_sha256: text(),
             settings: text(),
             answer: text(),
-            dark_counts: vec![1; bytes],
+            dark_counts: std::iter::successors(Some(1_u32), |x| {
+                Some(x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223))
+            })
+            .map(|x| (x >> 24) as u8)
+            .take(bytes)
+            .collect(),
             light_counts: Vec::new(),
             spectrum: Vec::new(),
         }

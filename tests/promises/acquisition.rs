@@ -46,8 +46,9 @@ fn auto(budget_s: u64) -> ScanSettings {
 /// Power at which 70 % of saturation needs so many seconds, from a scan at known power.
 fn power_for(parts: &MemoryKit, kit: &mut Kit, clock: &Arc<dyn Clock>, seconds: f64) -> f64 {
     // The glow bleaches first: what is tested is a steady light, not how fast a sample fades between probe and scan.
-    parts.bench.set_laser_power(1e4, clock.now());
-    acquire(kit, &ScanSettings { integration_us: 1_000_000, ..ScanSettings::default() }).unwrap();
+    parts.bench.laser_on(clock.now());
+    clock.sleep(Duration::from_secs(1_200));
+    parts.bench.laser_off(clock.now());
     parts.bench.set_laser_power(20.0, clock.now());
     let settings = ScanSettings { integration_us: 20_000, ..ScanSettings::default() };
     let scan = acquire(kit, &settings).unwrap();

@@ -12,7 +12,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Commands that `--help` lists; each works.
-const COMMANDS: [&str; 8] = ["identify", "convert", "scan", "emulate", "ports", "library", "casebook", "evaluate"];
+const COMMANDS: [&str; 10] =
+    ["identify", "convert", "scan", "calibrate", "check", "emulate", "ports", "library", "casebook", "evaluate"];
 
 fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_parcelscope"));

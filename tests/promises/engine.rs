@@ -249,7 +249,7 @@ fn an_empty_exposure_noise_and_a_saturated_one_are_inconclusive_with_the_reason(
             let axis: Vec<f64> = (0..100).map(|i| 1_000.0 + f64::from(i)).collect();
             Spectrum::new(Technique::Raman, axis.clone(), axis).unwrap()
         }),
-        ("no-references", {
+        ("no-nir-library", {
             let s = synthetic(sucrose, 5.0, 300.0);
             let axis = s.axis_cm1().iter().map(|x| 4_000.0 + 3.0 * x).collect();
             Spectrum::new(Technique::Nir, axis, s.intensity().to_vec()).unwrap()

