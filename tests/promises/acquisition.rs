@@ -27,15 +27,17 @@ fn acquire(kit: &mut Kit, settings: &ScanSettings) -> Result<Acquisition, Analyz
     kit.acquire(settings, &|| false, &mut |_| {}, &mut |_| {})
 }
 
-/// Share of saturation at the brightest place of the light exposures; a single pixel that stands alone is a cosmic ray.
+/// Share of saturation of the brightest pixel: the highest of the medians over the light exposures, in which a cosmic ray
+/// does not count. A pixel that is bright in the dark shows no light.
 fn fill(scan: &Acquisition) -> f64 {
-    let exposure = &scan.light[0];
-    let smooth = exposure.counts.windows(3).map(|w| {
-        let mut w = w.to_vec();
-        w.sort_unstable();
-        w[1]
-    });
-    f64::from(smooth.max().unwrap()) / f64::from(exposure.saturation_counts)
+    let median = |pixel: usize| {
+        let mut counts: Vec<u32> = scan.light.iter().map(|exposure| exposure.counts[pixel]).collect();
+        counts.sort_unstable();
+        counts[counts.len() / 2]
+    };
+    let hot = |pixel: &usize| scan.dark.counts[*pixel] > scan.dark.saturation_counts / 20;
+    let top = (0..scan.light[0].counts.len()).filter(|pixel| !hot(pixel)).map(median).max().unwrap();
+    f64::from(top) / f64::from(scan.light[0].saturation_counts)
 }
 
 fn auto(budget_s: u64) -> ScanSettings {
@@ -46,9 +48,8 @@ fn auto(budget_s: u64) -> ScanSettings {
 /// Power at which 70 % of saturation needs so many seconds, from a scan at known power.
 fn power_for(parts: &MemoryKit, kit: &mut Kit, clock: &Arc<dyn Clock>, seconds: f64) -> f64 {
     // The glow bleaches first: what is tested is a steady light, not how fast a sample fades between probe and scan.
-    parts.bench.laser_on(clock.now());
-    clock.sleep(Duration::from_secs(1_200));
-    parts.bench.laser_off(clock.now());
+    parts.bench.set_laser_power(1e4, clock.now());
+    acquire(kit, &ScanSettings { integration_us: 1_000_000, ..ScanSettings::default() }).unwrap();
     parts.bench.set_laser_power(20.0, clock.now());
     let settings = ScanSettings { integration_us: 20_000, ..ScanSettings::default() };
     let scan = acquire(kit, &settings).unwrap();
