@@ -115,7 +115,7 @@ impl Engine {
     }
 
     /// The evidence about the best reference that may identify, for calibration: its substance and the numbers of
-    /// [`super::probability`]. None where nothing can be compared.
+    /// the module of probabilities. None where nothing can be compared.
     pub fn evidence(
         &self,
         spectrum: &Spectrum,
