@@ -3,6 +3,10 @@
 //!
 //! The first byte of an input says in which pieces the rest arrives.
 
+/// The readers of spectrum files.
+#[path = "format_checks.rs"]
+pub mod formats;
+
 use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::ops::ControlFlow;

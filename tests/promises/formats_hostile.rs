@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use parcelscope::formats::{FormatError, MAX_FILE_BYTES, read_bytes};
 
+use crate::fuzz_corpus::checks::formats::read_and_check;
+
 const REAL_LIKE: [&str; 6] = [
     "ENLIGHTEN Version,4.1\nLabel,a\nLaser Wavelength,784.9\n\nPixel,Wavenumber,Processed\n0,302.00,309.57\n1,303.00,343.56\n",
     "#Acq. time (s)=\t10\n#Laser (nm)=\t785\n#AxisUnit[1]=1/cm\n3513.15\t331.5\r\n3511.88\t335\r\n",
@@ -13,45 +15,17 @@ const REAL_LIKE: [&str; 6] = [
     "a,b\n100,5\n101,6\n102,7\n",
 ];
 
-/// Small files of every format, made for this test.
+/// Small files of every format, made for the fuzzer and for these tests.
 fn corpus() -> Vec<(String, Vec<u8>)> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/formats");
-    let mut files: Vec<(String, Vec<u8>)> = std::fs::read_dir(folder)
-        .unwrap()
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    let mut files: Vec<(String, Vec<u8>)> = ["jcamp", "spc", "opus", "spa", "wdf", "text", "zip"]
+        .iter()
+        .flat_map(|format| std::fs::read_dir(folder.join(format)).unwrap())
         .map(|entry| entry.unwrap().path())
         .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap()))
         .collect();
     files.sort();
     files
-}
-
-/// Bytes that a spectrum takes beside its numbers, generously.
-const SPECTRUM_BYTES: usize = 600;
-/// Bytes that any file may take.
-const ALWAYS_BYTES: usize = 2 << 20;
-
-/// Reads, and where that works checks what every caller relies on.
-fn read_and_check(bytes: &[u8]) {
-    match read_bytes(bytes, "folder/name.txt") {
-        Ok(spectra) => {
-            assert!(!spectra.is_empty());
-            let mut axes = std::collections::HashMap::new();
-            let mut taken = 0;
-            for spectrum in spectra {
-                assert_eq!(spectrum.x.len(), spectrum.y.len());
-                assert!(spectrum.x.iter().chain(&spectrum.y).all(|v| v.is_finite()));
-                assert!(spectrum.saturated.iter().all(|i| *i < spectrum.x.len()));
-                if let Err(error) = spectrum.to_spectrum() {
-                    assert!(error.to_string().len() > 20);
-                }
-                taken += SPECTRUM_BYTES + 8 * spectrum.y.len();
-                axes.insert(spectrum.x.as_ptr(), 8 * spectrum.x.len());
-            }
-            taken += axes.values().sum::<usize>();
-            assert!(taken < 20 * bytes.len() + ALWAYS_BYTES, "{} bytes became {taken}", bytes.len());
-        }
-        Err(error) => assert!(error.to_string().len() > 20),
-    }
 }
 
 #[test]
