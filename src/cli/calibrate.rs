@@ -15,13 +15,10 @@ use crate::analyzer::emulator::{EXCITATION_NM, Gap, memory_kit};
 use crate::analyzer::{Acquisition, Clock, Kit, ScanSettings, SerialLink, SystemClock, VirtualClock};
 use crate::library::Library;
 use crate::session::{
-    CheckPolicy, KitFinding, KitHistory, KitRecord, append_kit_record, data_dir, read_kit_records, standard_sample,
+    CheckPolicy, KitFinding, KitHistory, KitRecord, MeasuredStandard, StandardPurpose, append_kit_record, data_dir,
+    find_in_standards, read_kit_records, standard_sample,
 };
-use crate::signal::calibration::{
-    CheckLimits, Excitation, StandardKind, Standards, check_performance, fit_axis, fit_response, match_lines,
-    measure_band,
-};
-use crate::spectrum::{Correction, Spectrum};
+use crate::signal::calibration::{CheckLimits, Standards};
 
 use super::{Context, input, output};
 
@@ -29,8 +26,6 @@ use super::{Context, input, output};
 const EMULATOR: &str = "emulator";
 /// Line speeds of the kit as delivered.
 const SPEEDS: (u32, u32) = (9_600, 115_200);
-/// How far from its place the band is looked for whose width states the resolution, cm-1.
-const WITHIN_CM1: f64 = 12.0;
 
 /// Where the measurement of a standard comes from.
 #[derive(Args, Debug)]
@@ -86,19 +81,9 @@ pub struct CheckArgs {
     origin: Origin,
 }
 
-/// One measured standard.
-struct Measured {
-    /// On the axis and with the response that the instrument has.
-    reported: Spectrum,
-    /// With the calibration of the kit.
-    corrected: Spectrum,
-    excitation_nm: f64,
-    seconds: Option<f64>,
-}
-
-/// All of them, and whose they are.
+/// Measured standards, and whose they are.
 struct Measurements {
-    spectra: Vec<Measured>,
+    spectra: Vec<MeasuredStandard>,
     serial: Option<String>,
     simulated: bool,
     history: KitHistory,
@@ -117,7 +102,7 @@ impl Origin {
                     let sample = standard_sample(&library, &table, name)?;
                     let parts = memory_kit(self.seed, Gap::NONE, sample, Arc::clone(&clock));
                     let kit = Kit::connect(Box::new(parts.spectrometer), Box::new(parts.laser), EXCITATION_NM, clock)?;
-                    let next = scan(kit, context)?;
+                    let next = scan(kit, name, context)?;
                     match &mut all {
                         Some(all) => all.spectra.extend(next.spectra),
                         None => all = Some(next),
@@ -126,7 +111,7 @@ impl Origin {
                 all.context("no standard was named")
             }
             Some(port) => {
-                let [_] = standards else {
+                let [name] = standards else {
                     bail!("only one standard lies under a real probe; calibrate with one, or measure files with each");
                 };
                 let laser =
@@ -140,7 +125,7 @@ impl Origin {
                         "only emulated kits may be measured from the command line without an account; the laser stayed off"
                     );
                 }
-                scan(kit, context)
+                scan(kit, name, context)
             }
         }
     }
@@ -155,7 +140,7 @@ impl Origin {
         };
         let correction = history.correction().unwrap_or_default();
         let mut spectra = Vec::new();
-        for path in &self.file {
+        for (standard, path) in standards.iter().zip(&self.file) {
             let name = path.display().to_string();
             let found = input::read_spectra(path)?;
             let usable = found.iter().find_map(|s| Some((s.to_spectrum().ok()?.0, s.laser_nm)));
@@ -163,24 +148,20 @@ impl Origin {
                 usable.with_context(|| format!("{name} holds no Raman spectrum of a sample over cm-1"))?;
             let corrected = correction.apply(&reported).with_context(|| name.clone())?;
             let excitation_nm = laser_nm.unwrap_or(self.excitation_nm);
-            spectra.push(Measured { reported, corrected, excitation_nm, seconds: None });
+            let standard = standard.clone();
+            spectra.push(MeasuredStandard { standard, reported, corrected, excitation_nm, seconds: None });
         }
         Ok(Measurements { spectra, serial: self.serial.clone(), simulated: false, history })
     }
 }
 
 /// Measures once with the kit's own calibration in force.
-fn scan(mut kit: Kit, context: &Context) -> Result<Measurements, anyhow::Error> {
+fn scan(mut kit: Kit, standard: &str, context: &Context) -> Result<Measurements, anyhow::Error> {
     let serial = kit.spectrometer().serial.clone();
     let history = read_kit_records(&data_dir(context.data_dir.as_deref())?, &serial)?;
     kit.set_correction(history.correction());
     let scan: Acquisition = kit.acquire(&ScanSettings::automatic(), &|| false, &mut |_| {}, &mut |_| {})?;
-    let measured = Measured {
-        reported: scan.uncorrected()?,
-        seconds: scan.light_seconds(),
-        excitation_nm: scan.excitation_nm,
-        corrected: scan.spectrum,
-    };
+    let measured = MeasuredStandard::of_scan(standard, &scan)?;
     Ok(Measurements { spectra: vec![measured], serial: Some(serial), simulated: scan.simulated, history })
 }
 
@@ -188,7 +169,9 @@ fn scan(mut kit: Kit, context: &Context) -> Result<Measurements, anyhow::Error> 
 pub fn run(args: CalibrateArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
     let standards = Standards::bundled()?;
     let measurements = args.origin.measure(&args.standard, context)?;
-    let (finding, text) = find(&args.standard, &standards, &measurements)?;
+    let (spectra, history) = (&measurements.spectra, &measurements.history);
+    let finding = find_in_standards(StandardPurpose::Calibration, &standards, spectra, history)?;
+    let text = lines_of(&finding);
     let record =
         KitRecord { taken_at: Timestamp::now(), samples: args.standard, simulated: measurements.simulated, finding };
     let kept = keep(&measurements, &record, context)?;
@@ -196,76 +179,24 @@ pub fn run(args: CalibrateArgs, context: &Context) -> Result<ExitCode, anyhow::E
     Ok(ExitCode::SUCCESS)
 }
 
-fn find(
-    names: &[String],
-    standards: &Standards,
-    measurements: &Measurements,
-) -> Result<(KitFinding, String), anyhow::Error> {
-    if let [name] = names
-        && let Some(measured) = measurements.spectra.first()
-    {
-        if let Ok(glass) = standards.glass(name) {
-            // The axis of the glass must be right before its intensities mean anything.
-            let axis = measurements.history.correction().and_then(|c| c.axis);
-            let on_axis = Correction { axis, ..Correction::default() }.apply(&measured.reported)?;
-            let curve = fit_response(glass, &on_axis, measured.excitation_nm)?;
-            let (low, high) = curve.range_cm1();
-            let text = format!("response measured from {low:.0} to {high:.0} cm-1 ({})\n", glass.citation);
-            return Ok((KitFinding::Response { curve }, text));
-        }
-        let standard = standards.with_lines(name)?;
-        if standard.kind == StandardKind::Resolution {
-            let place = standard.lines.first().map_or(0.0, |l| l.position);
-            let band = measure_band(&measured.reported, place, WITHIN_CM1)
-                .with_context(|| format!("no band of {} near {place:.0} cm-1; measure it again", standard.name))?;
-            let text = format!(
-                "resolution {:.2} +- {:.2} cm-1 (band at {:.2} cm-1)\n",
-                band.fwhm_cm1, band.fwhm_sd_cm1, band.position_cm1
+/// What was found, and of an axis every line.
+fn lines_of(finding: &KitFinding) -> String {
+    let mut text = finding.words();
+    text.push('\n');
+    if let KitFinding::Axis { fit } = finding {
+        for line in &fit.lines {
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                text,
+                "  reported at {:8.2} cm-1: {:+.2} before, {:+.2} after{}",
+                line.line.reported_cm1,
+                line.before_cm1,
+                line.after_cm1,
+                if line.used { "" } else { " (not believed)" }
             );
-            return Ok((KitFinding::Resolution { fwhm_cm1: band.fwhm_cm1, sd_cm1: band.fwhm_sd_cm1 }, text));
         }
     }
-    let mut lines = Vec::new();
-    let (mut excitation_nm, mut range) = (EXCITATION_NM, (f64::INFINITY, f64::NEG_INFINITY));
-    let (mut lamp, mut raman) = (false, false);
-    for (name, measured) in names.iter().zip(&measurements.spectra) {
-        let standard = standards.with_lines(name)?;
-        (lamp, raman) = match standard.kind {
-            StandardKind::Lamp => (true, raman),
-            StandardKind::Raman => (lamp, true),
-            StandardKind::Resolution => bail!("{} states the resolution and does not go with others", standard.name),
-        };
-        lines.extend(match_lines(standard, &measured.reported, measured.excitation_nm)?);
-        excitation_nm = measured.excitation_nm;
-        let (low, high) = measured.reported.range_cm1();
-        range = (range.0.min(low), range.1.max(high));
-    }
-    let excitation = if lamp && raman { Excitation::Fitted } else { Excitation::Known };
-    let fit = fit_axis(&lines, range, excitation_nm, excitation)?;
-    let mut text = format!(
-        "axis calibrated with {} lines between {:.0} and {:.0} cm-1: {:.2} cm-1 rms before, {:.2} after",
-        fit.lines.iter().filter(|l| l.used).count(),
-        fit.covered_cm1.0,
-        fit.covered_cm1.1,
-        fit.before_rms_cm1,
-        fit.after_rms_cm1
-    );
-    // Writing to a String cannot fail.
-    let _ = match fit.left_out_rms_cm1 {
-        Some(left_out) => writeln!(text, ", {left_out:.2} for a line that was left out"),
-        None => writeln!(text),
-    };
-    for line in &fit.lines {
-        let _ = writeln!(
-            text,
-            "  reported at {:8.2} cm-1: {:+.2} before, {:+.2} after{}",
-            line.line.reported_cm1,
-            line.before_cm1,
-            line.after_cm1,
-            if line.used { "" } else { " (not believed)" }
-        );
-    }
-    Ok((KitFinding::Axis { fit }, text))
+    text
 }
 
 /// Runs `check`.
@@ -275,28 +206,21 @@ pub fn check(args: CheckArgs, context: &Context) -> Result<ExitCode, anyhow::Err
         bail!("--tolerance is a distance in cm-1 above 0");
     }
     let standards = Standards::bundled()?;
-    let standard = standards.with_lines(&args.standard)?;
+    standards.with_lines(&args.standard)?;
     let samples = vec![args.standard.clone()];
     let mut measurements = args.origin.measure(&samples, context)?;
-    let measured = measurements.spectra.first().context("nothing was measured")?;
     let limits = CheckLimits { tolerance_cm1: args.tolerance, ..CheckLimits::default() };
-    let first = measurements.history.first_signal_per_s();
-    let outcome =
-        check_performance(standard, &measured.corrected, measured.excitation_nm, measured.seconds, first, &limits)?;
-    let passed = outcome.passed();
-    let mut text = format!(
-        "{}: shift {:+.2}, worst {:+.2} cm-1 (allowed {:.1}), band {:.1} cm-1 wide, {:.0} times its noise\n",
-        if passed { "passed" } else { "failed" },
-        outcome.mean_error_cm1,
-        outcome.worst_error_cm1,
-        limits.tolerance_cm1,
-        outcome.width_cm1,
-        outcome.snr
-    );
-    for problem in &outcome.problems {
+    let (spectra, history) = (&measurements.spectra, &measurements.history);
+    let finding = find_in_standards(StandardPurpose::Check(limits), &standards, spectra, history)?;
+    let problems = match &finding {
+        KitFinding::Check { outcome, .. } => outcome.problems.clone(),
+        KitFinding::Axis { .. } | KitFinding::Response { .. } | KitFinding::Resolution { .. } => Vec::new(),
+    };
+    let passed = problems.is_empty();
+    let mut text = format!("{}\n", finding.words());
+    for problem in &problems {
         let _ = writeln!(text, "  {problem}");
     }
-    let finding = KitFinding::Check { outcome, limits };
     let record = KitRecord { taken_at: Timestamp::now(), samples, simulated: measurements.simulated, finding };
     let kept = keep(&measurements, &record, context)?;
     measurements.history.records.push(record.clone());

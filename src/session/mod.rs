@@ -19,6 +19,7 @@ mod messages;
 mod running;
 mod settings;
 mod shared;
+mod standard_finding;
 
 pub use config::{EngineLoader, Identifier, KitChoice, SessionConfig};
 pub use data_dir::{DataDirError, casebook_path, data_dir};
@@ -31,6 +32,7 @@ pub use kit_records::{
 pub use messages::{Command, Connection, Event, KitStatus, Stage};
 pub use running::{Refused, Session};
 pub use settings::{Colours, Settings};
+pub use standard_finding::{MeasuredStandard, StandardFindingError, StandardPurpose, find_in_standards};
 
 /// The operator in a record that was made while no account is enrolled.
 pub const UNENROLLED: &str = "unenrolled";
