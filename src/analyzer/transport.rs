@@ -66,8 +66,24 @@ pub trait Transport: Send {
     fn write_all(&mut self, bytes: &[u8], deadline: Duration) -> Result<(), TransportError>;
     /// Reads at least one byte into `buffer`, or fails with [`TransportError::Timeout`] at `deadline`.
     fn read_some(&mut self, buffer: &mut [u8], deadline: Duration) -> Result<usize, TransportError>;
-    /// Throws away what arrives until the line was silent for `quiet`; gives up at `deadline` without an error.
-    fn drain(&mut self, quiet: Duration, deadline: Duration) -> Result<(), TransportError>;
+    /// The time on the clock of the link.
+    fn now(&self) -> Duration;
+    /// Throws away what arrives until the line was silent for `quiet`; gives up at `deadline` without an error. It reads, so
+    /// that whoever watches a link also sees what is thrown away.
+    fn drain(&mut self, quiet: Duration, deadline: Duration) -> Result<(), TransportError> {
+        let mut buffer = [0; 1_024];
+        loop {
+            let now = self.now();
+            if now >= deadline {
+                return Ok(());
+            }
+            match self.read_some(&mut buffer, deadline.min(now + quiet)) {
+                Ok(_) => {}
+                Err(TransportError::Timeout { .. }) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
     /// Changes the line speed, where the link has one.
     fn set_baud(&mut self, baud: u32) -> Result<(), TransportError>;
     /// Closes the port and opens it again, which brings some adapters back to life. Links that have no port stay as they

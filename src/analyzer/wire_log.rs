@@ -202,20 +202,8 @@ impl Transport for WatchedLink {
         self.note(result)
     }
 
-    /// Reads, so that what is thrown away is in the log too.
-    fn drain(&mut self, quiet: Duration, deadline: Duration) -> Result<(), TransportError> {
-        let mut buffer = [0; 1024];
-        loop {
-            let now = self.clock.now();
-            if now >= deadline {
-                return Ok(());
-            }
-            match self.read_some(&mut buffer, deadline.min(now + quiet)) {
-                Ok(_) => {}
-                Err(TransportError::Timeout { .. }) => return Ok(()),
-                Err(error) => return Err(error),
-            }
-        }
+    fn now(&self) -> Duration {
+        self.clock.now()
     }
 
     fn set_baud(&mut self, baud: u32) -> Result<(), TransportError> {

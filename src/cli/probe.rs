@@ -172,10 +172,8 @@ mod tests {
             Ok(n)
         }
 
-        fn drain(&mut self, quiet: Duration, _deadline: Duration) -> Result<(), TransportError> {
-            self.line.clear();
-            self.clock.sleep(quiet);
-            Ok(())
+        fn now(&self) -> Duration {
+            self.clock.now()
         }
 
         fn set_baud(&mut self, baud: u32) -> Result<(), TransportError> {

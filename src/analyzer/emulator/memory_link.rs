@@ -76,23 +76,8 @@ impl Transport for MemoryLink {
         }
     }
 
-    fn drain(&mut self, quiet: Duration, deadline: Duration) -> Result<(), TransportError> {
-        let mut silent_since = self.clock.now();
-        while self.clock.now() < deadline && self.clock.now().saturating_sub(silent_since) < quiet {
-            let (bytes, due) = {
-                let mut device = self.device();
-                if !device.plugged() {
-                    return Err(self.unplugged());
-                }
-                (device.transmit(self.clock.now()), device.next_due())
-            };
-            if bytes.is_empty() {
-                self.wait(due, deadline.min(silent_since + quiet));
-            } else {
-                silent_since = self.clock.now();
-            }
-        }
-        Ok(())
+    fn now(&self) -> Duration {
+        self.clock.now()
     }
 
     fn set_baud(&mut self, baud: u32) -> Result<(), TransportError> {

@@ -190,19 +190,8 @@ impl Transport for GuardedLink {
         }
     }
 
-    fn drain(&mut self, quiet: Duration, deadline: Duration) -> Result<(), TransportError> {
-        let mut buffer = [0; 1_024];
-        loop {
-            let now = self.clock.now();
-            if now >= deadline {
-                return Ok(());
-            }
-            match self.read_some(&mut buffer, deadline.min(now + quiet)) {
-                Ok(_) => {}
-                Err(TransportError::Timeout { .. }) => return Ok(()),
-                Err(error) => return Err(error),
-            }
-        }
+    fn now(&self) -> Duration {
+        self.clock.now()
     }
 
     fn set_baud(&mut self, baud: u32) -> Result<(), TransportError> {
