@@ -18,6 +18,7 @@ pub mod laser;
 pub mod nirscan;
 pub mod obp;
 pub mod ocean_letter;
+pub mod probe;
 pub mod wasatch;
 
 pub use acquisition::{

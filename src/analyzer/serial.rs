@@ -5,6 +5,7 @@ use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serialport::{ClearBuffer, SerialPort, SerialPortType};
 
 use super::{Clock, Transport, TransportError};
@@ -31,7 +32,7 @@ pub struct PortListing {
 }
 
 /// The USB device behind a port: the adapter, not the instrument at its far side.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsbDevice {
     /// Vendor number.
     pub vendor: u16,

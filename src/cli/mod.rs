@@ -26,7 +26,6 @@ mod input;
 mod library;
 mod output;
 mod ports;
-mod probe;
 mod scan;
 
 /// Exit code of bad input: a wrong argument, a file that cannot be read, a device that does not answer.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use clap::Args;
 use serde::Serialize;
 
+use crate::analyzer::probe::{self, Answered};
 use crate::analyzer::{Clock, PortListing, SerialLink, SystemClock, TransportError, list_ports};
 
-use super::probe::{self, Answered};
 use super::{BAD_INPUT, Context, output};
 
 /// Exit code when a port that was asked stays silent.
@@ -176,10 +176,7 @@ fn in_words(port: &str, answered: Option<&Answered>, error: Option<&str>) -> Str
             "{port}  no known device answers; check that it is switched on and that no other program uses the port\n"
         ),
         (Some(found), None) => {
-            let what = match found.protocol {
-                "obp" => "spectrometer (Ocean Binary Protocol)",
-                _ => "laser (MatchBox)",
-            };
+            let what = found.protocol.words();
             let part = |name: &str, value: Option<&String>| value.map(|v| format!(", {name} {v}")).unwrap_or_default();
             format!(
                 "{port}  {what}{}{} at {} baud\n",
@@ -195,6 +192,7 @@ fn in_words(port: &str, answered: Option<&Answered>, error: Option<&str>) -> Str
 mod tests {
     use super::*;
     use crate::analyzer::UsbDevice;
+    use crate::analyzer::probe::ProbedProtocol;
 
     #[test]
     fn a_port_is_described_by_what_the_system_knows_and_never_named_an_instrument() {
@@ -216,10 +214,10 @@ mod tests {
 
     #[test]
     fn an_answer_is_told_in_words() {
-        let found = Answered { protocol: "obp", baud: 9_600, model: None, serial: Some("S1".to_owned()) };
+        let found = Answered { protocol: ProbedProtocol::Obp, baud: 9_600, model: None, serial: Some("S1".to_owned()) };
         assert_eq!(
             in_words("p", Some(&found), None),
-            "p  spectrometer (Ocean Binary Protocol), serial number S1 at 9600 baud\n"
+            "p  spectrometer with the Ocean Binary Protocol, serial number S1 at 9600 baud\n"
         );
         assert!(in_words("p", None, None).contains("no known device answers"));
     }

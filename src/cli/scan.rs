@@ -290,13 +290,13 @@ fn connect(session: &Session, interrupted: &AtomicBool) -> Result<(), anyhow::Er
     loop {
         match session.recv_timeout(LOOK_EVERY) {
             Some(Event::Connection(Connection::Ready(kit))) => {
-                let (spectrometer, laser) = (&kit.spectrometer, &kit.laser);
+                let spectrometer = &kit.spectrometer;
+                let laser = kit.laser.as_ref().map(|laser| format!(" with laser {} {}", laser.model, laser.serial));
                 output::complain(&format!(
-                    "connected: {} {} with laser {} {}, about {:.1} s a scan",
+                    "connected: {} {}{}, about {:.1} s a scan",
                     spectrometer.model,
                     spectrometer.serial,
-                    laser.model,
-                    laser.serial,
+                    laser.unwrap_or_default(),
                     Duration::from_millis(kit.scan_ms).as_secs_f64()
                 ));
                 return Ok(());

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::analyzer::SpectrometerSetup;
 use crate::analyzer::guardian;
 use crate::analyzer::laser::LaserSetup;
+use crate::analyzer::{PortListing, SpectrometerSetup, TransportError, list_ports};
 use crate::identify::{Answer, Engine};
 use crate::library::Library;
 use crate::spectrum::Spectrum;
+
+use super::KitId;
 
 /// Which kit to scan with.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +37,17 @@ pub enum KitChoice {
         /// Laser wavelength, nm.
         excitation_nm: f64,
     },
+    /// A near-infrared scanner on a serial port.
+    Nir {
+        /// The port.
+        port: String,
+    },
+    /// A saved kit, wherever it is connected.
+    Saved(KitId),
 }
+
+/// Tells which serial ports the machine has.
+pub type PortLister = Box<dyn Fn() -> Result<Vec<PortListing>, TransportError> + Send>;
 
 /// What answers a spectrum.
 pub type Identifier = Box<dyn Fn(&Spectrum) -> Answer>;
@@ -54,6 +66,8 @@ pub struct SessionConfig {
     pub engine: EngineLoader,
     /// The program that can hold the laser's port as a guardian; without one the session holds it itself.
     pub guardian: Option<PathBuf>,
+    /// Tells which ports there are.
+    pub ports: PortLister,
     /// Called after every event, from the thread that reports it; must return at once.
     pub waker: Box<dyn Fn() + Send + Sync>,
 }
@@ -66,6 +80,7 @@ impl SessionConfig {
             kit,
             engine: Box::new(bundled_engine),
             guardian: guardian::announced(),
+            ports: Box::new(list_ports),
             waker: Box::new(|| {}),
         }
     }
@@ -74,6 +89,13 @@ impl SessionConfig {
     #[must_use]
     pub fn with_guardian(mut self, program: PathBuf) -> Self {
         self.guardian = Some(program);
+        self
+    }
+
+    /// The same with another view of the machine's ports.
+    #[must_use]
+    pub fn with_ports(mut self, ports: PortLister) -> Self {
+        self.ports = ports;
         self
     }
 

@@ -68,7 +68,10 @@ impl Events {
 
 /// Events of which only the newest counts.
 fn is_state(event: &Event) -> bool {
-    matches!(event, Event::Connection(_) | Event::Laser(_) | Event::Progress { .. })
+    matches!(
+        event,
+        Event::Connection(_) | Event::Laser(_) | Event::Progress { .. } | Event::Preview(_) | Event::Kits(_)
+    )
 }
 
 #[cfg(test)]

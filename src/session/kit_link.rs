@@ -1,19 +1,24 @@
 //! The kit as the session's kit thread uses it.
 
-use std::path::PathBuf;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::analyzer::emulator::{Bench, EXCITATION_NM, Gap, memory_kit};
+use jiff::Timestamp;
+
+use crate::analyzer::emulator::{Bench, Sample};
 use crate::analyzer::guardian::{self, LeftOn};
+use crate::analyzer::nirscan::{NirKit, NirSettings};
 use crate::analyzer::{
-    AcquireStage, Acquisition, AnalyzerError, Clock, Kit, LaserState, ScanSettings, SerialLink, SpectrometerSetup,
-    SystemClock, VirtualClock, WireLog,
+    AcquireStage, Acquisition, AnalyzerError, CheckState, Clock, DeviceIdentity, Kit, LaserState, PreviewSettings,
+    ScanSettings, SystemClock,
 };
 use crate::library::Library;
+use crate::spectrum::Correction;
 
 use super::emulated_sample::sample_from_name;
 use super::shared::Shared;
-use super::{Event, KitChoice, KitStatus, Stage};
+use super::{CheckPolicy, Event, KitHistory, KitStatus, SavedKit, Stage, read_kit_records};
 
 /// Share of the progress bar that the acquisition takes; the rest is identification and saving.
 const ACQUISITION_SHARE: f32 = 0.95;
@@ -58,85 +63,144 @@ impl LaserKeeping {
 
 /// A connected kit.
 pub(super) struct KitLink {
-    kit: Kit,
-    settings: ScanSettings,
-    /// What lies under the emulated probe, and the library from which it is taken.
-    emulated: Option<(Bench, Arc<Library>)>,
+    pub linked: Linked,
+    /// The saved kit that this is.
+    pub saved: Option<SavedKit>,
+    /// Its calibrations and checks.
+    pub history: KitHistory,
+    /// State of its performance check when it was last looked at.
+    pub check: CheckState,
+}
+
+/// What is connected.
+pub(super) enum Linked {
+    /// Spectrometer and laser.
+    Raman {
+        kit: Box<Kit>,
+        settings: ScanSettings,
+        /// What lies under the emulated probe, and the library from which it is taken.
+        emulated: Option<(Bench, Arc<Library>)>,
+    },
+    /// A near-infrared scanner.
+    Nir(Box<NirKit>),
+}
+
+impl Linked {
+    pub(super) fn raman(kit: Kit, emulated: Option<(Bench, Arc<Library>)>) -> Self {
+        Self::Raman { kit: Box::new(kit), settings: ScanSettings::default(), emulated }
+    }
 }
 
 impl KitLink {
-    pub(super) fn connect(
-        choice: &KitChoice,
-        sample: &str,
-        library: Option<Arc<Library>>,
-        keeping: &LaserKeeping,
-        wire_log: &WireLog,
-    ) -> Result<Self, String> {
-        let settings = ScanSettings::default();
-        match choice {
-            KitChoice::Emulator { seed, virtual_time, .. } => {
-                let library =
-                    library.ok_or("The emulated kit takes its samples from the library, which is not loaded.")?;
-                let clock: Arc<dyn Clock> =
-                    if *virtual_time { Arc::new(VirtualClock::default()) } else { Arc::new(SystemClock::start()) };
-                let sample = sample_from_name(&library, sample).map_err(|e| words(&e))?;
-                let parts = memory_kit(*seed, Gap::MEASURED, sample, Arc::clone(&clock));
-                let watched = |link| wire_log.watch(Box::new(link), Arc::clone(&clock));
-                let (spectrometer, laser) = (watched(parts.spectrometer), watched(parts.laser));
-                let kit = Kit::connect(spectrometer, laser, EXCITATION_NM, clock);
-                Ok(Self { kit: kit.map_err(|e| words(&e))?, settings, emulated: Some((parts.bench, library)) })
-            }
-            KitChoice::Ports { spectrometer, spectrometer_setup, laser, laser_setup, excitation_nm } => {
-                let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-                let watch = |link| wire_log.watch(link, Arc::clone(&clock));
-                let (folder, guardian) = (&keeping.data_dir, keeping.guardian.as_deref());
-                if let SpectrometerSetup::Wasatch(options) = spectrometer_setup {
-                    // Its laser is on the same port.
-                    let unit = guardian::open_wasatch(spectrometer, options, folder, guardian, watch, clock.clone());
-                    let kit = unit.and_then(|unit| unit.into_kit(options.excitation_nm)).map_err(|e| words(&e))?;
-                    return Ok(Self { kit, settings, emulated: None });
-                }
-                if spectrometer == laser && *spectrometer_setup == SpectrometerSetup::Obp {
-                    // A Ventana: its laser is on the same port.
-                    let parts = guardian::open_ventana(spectrometer, folder, guardian, watch, Arc::clone(&clock));
-                    let (spectrometer, laser) = parts.map_err(|e| words(&e))?;
-                    let kit = Kit::from_parts(Box::new(spectrometer), laser, *excitation_nm, clock);
-                    return Ok(Self { kit: kit.map_err(|e| words(&e))?, settings, emulated: None });
-                }
-                // The laser first: it is commanded off before anything is asked of the spectrometer.
-                let laser = guardian::open_laser(laser, *laser_setup, folder, guardian, watch, Arc::clone(&clock))
-                    .map_err(|e| words(&e))?;
-                let link = SerialLink::open(spectrometer, SpectrometerSetup::BAUD, Arc::clone(&clock));
-                let link = watch(Box::new(link.map_err(|e| words(&e))?));
-                let spectrometer = spectrometer_setup.open(link, Arc::clone(&clock)).map_err(|e| words(&e))?;
-                let kit = Kit::from_parts(spectrometer, laser, *excitation_nm, clock);
-                Ok(Self { kit: kit.map_err(|e| words(&e))?, settings, emulated: None })
-            }
+    pub(super) fn new(linked: Linked) -> Self {
+        Self { linked, saved: None, history: KitHistory::default(), check: CheckState::Never }
+    }
+
+    /// The spectrometer or the scanner.
+    pub(super) fn spectrometer(&self) -> &DeviceIdentity {
+        match &self.linked {
+            Linked::Raman { kit, .. } => kit.spectrometer(),
+            Linked::Nir(kit) => kit.scanner(),
         }
     }
 
+    /// The laser, where there is one.
+    pub(super) fn laser(&self) -> Option<&DeviceIdentity> {
+        match &self.linked {
+            Linked::Raman { kit, .. } => Some(kit.laser()),
+            Linked::Nir(_) => None,
+        }
+    }
+
+    /// Serial numbers of all devices.
+    pub(super) fn serials(&self) -> Vec<String> {
+        std::iter::once(self.spectrometer()).chain(self.laser()).map(|d| d.serial.clone()).collect()
+    }
+
+    /// Laser wavelength, nm, where there is a laser.
+    pub(super) fn excitation_nm(&self) -> Option<f64> {
+        match &self.linked {
+            Linked::Raman { kit, .. } => Some(kit.excitation_nm()),
+            Linked::Nir(_) => None,
+        }
+    }
+
+    /// Whether every device says that it is emulated.
+    pub(super) fn simulated(&self) -> bool {
+        self.spectrometer().simulated && self.laser().is_none_or(|laser| laser.simulated)
+    }
+
+    /// Reads the records of the kit anew: scans are corrected with them from now on.
+    pub(super) fn read_records(&mut self, data_dir: &Path, policy: &CheckPolicy) -> Result<(), String> {
+        self.history = read_kit_records(data_dir, &self.spectrometer().serial).map_err(|e| words(&e))?;
+        if self.history.damaged_lines > 0 {
+            tracing::warn!(lines = self.history.damaged_lines, "some records of the kit cannot be read");
+        }
+        let correction = self.correction();
+        if let Linked::Raman { kit, .. } = &mut self.linked {
+            kit.set_correction(correction);
+        }
+        self.look_at_check(policy);
+        Ok(())
+    }
+
+    /// What scans of this kit are corrected with.
+    fn correction(&self) -> Option<Correction> {
+        self.history.correction()
+    }
+
+    /// Finds out what the last performance check is worth now.
+    pub(super) fn look_at_check(&mut self, policy: &CheckPolicy) -> CheckState {
+        self.check = self.history.check_state(Timestamp::now(), policy);
+        if let Linked::Raman { kit, .. } = &mut self.linked {
+            kit.set_check(self.check.clone());
+        }
+        self.check.clone()
+    }
+
     pub(super) fn status(&mut self) -> Result<KitStatus, String> {
-        let report = self.kit.report().map_err(|e| words(&e))?;
+        // Tenths are what a person reads; finer digits would make every status a new one.
+        let tenths = |all: &[f32]| all.iter().map(|t| (t * 10.0).round() / 10.0).collect();
+        let (laser_state, temperatures_c, took) = match &mut self.linked {
+            Linked::Raman { kit, settings, .. } => {
+                let report = kit.report().map_err(|e| words(&e))?;
+                (report.laser_state, tenths(&report.temperatures_c), kit.expected_duration(settings))
+            }
+            Linked::Nir(kit) => {
+                let temperatures_c = kit.temperatures_c().map_err(|e| words(&e))?;
+                (LaserState::Off, tenths(&temperatures_c), kit.expected_duration(&NirSettings::default()))
+            }
+        };
         Ok(KitStatus {
-            spectrometer: self.kit.spectrometer().clone(),
-            laser: self.kit.laser().clone(),
-            laser_state: report.laser_state,
-            // Tenths are what a person reads; finer digits would make every status a new one.
-            temperatures_c: report.temperatures_c.iter().map(|t| (t * 10.0).round() / 10.0).collect(),
-            scan_ms: u64::try_from(self.kit.expected_duration(&self.settings).as_millis()).unwrap_or(u64::MAX),
+            spectrometer: self.spectrometer().clone(),
+            laser: self.laser().cloned(),
+            laser_state,
+            temperatures_c,
+            scan_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            saved: self.saved.as_ref().map(SavedKit::id),
+            check: self.check.clone(),
+            calibration: self.correction().map(|c| c.sources).unwrap_or_default(),
         })
     }
 
-    pub(super) fn set_sample(&mut self, sample: &str) -> Result<(), String> {
-        if let Some((bench, library)) = &self.emulated {
-            bench.set_sample(sample_from_name(library, sample).map_err(|e| words(&e))?);
+    /// Puts something else under the emulated probe.
+    pub(super) fn show(&self, sample: impl FnOnce(&Library) -> Result<Sample, String>) -> Result<(), String> {
+        if let Linked::Raman { emulated: Some((bench, library)), .. } = &self.linked {
+            bench.set_sample(sample(library)?);
         }
         Ok(())
     }
 
-    pub(super) fn acquire(&mut self, shared: &Shared) -> Result<Acquisition, Ended> {
-        let end = self.kit.acquire(
-            &self.settings,
+    pub(super) fn set_sample(&self, sample: &str) -> Result<(), String> {
+        self.show(|library| sample_from_name(library, sample).map_err(|e| words(&e)))
+    }
+
+    pub(super) fn acquire(&mut self, settings: Option<ScanSettings>, shared: &Shared) -> Result<Acquisition, Ended> {
+        let Linked::Raman { kit, settings: usual, .. } = &mut self.linked else {
+            return Err(Ended::Failed("A near-infrared scanner makes no Raman scan; choose a Raman kit.".to_owned()));
+        };
+        let end = kit.acquire(
+            &settings.unwrap_or(*usual),
             &|| shared.cancelled(),
             &mut |progress| {
                 let stage = match progress.stage {
@@ -148,16 +212,39 @@ impl KitLink {
             },
             &mut |state: LaserState| shared.events.push(Event::Laser(state)),
         );
-        end.map_err(|error| match error {
-            AnalyzerError::Cancelled => Ended::Cancelled,
-            error if error.loses_the_kit() => Ended::Lost(words(&error)),
-            error => Ended::Failed(words(&error)),
-        })
+        end.map_err(Ended::from)
+    }
+
+    /// Shows frames until the user ends it.
+    pub(super) fn preview(&mut self, settings: &PreviewSettings, shared: &Shared) -> Result<(), Ended> {
+        let Linked::Raman { kit, .. } = &mut self.linked else {
+            return Err(Ended::Failed("A near-infrared scanner has no preview; choose a Raman kit.".to_owned()));
+        };
+        let end = kit.preview(
+            settings,
+            &|| shared.cancelled(),
+            &mut |state: LaserState| shared.events.push(Event::Laser(state)),
+            &mut |frame| {
+                shared.events.push(Event::Preview(Arc::new(frame.clone())));
+                ControlFlow::Continue(())
+            },
+        );
+        end.map_err(Ended::from)
+    }
+}
+
+impl From<AnalyzerError> for Ended {
+    fn from(error: AnalyzerError) -> Self {
+        match error {
+            AnalyzerError::Cancelled => Self::Cancelled,
+            error if error.loses_the_kit() => Self::Lost(words(&error)),
+            error => Self::Failed(words(&error)),
+        }
     }
 }
 
 /// An error as a sentence for the screen.
-fn words(error: &dyn std::error::Error) -> String {
+pub(super) fn words(error: &dyn std::error::Error) -> String {
     let text = error.to_string();
     let mut letters = text.chars();
     let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();

@@ -166,6 +166,11 @@ impl KitHistory {
 
 /// The file of a kit's records.
 pub fn kit_records_path(data_dir: &Path, serial: &str) -> Result<PathBuf, KitRecordError> {
+    Ok(kit_folder(data_dir, serial)?.join("records.jsonl"))
+}
+
+/// The folder of a kit.
+pub(super) fn kit_folder(data_dir: &Path, serial: &str) -> Result<PathBuf, KitRecordError> {
     if serial.is_empty() || serial.len() > MAX_SERIAL {
         return Err(KitRecordError::Serial(serial.to_owned()));
     }
@@ -173,7 +178,7 @@ pub fn kit_records_path(data_dir: &Path, serial: &str) -> Result<PathBuf, KitRec
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let letter = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     let name = serial.bytes().map(letter).collect::<Vec<_>>().concat();
-    Ok(data_dir.join("kits").join(name).join("records.jsonl"))
+    Ok(data_dir.join("kits").join(name))
 }
 
 /// Reads the records of a kit; none where there is no file.

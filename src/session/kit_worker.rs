@@ -9,8 +9,10 @@ use crate::library::Library;
 
 use super::identify_worker::Job;
 use super::kit_link::{Ended, KitLink, LaserKeeping};
+use super::kit_open::Opening;
+use super::kit_wishes::KitWish;
 use super::shared::{Shared, caught};
-use super::{Connection, Event, KitChoice, KitStatus};
+use super::{CheckPolicy, Connection, Event, KitChoice, KitStatus, MeasuredStandard, PortLister, read_choices};
 
 /// How often an idle kit is asked for its state.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
@@ -26,6 +28,8 @@ pub(super) enum KitRequest {
     Scan { parcel: String },
     /// Put something else under the emulated probe.
     SetSample(String),
+    /// Something about kits and ports.
+    Wish(KitWish),
     /// The library is there (the emulator takes its samples from it), or a sentence why not.
     Library(Result<Arc<Library>, String>),
     /// The session is being dropped.
@@ -33,7 +37,7 @@ pub(super) enum KitRequest {
 }
 
 /// The link to the kit.
-enum Link {
+pub(super) enum Link {
     /// Not there; when to look again.
     Down { retry_at: Instant },
     /// There, with its state as last reported.
@@ -41,32 +45,56 @@ enum Link {
 }
 
 pub(super) struct KitWorker {
-    choice: KitChoice,
-    keeping: LaserKeeping,
-    sample: String,
-    library: Option<Result<Arc<Library>, String>>,
-    link: Link,
+    pub(super) choice: KitChoice,
+    /// The kit with which the session was started.
+    pub(super) first_choice: KitChoice,
+    pub(super) policy: CheckPolicy,
+    pub(super) keeping: LaserKeeping,
+    pub(super) ports: PortLister,
+    /// Serial numbers of the kit that was connected first since it was chosen; another unit does not take its place.
+    pub(super) units: Option<Vec<String>>,
+    /// Standards that were measured one after the other, to be fitted together.
+    pub(super) measured: Vec<MeasuredStandard>,
+    pub(super) sample: String,
+    pub(super) library: Option<Result<Arc<Library>, String>>,
+    pub(super) link: Link,
     requests: Receiver<KitRequest>,
     jobs: SyncSender<Job>,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     /// True while a scan is this worker's to end.
-    scanning: bool,
+    pub(super) scanning: bool,
 }
 
 impl KitWorker {
     pub(super) fn new(
         choice: KitChoice,
         keeping: LaserKeeping,
+        ports: PortLister,
         requests: Receiver<KitRequest>,
         jobs: SyncSender<Job>,
         shared: Arc<Shared>,
     ) -> Self {
         let sample = match &choice {
             KitChoice::Emulator { sample, .. } => sample.clone(),
-            KitChoice::Ports { .. } => String::new(),
+            _ => String::new(),
         };
-        let link = Link::Down { retry_at: Instant::now() };
-        Self { choice, keeping, sample, library: None, link, requests, jobs, shared, scanning: false }
+        let policy = read_choices(&keeping.data_dir).policy;
+        Self {
+            first_choice: choice.clone(),
+            choice,
+            policy,
+            keeping,
+            ports,
+            units: None,
+            measured: Vec::new(),
+            sample,
+            library: None,
+            link: Link::Down { retry_at: Instant::now() },
+            requests,
+            jobs,
+            shared,
+            scanning: false,
+        }
     }
 
     /// Works until the session closes. Dropping the kit at the end commands the laser off.
@@ -117,6 +145,7 @@ impl KitWorker {
         match self.requests.recv_timeout(wait) {
             Ok(KitRequest::Scan { parcel }) => self.scan(parcel),
             Ok(KitRequest::SetSample(sample)) => self.set_sample(sample),
+            Ok(KitRequest::Wish(wish)) => self.fulfil(wish),
             Ok(KitRequest::Library(library)) => self.library = Some(library),
             Ok(KitRequest::Close) | Err(RecvTimeoutError::Disconnected) => return false,
             Err(RecvTimeoutError::Timeout) => self.look(),
@@ -126,11 +155,15 @@ impl KitWorker {
 
     /// The emulator needs the library first.
     fn can_connect(&self) -> bool {
-        self.library.is_some() || matches!(self.choice, KitChoice::Ports { .. })
+        self.library.is_some() || !self.is_emulator()
+    }
+
+    fn is_emulator(&self) -> bool {
+        matches!(self.choice, KitChoice::Emulator { .. })
     }
 
     /// Asks the kit for its state, or looks for a lost kit.
-    fn look(&mut self) {
+    pub(super) fn look(&mut self) {
         match self.link {
             Link::Down { .. } if self.can_connect() => drop(self.connect()),
             Link::Down { .. } => {}
@@ -139,29 +172,59 @@ impl KitWorker {
     }
 
     /// Connects and reports. Connecting never enables the laser.
-    fn connect(&mut self) -> Result<(), String> {
-        let library = match &self.library {
-            Some(Ok(library)) => Some(Arc::clone(library)),
-            Some(Err(why)) => return self.lost(why.clone()),
-            None => None,
-        };
-        match KitLink::connect(&self.choice, &self.sample, library, &self.keeping, &self.shared.wire_log) {
-            Ok(kit) => {
-                self.link = Link::Up { kit: Box::new(kit), status: None };
-                self.announce_sample();
-                self.refresh();
-                match self.link {
-                    Link::Up { .. } => Ok(()),
-                    Link::Down { .. } => Err("the kit was lost again at once".to_owned()),
-                }
-            }
+    pub(super) fn connect(&mut self) -> Result<(), String> {
+        match self.open(&self.choice).and_then(|kit| self.same_unit(kit)) {
+            Ok(kit) => self.take(kit),
             Err(why) => self.lost(why),
         }
     }
 
+    /// Opens a kit with the calibrations and checks of its unit.
+    pub(super) fn open(&self, choice: &KitChoice) -> Result<KitLink, String> {
+        let library = match &self.library {
+            // Only the emulated kit needs it.
+            Some(Err(why)) if matches!(choice, KitChoice::Emulator { .. }) => return Err(why.clone()),
+            Some(Ok(library)) => Some(Arc::clone(library)),
+            _ => None,
+        };
+        let (sample, keeping) = (self.sample.as_str(), &self.keeping);
+        let opening = Opening { sample, library, keeping, wire_log: &self.shared.wire_log, ports: &self.ports };
+        let mut kit = opening.open(choice)?;
+        kit.read_records(&self.keeping.data_dir, &self.policy)?;
+        Ok(kit)
+    }
+
+    /// Refuses another unit at the ports of the one that was connected before.
+    fn same_unit(&mut self, kit: KitLink) -> Result<KitLink, String> {
+        let found = kit.serials();
+        match &self.units {
+            Some(units) if *units != found => Err(format!(
+                "Another unit is connected: it says serial number {}, the one before said {}. It is not taken for the same; connect the unit of before, or choose the kit anew.",
+                found.join(" with "),
+                units.join(" with ")
+            )),
+            _ => {
+                self.units = Some(found);
+                Ok(kit)
+            }
+        }
+    }
+
+    /// Takes an opened kit into use.
+    pub(super) fn take(&mut self, kit: KitLink) -> Result<(), String> {
+        self.link = Link::Up { kit: Box::new(kit), status: None };
+        self.announce_sample();
+        self.refresh();
+        match self.link {
+            Link::Up { .. } => Ok(()),
+            Link::Down { .. } => Err("the kit was lost again at once".to_owned()),
+        }
+    }
+
     /// Reads the kit's state and reports it where it changed.
-    fn refresh(&mut self) {
+    pub(super) fn refresh(&mut self) {
         let Link::Up { kit, status } = &mut self.link else { return };
+        kit.look_at_check(&self.policy);
         match kit.status() {
             Ok(new) => {
                 let new = Box::new(new);
@@ -176,7 +239,7 @@ impl KitWorker {
     }
 
     /// Lets the kit go and says so.
-    fn lost(&mut self, why: String) -> Result<(), String> {
+    pub(super) fn lost(&mut self, why: String) -> Result<(), String> {
         self.link = Link::Down { retry_at: Instant::now() + RETRY_EVERY };
         self.shared.events.push(Event::Laser(LaserState::Unknown));
         self.shared.events.push(Event::Connection(Connection::Lost(why.clone())));
@@ -185,13 +248,13 @@ impl KitWorker {
 
     /// Says what lies under an emulated probe.
     fn announce_sample(&self) {
-        if let KitChoice::Emulator { .. } = self.choice {
+        if self.is_emulator() {
             self.shared.events.push(Event::EmulatedSample { sample: self.sample.clone() });
         }
     }
 
     fn set_sample(&mut self, sample: String) {
-        if let KitChoice::Ports { .. } = self.choice {
+        if !self.is_emulator() {
             return; // nobody can change what lies under a real probe
         }
         if let Link::Up { kit, .. } = &mut self.link
@@ -207,6 +270,11 @@ impl KitWorker {
         self.scanning = true;
         let end = self.acquire(parcel);
         self.scanning = false;
+        self.end(end);
+    }
+
+    /// Ends what the user waits for, where it did not end well.
+    pub(super) fn end(&mut self, end: Result<(), Ended>) {
         match end {
             Ok(()) => {}
             Err(Ended::Cancelled) => self.shared.end_scan(Event::Cancelled),
@@ -218,25 +286,30 @@ impl KitWorker {
         }
     }
 
-    fn acquire(&mut self, parcel: String) -> Result<(), Ended> {
+    /// The connected kit, connecting where it is not; only one that may be used.
+    pub(super) fn usable(&mut self) -> Result<&mut KitLink, Ended> {
         if let Link::Down { .. } = self.link {
             if !self.can_connect() {
                 return Err(Ended::Failed("The library is still being loaded; scan again in a moment.".to_owned()));
             }
             self.connect().map_err(Ended::Failed)?;
         }
-        let Link::Up { kit, status } = &mut self.link else {
+        let Link::Up { kit, .. } = &mut self.link else {
             return Err(Ended::Failed("No kit is connected; connect it and scan again.".to_owned()));
         };
-        let emulated = status.as_ref().is_some_and(|s| s.spectrometer.simulated && s.laser.simulated);
-        if !emulated {
-            return Err(Ended::Failed(NOT_ENROLLED.to_owned()));
+        if kit.simulated() { Ok(kit) } else { Err(Ended::Failed(NOT_ENROLLED.to_owned())) }
+    }
+
+    fn acquire(&mut self, parcel: String) -> Result<(), Ended> {
+        let (policy, shared) = (self.policy, Arc::clone(&self.shared));
+        let emulated_sample = self.is_emulator().then(|| self.sample.clone());
+        let kit = self.usable()?;
+        let check = kit.look_at_check(&policy);
+        // A kit in memory has nothing that could go out of adjustment.
+        if emulated_sample.is_none() {
+            policy.admits(&check).map_err(Ended::Failed)?;
         }
-        let acquisition = kit.acquire(&self.shared)?;
-        let emulated_sample = match self.choice {
-            KitChoice::Emulator { .. } => Some(self.sample.clone()),
-            KitChoice::Ports { .. } => None,
-        };
+        let acquisition = kit.acquire(None, &shared)?;
         // From here on the scan is the engine's thread's to end. The channel has room: one scan runs at a time.
         self.scanning = false;
         let ticket = self.shared.begin_identifying();

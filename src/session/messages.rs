@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::analyzer::{DeviceIdentity, LaserState};
+use crate::analyzer::probe::Answered;
+use crate::analyzer::{CheckState, DeviceIdentity, LaserState, PortListing, PreviewFrame, PreviewSettings};
 use crate::casebook::{ScanSummary, StoredScan};
+use crate::signal::calibration::CheckLimits;
+use crate::spectrum::Spectrum;
 
-use super::Settings;
+use super::{CheckPolicy, KitChoice, KitHistory, KitId, KitName, KitRecord, KitShelf, Settings};
 
 /// A wish of the user.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +39,87 @@ pub enum Command {
     },
     /// Remember the user's choices for the next start.
     KeepSettings(Settings),
+    /// Ask for the saved kits: [`Event::Kits`].
+    ListKits,
+    /// Ask for the serial ports of this machine: [`Event::Ports`]. Nothing is sent to them.
+    ListPorts,
+    /// Ask these ports what is connected, in the order that is safest: one [`Event::Probed`] each, then
+    /// [`Event::ProbeEnded`]. Only ports that the user named: a strange device may take a question for a command. A
+    /// connected kit on one of them is let go first. [`Command::Cancel`] ends it early.
+    ProbePorts(Vec<String>),
+    /// Connect to a kit on ports, and where it answers save it under its serial number and use it:
+    /// [`Event::KitSaved`], or [`Event::KitTrouble`] and nothing is saved.
+    SaveKit {
+        /// What people call it.
+        name: KitName,
+        /// The kit: [`KitChoice::Ports`] or [`KitChoice::Nir`].
+        kit: KitChoice,
+    },
+    /// Forget a saved kit. Its calibrations and checks stay in the data folder.
+    ForgetKit(KitId),
+    /// Use this kit from now on. A saved one is remembered for the next start; any other one is not.
+    UseKit(KitChoice),
+    /// Demand so much of performance checks from now on; kept.
+    SetCheckPolicy(CheckPolicy),
+    /// Measure a standard: progress events, then [`Event::Measured`], [`Event::Failed`] or [`Event::Cancelled`].
+    Measure(KitMeasurement),
+    /// Show what the probe sees, laser on, until [`Command::Cancel`] or the time is over: [`Event::Preview`], then
+    /// [`Event::PreviewEnded`] or [`Event::Failed`].
+    Preview(PreviewSettings),
+    /// Ask for all calibrations and checks of a kit: [`Event::KitHistory`].
+    ShowKitHistory(KitId),
+}
+
+/// What to measure of the connected kit.
+#[derive(Clone, Debug, PartialEq)]
+pub enum KitMeasurement {
+    /// Calibrate with a standard.
+    Calibrate {
+        /// Its key, such as `polystyrene`, `calcite` or `srm2241`.
+        standard: String,
+        /// Fit the axis together with the standards that were measured just before in this way.
+        with_earlier: bool,
+    },
+    /// Make a performance check.
+    Check {
+        /// Key of the standard.
+        standard: String,
+        /// What it has to show.
+        limits: CheckLimits,
+    },
+}
+
+/// What a measurement of a standard showed. It is kept already.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KitMeasured {
+    /// The kit.
+    pub kit: KitId,
+    /// What was found, as it is kept; its finding says it in words.
+    pub record: KitRecord,
+    /// The spectrum of the standard with the calibration that the kit had before.
+    pub spectrum: Spectrum,
+    /// State of the performance check now.
+    pub check: CheckState,
+}
+
+/// What one port answered to a probe.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Probed {
+    /// The port.
+    pub port: String,
+    /// What is there.
+    pub outcome: ProbeOutcome,
+}
+
+/// How a probe of a port ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ProbeOutcome {
+    /// A device answered.
+    Answered(Answered),
+    /// Nothing that is known answered.
+    Silent,
+    /// The port cannot be used; the sentence says why and what to do.
+    Failed(String),
 }
 
 /// The stages of a scan, in order.
@@ -58,14 +142,27 @@ pub enum Stage {
 pub struct KitStatus {
     /// Spectrometer.
     pub spectrometer: DeviceIdentity,
-    /// Laser.
-    pub laser: DeviceIdentity,
-    /// Laser state as last read back.
+    /// Laser; a near-infrared scanner has none.
+    pub laser: Option<DeviceIdentity>,
+    /// Laser state as last read back; off where there is none.
     pub laser_state: LaserState,
     /// Detector and board temperatures, deg C.
     pub temperatures_c: Vec<f32>,
     /// Expected duration of a scan at the present settings, milliseconds.
     pub scan_ms: u64,
+    /// The saved kit that this is.
+    pub saved: Option<KitId>,
+    /// State of its performance check.
+    pub check: CheckState,
+    /// What its calibration comes from, a few words each; empty where it was never calibrated.
+    pub calibration: Vec<String>,
+}
+
+impl KitStatus {
+    /// True when every device of the kit says that it is emulated.
+    pub fn simulated(&self) -> bool {
+        self.spectrometer.simulated && self.laser.as_ref().is_none_or(|laser| laser.simulated)
+    }
 }
 
 /// State of the link to the kit.
@@ -128,4 +225,29 @@ pub enum Event {
     CasebookTrouble(String),
     /// The user's choices hold only until the program ends; the sentence says why.
     SettingsNotKept(String),
+    /// The saved kits, which is in use and the policy: after every change, and when asked for.
+    Kits(KitShelf),
+    /// The serial ports of this machine.
+    Ports(Vec<PortListing>),
+    /// What one port answered.
+    Probed(Probed),
+    /// All ports were asked, or the user ended it.
+    ProbeEnded,
+    /// The kit was saved and is in use; [`Event::Kits`] came before.
+    KitSaved(KitId),
+    /// A wish about kits or ports was not fulfilled; the sentence says why and what to do.
+    KitTrouble(String),
+    /// A standard was measured.
+    Measured(Box<KitMeasured>),
+    /// A frame of the preview. Of those that were not read only the newest waits.
+    Preview(Arc<PreviewFrame>),
+    /// The preview is over and the laser was commanded off.
+    PreviewEnded,
+    /// All calibrations and checks of a kit.
+    KitHistory {
+        /// The kit.
+        kit: KitId,
+        /// Its records.
+        history: Arc<KitHistory>,
+    },
 }

@@ -11,17 +11,22 @@ mod data_dir;
 mod emulated_sample;
 mod emulated_standard;
 mod events;
+mod find_kit;
 mod identify_worker;
 mod kit_link;
+mod kit_open;
 mod kit_records;
+mod kit_store;
+mod kit_wishes;
 mod kit_worker;
 mod messages;
 mod running;
+mod saved_kit;
 mod settings;
 mod shared;
 mod standard_finding;
 
-pub use config::{EngineLoader, Identifier, KitChoice, SessionConfig};
+pub use config::{EngineLoader, Identifier, KitChoice, PortLister, SessionConfig};
 pub use data_dir::{DataDirError, casebook_path, data_dir};
 pub use emulated_sample::{EMPTY, EmulatedSampleError, sample_choices, sample_from_name};
 pub use emulated_standard::standard_sample;
@@ -29,8 +34,10 @@ pub use kit_records::{
     CheckPolicy, KitFinding, KitHistory, KitRecord, KitRecordError, append_kit_record, kit_records_path,
     read_kit_records,
 };
-pub use messages::{Command, Connection, Event, KitStatus, Stage};
+pub use kit_store::{KitChoices, KitShelf, KitStoreError, forget_kit, keep_choices, read_choices, save_kit};
+pub use messages::{Command, Connection, Event, KitMeasured, KitMeasurement, KitStatus, ProbeOutcome, Probed, Stage};
 pub use running::{Refused, Session};
+pub use saved_kit::{BadKitName, KitId, KitName, KitParts, SavedDevice, SavedKit, SavedLaser};
 pub use settings::{Colours, Settings};
 pub use standard_finding::{MeasuredStandard, StandardFindingError, StandardPurpose, find_in_standards};
 

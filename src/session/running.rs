@@ -14,6 +14,7 @@ use super::casebook_worker::{CasebookRequest, CasebookWorker};
 use super::events::Events;
 use super::identify_worker::IdentifyWorker;
 use super::kit_link::LaserKeeping;
+use super::kit_wishes::KitWish;
 use super::kit_worker::{KitRequest, KitWorker};
 use super::shared::Shared;
 use super::{Command, Event, SessionConfig};
@@ -27,8 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Refused {
-    /// One scan at a time.
-    #[error("a scan is running; wait for its result or cancel it")]
+    /// One scan, measurement, preview or probe at a time.
+    #[error("a scan is running, or another work of the kit; wait for its result or cancel it")]
     ScanRunning,
     /// Too many commands wait, or their outcomes are not read.
     #[error("the program is busy with earlier requests; try again in a moment")]
@@ -55,7 +56,7 @@ impl Session {
     /// Starts the threads and returns at once; what they find is reported by events. Fails only when the system gives
     /// no threads.
     pub fn start(config: SessionConfig) -> io::Result<Self> {
-        let SessionConfig { data_dir, kit: choice, engine, guardian, waker } = config;
+        let SessionConfig { data_dir, kit: choice, engine, guardian, ports, waker } = config;
         let shared = Arc::new(Shared::new(Events::new(waker)));
         let (kit, kit_requests) = sync_channel(QUEUE);
         let (jobs, jobs_waiting) = sync_channel(1);
@@ -64,7 +65,7 @@ impl Session {
         let writer = CasebookWorker::new(data_dir.clone(), casebook_requests, Arc::clone(&shared));
         let thinker = IdentifyWorker { jobs: jobs_waiting, casebook: casebook.clone(), shared: Arc::clone(&shared) };
         let keeping = LaserKeeping { data_dir, guardian };
-        let scanner = KitWorker::new(choice, keeping, kit_requests, jobs, Arc::clone(&shared));
+        let scanner = KitWorker::new(choice, keeping, ports, kit_requests, jobs, Arc::clone(&shared));
         let library_to = kit.clone();
         let mut session = Self { kit, casebook: Some(casebook), shared, threads: Vec::new() };
         session.spawn("casebook", move || writer.run())?;
@@ -91,6 +92,16 @@ impl Session {
             Command::ListRecords { offset, limit } => self.ask_casebook(CasebookRequest::List { offset, limit }),
             Command::OpenRecord { id } => self.ask_casebook(CasebookRequest::Load(id)),
             Command::KeepSettings(settings) => self.ask_casebook(CasebookRequest::KeepSettings(settings)),
+            Command::ListKits => self.wish(KitWish::List),
+            Command::ListPorts => self.wish(KitWish::Ports),
+            Command::ForgetKit(id) => self.wish(KitWish::Forget(id)),
+            Command::UseKit(kit) => self.wish(KitWish::Use(kit)),
+            Command::SetCheckPolicy(policy) => self.wish(KitWish::Policy(policy)),
+            Command::ShowKitHistory(id) => self.wish(KitWish::History(id)),
+            Command::ProbePorts(ports) => self.occupy(KitRequest::Wish(KitWish::Probe(ports))),
+            Command::SaveKit { name, kit } => self.occupy(KitRequest::Wish(KitWish::Save(name, kit))),
+            Command::Measure(measurement) => self.occupy(KitRequest::Wish(KitWish::Measure(measurement))),
+            Command::Preview(settings) => self.occupy(KitRequest::Wish(KitWish::Preview(settings))),
         }
     }
 
@@ -114,10 +125,19 @@ impl Session {
         if self.shared.unsaved_full() {
             return Err(Refused::TooManyUnsaved);
         }
+        self.occupy(KitRequest::Scan { parcel })
+    }
+
+    /// Asks for what only one at a time can have of the kit, and what a cancel ends.
+    fn occupy(&self, request: KitRequest) -> Result<(), Refused> {
         if !self.shared.begin_scan() {
             return Err(Refused::ScanRunning);
         }
-        self.ask(&self.kit, KitRequest::Scan { parcel }).inspect_err(|_| self.shared.abandon_scan())
+        self.ask(&self.kit, request).inspect_err(|_| self.shared.abandon_scan())
+    }
+
+    fn wish(&self, wish: KitWish) -> Result<(), Refused> {
+        self.ask(&self.kit, KitRequest::Wish(wish))
     }
 
     fn ask_casebook(&self, request: CasebookRequest) -> Result<(), Refused> {

@@ -142,7 +142,8 @@ impl Model {
                 self.records.waiting = false;
                 self.records.trouble = Some(why);
             }
-            Command::Cancel | Command::SetEmulatedSample { .. } | Command::KeepSettings(_) => self.remark(why),
+            // Whoever sends the wishes about kits shows what becomes of them.
+            _ => self.remark(why),
         }
     }
 
@@ -163,7 +164,7 @@ impl Model {
 
     /// True when any device of the connected kit is emulated.
     pub fn emulated(&self) -> bool {
-        self.kit().is_some_and(|k| k.spectrometer.simulated || k.laser.simulated)
+        self.kit().is_some_and(|k| k.spectrometer.simulated || k.laser.as_ref().is_some_and(|l| l.simulated))
     }
 
     /// What the laser lamp shows.
@@ -301,11 +302,21 @@ impl Model {
                 self.records.waiting = false;
                 self.records.open = Some(Box::new(AnswerView::new(scan, self.library.as_deref())));
             }
-            Event::SettingsNotKept(why) => self.remark(why),
+            Event::SettingsNotKept(why) | Event::KitTrouble(why) => self.remark(why),
             Event::CasebookTrouble(why) => {
                 self.records.waiting = false;
                 self.records.trouble = Some(why);
             }
+            // Nothing of the window asks for these yet.
+            Event::Kits(_)
+            | Event::Ports(_)
+            | Event::Probed(_)
+            | Event::ProbeEnded
+            | Event::KitSaved(_)
+            | Event::Measured(_)
+            | Event::Preview(_)
+            | Event::PreviewEnded
+            | Event::KitHistory { .. } => {}
         }
     }
 

@@ -26,6 +26,8 @@ mod formats_hostile;
 mod fuzz_corpus;
 mod gps;
 mod guardian;
+#[cfg(unix)]
+mod kits;
 mod lasers;
 mod library;
 mod nirscan;

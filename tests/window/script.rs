@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use parcelscope::analyzer::{Acquisition, DeviceIdentity, Exposure, ExposureKind, LaserState, ScanConditions};
+use parcelscope::analyzer::{
+    Acquisition, CheckState, DeviceIdentity, Exposure, ExposureKind, LaserState, ScanConditions,
+};
 use parcelscope::casebook::{ScanRecord, StoredScan};
 use parcelscope::identify::{Answer, Engine};
 use parcelscope::library::Library;
@@ -90,10 +92,13 @@ fn device(model: &str, driver: &str, simulated: bool) -> DeviceIdentity {
 pub fn kit(simulated: bool) -> KitStatus {
     KitStatus {
         spectrometer: device("STS-NIR", "obp", simulated),
-        laser: device("MatchBox 785", "matchbox", simulated),
+        laser: Some(device("MatchBox 785", "matchbox", simulated)),
         laser_state: LaserState::Off,
         temperatures_c: vec![24.4, 31.0],
         scan_ms: 5200,
+        saved: None,
+        check: CheckState::Never,
+        calibration: Vec::new(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A near-infrared kit: a scanner with its own lamp, a white reference, a sample. It has no laser.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,6 +80,11 @@ impl NirKit {
     /// Whether the scanner says that it is emulated.
     pub const fn simulated(&self) -> bool {
         self.scanner().simulated
+    }
+
+    /// Temperatures of electronics and detector, deg C; empty where the device does not report them.
+    pub fn temperatures_c(&mut self) -> Result<Vec<f32>, AnalyzerError> {
+        self.scanner.temperatures_c(&mut || ControlFlow::Continue(()))
     }
 
     /// Number of scan configurations that are stored in the device.

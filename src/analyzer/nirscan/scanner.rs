@@ -186,7 +186,8 @@ impl NirScanner {
         })
     }
 
-    fn temperatures_c(&mut self, on_wait: &mut OnWait<'_>) -> Result<Vec<f32>, AnalyzerError> {
+    /// Temperatures of electronics and detector, deg C; empty where the device does not report them.
+    pub fn temperatures_c(&mut self, on_wait: &mut OnWait<'_>) -> Result<Vec<f32>, AnalyzerError> {
         match self.exchange.read(kinds::TEMPERATURES, "the temperatures", &[], on_wait) {
             Ok(data) => {
                 let (values, _) = data.as_chunks::<4>();

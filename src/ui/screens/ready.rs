@@ -189,7 +189,8 @@ fn analyzer(ui: &mut Ui, model: &Model) {
             paragraph(ui, why);
         }
         Connection::Ready(kit) => {
-            for (what, device) in [("Spectrometer", &kit.spectrometer), ("Laser", &kit.laser)] {
+            let devices = [("Spectrometer", Some(&kit.spectrometer)), ("Laser", kit.laser.as_ref())];
+            for (what, device) in devices.into_iter().filter_map(|(what, device)| Some((what, device?))) {
                 note(ui, what);
                 paragraph(ui, &format!("{}, serial {}", device.model, device.serial));
                 note(ui, &format!("{} on {}", device.driver, device.port));

@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::analyzer::obp::codec::{self, Decoder, Message};
-use crate::analyzer::obp::kinds;
-use crate::analyzer::{Clock, Transport, TransportError};
+use super::laser::{LaserKind, LaserSetup};
+use super::obp::codec::{self, Decoder, Message};
+use super::obp::kinds;
+use super::ocean_letter::LetterSettings;
+use super::wasatch::{self, WasatchOptions};
+use super::{Clock, SpectrometerSetup, Transport, TransportError};
 
 /// Line speeds at which an OBP spectrometer may have been left, the power-up default first, then the most usual ones.
 const OBP_BAUDS: [u32; 5] = [9_600, 115_200, 57_600, 19_200, 38_400];
-/// Line speed of MatchBox lasers.
-const MATCHBOX_BAUD: u32 = 115_200;
+/// Line speed of most lasers and of NIRscan scanners.
+const USUAL_BAUD: u32 = 115_200;
 /// Longest wait for an answer; 64 bytes each way take 134 ms at 9600 baud.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Silence after which the line is taken for quiet. MatchBox lasers tell commands apart by 30 ms of silence.
@@ -23,11 +26,99 @@ const DRAIN: Duration = Duration::from_millis(400);
 /// Longest answer of a laser that is read.
 const MAX_REPLY: usize = 256;
 
+/// A protocol that a probe knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbedProtocol {
+    /// Ocean Binary Protocol.
+    Obp,
+    /// Wasatch OEM module.
+    Wasatch,
+    /// NIRscan Nano.
+    Nirscan,
+    /// MatchBox laser.
+    #[serde(rename = "matchbox")]
+    MatchBox,
+    /// OBIS laser.
+    Obis,
+    /// Cobolt laser.
+    Cobolt,
+    /// Ondax laser.
+    Ondax,
+    /// Ocean letter protocol.
+    OceanLetter,
+}
+
+impl ProbedProtocol {
+    /// What a person calls it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Obp => "spectrometer with the Ocean Binary Protocol",
+            Self::Wasatch => "Wasatch Raman module with its own laser",
+            Self::Nirscan => "NIRscan near-infrared scanner",
+            Self::MatchBox => "MatchBox laser",
+            Self::Obis => "Coherent OBIS laser",
+            Self::Cobolt => "Cobolt laser",
+            Self::Ondax => "Ondax laser",
+            Self::OceanLetter => "spectrometer with the Ocean letter protocol",
+        }
+    }
+
+    /// That of a laser on a port of its own; `None` for one inside a spectrometer.
+    pub const fn of_laser(kind: LaserKind) -> Option<Self> {
+        match kind {
+            LaserKind::MatchBox => Some(Self::MatchBox),
+            LaserKind::Obis => Some(Self::Obis),
+            LaserKind::Cobolt => Some(Self::Cobolt),
+            LaserKind::Ondax => Some(Self::Ondax),
+            LaserKind::Wasatch | LaserKind::Ventana => None,
+        }
+    }
+
+    /// Line speeds at which it is asked for, the usual one first.
+    pub const fn bauds(self) -> &'static [u32] {
+        match self {
+            Self::Obp => &OBP_BAUDS,
+            Self::Wasatch => &[wasatch::BAUD],
+            Self::Nirscan | Self::Cobolt | Self::MatchBox => &[USUAL_BAUD],
+            Self::Obis => &[USUAL_BAUD, 9_600],
+            Self::Ondax => &[19_200, 9_600, 115_200],
+            Self::OceanLetter => &[9_600, 115_200],
+        }
+    }
+
+    /// How a Raman spectrometer that speaks it is set up, with the usual settings; `None` for what is none.
+    pub fn spectrometer_setup(self) -> Option<SpectrometerSetup> {
+        match self {
+            Self::Obp => Some(SpectrometerSetup::Obp),
+            Self::Wasatch => Some(SpectrometerSetup::Wasatch(WasatchOptions::default())),
+            Self::OceanLetter => Some(SpectrometerSetup::OceanLetter(LetterSettings::default())),
+            Self::Nirscan | Self::MatchBox | Self::Obis | Self::Cobolt | Self::Ondax => None,
+        }
+    }
+
+    /// How a laser that speaks it at `baud` is set up; `None` for what is no laser of its own.
+    pub fn laser_setup(self, baud: u32) -> Option<LaserSetup> {
+        let kind = match self {
+            Self::MatchBox => LaserKind::MatchBox,
+            Self::Obis => LaserKind::Obis,
+            Self::Cobolt => LaserKind::Cobolt,
+            Self::Ondax => LaserKind::Ondax,
+            Self::Obp | Self::Wasatch | Self::Nirscan | Self::OceanLetter => return None,
+        };
+        let baud = Some(baud).filter(|baud| kind.usual_baud() != Some(*baud));
+        Some(LaserSetup { kind, baud })
+    }
+}
+
+/// The order of a probe: frames that nothing else understands first.
+const ORDER: [ProbedProtocol; 2] = [ProbedProtocol::Obp, ProbedProtocol::MatchBox];
+
 /// What answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Answered {
-    /// `obp` or `matchbox`.
-    pub protocol: &'static str,
+pub struct Answered {
+    /// Its protocol.
+    pub protocol: ProbedProtocol,
     /// Line speed at which it answered.
     pub baud: u32,
     /// Model as the device says, where its protocol has a question for it.
@@ -36,23 +127,43 @@ pub(super) struct Answered {
     pub serial: Option<String>,
 }
 
-/// Asks on an open port; `None` where nothing that is known answered.
-pub(super) fn probe(port: &mut dyn Transport, clock: &dyn Clock) -> Result<Option<Answered>, TransportError> {
-    for baud in OBP_BAUDS {
-        port.set_baud(baud)?;
-        quieten(port, clock)?;
-        if ask_obp(port, clock, kinds::SERIAL_NUMBER_LENGTH)?.is_some() {
-            let serial = ask_obp(port, clock, kinds::SERIAL_NUMBER)?.map(|data| printable(&data));
-            return Ok(Some(Answered { protocol: "obp", baud, model: None, serial }));
+/// Asks on an open port, the safest question first; `None` where nothing that is known answered.
+pub fn probe(port: &mut dyn Transport, clock: &dyn Clock) -> Result<Option<Answered>, TransportError> {
+    for protocol in ORDER {
+        for baud in protocol.bauds() {
+            if let Some(answered) = ask(port, clock, protocol, *baud)? {
+                return Ok(Some(answered));
+            }
         }
     }
-    port.set_baud(MATCHBOX_BAUD)?;
-    // Whatever is there may still chew on the frames above and complain about them.
+    Ok(None)
+}
+
+/// Asks for one protocol at one line speed. A device that answers is left without half a question.
+pub fn ask(
+    port: &mut dyn Transport,
+    clock: &dyn Clock,
+    protocol: ProbedProtocol,
+    baud: u32,
+) -> Result<Option<Answered>, TransportError> {
+    port.set_baud(baud)?;
+    // Whatever is there may still chew on earlier questions and complain about them.
     quieten(port, clock)?;
-    let Some(model) = ask_matchbox(port, clock, b"NM?")? else { return Ok(None) };
-    quieten(port, clock)?;
-    let serial = ask_matchbox(port, clock, b"ID?")?;
-    Ok(Some(Answered { protocol: "matchbox", baud: MATCHBOX_BAUD, model: Some(model), serial }))
+    let (model, serial) = match protocol {
+        ProbedProtocol::Obp => {
+            if ask_obp(port, clock, kinds::SERIAL_NUMBER_LENGTH)?.is_none() {
+                return Ok(None);
+            }
+            (None, ask_obp(port, clock, kinds::SERIAL_NUMBER)?.map(|data| printable(&data)))
+        }
+        ProbedProtocol::MatchBox => {
+            let Some(model) = ask_matchbox(port, clock, b"NM?")? else { return Ok(None) };
+            quieten(port, clock)?;
+            (Some(model), ask_matchbox(port, clock, b"ID?")?)
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(Answered { protocol, baud, model, serial }))
 }
 
 fn quieten(port: &mut dyn Transport, clock: &dyn Clock) -> Result<(), TransportError> {
@@ -207,7 +318,8 @@ mod tests {
         for baud in OBP_BAUDS {
             let clock = VirtualClock::default();
             let mut device = Device::new(&clock, baud, spectrometer);
-            let expected = Answered { protocol: "obp", baud, model: None, serial: Some("S12345".to_owned()) };
+            let expected =
+                Answered { protocol: ProbedProtocol::Obp, baud, model: None, serial: Some("S12345".to_owned()) };
             assert_eq!(probe(&mut device, &clock), Ok(Some(expected)));
         }
     }
@@ -215,11 +327,11 @@ mod tests {
     #[test]
     fn a_laser_is_found_after_it_complained_about_the_first_question() {
         let clock = VirtualClock::default();
-        let mut device = Device::new(&clock, MATCHBOX_BAUD, laser);
+        let mut device = Device::new(&clock, USUAL_BAUD, laser);
         let found = probe(&mut device, &clock).unwrap().unwrap();
         assert_eq!(
             (found.protocol, found.model.as_deref(), found.serial.as_deref()),
-            ("matchbox", Some("0785L-11"), Some("123456"))
+            (ProbedProtocol::MatchBox, Some("0785L-11"), Some("123456"))
         );
     }
 
@@ -227,7 +339,7 @@ mod tests {
     fn silence_noise_and_an_echo_are_no_devices_and_end_in_time() {
         for answer in [|_: &[u8]| Vec::new(), |_: &[u8]| vec![0xc1; 5_000], <[u8]>::to_vec] {
             let clock = VirtualClock::default();
-            let mut device = Device::new(&clock, MATCHBOX_BAUD, answer);
+            let mut device = Device::new(&clock, USUAL_BAUD, answer);
             assert_eq!(probe(&mut device, &clock), Ok(None));
             assert!(clock.now() < Duration::from_secs(8), "{:?}", clock.now());
         }
@@ -240,7 +352,7 @@ mod tests {
         assert_eq!(probe(&mut device, &clock), Ok(None));
         let question = codec::encode(&Message::query(kinds::SERIAL_NUMBER_LENGTH, &[]));
         let expected: Vec<(u32, Vec<u8>)> =
-            OBP_BAUDS.iter().map(|baud| (*baud, question.clone())).chain([(MATCHBOX_BAUD, b"NM?".to_vec())]).collect();
+            OBP_BAUDS.iter().map(|baud| (*baud, question.clone())).chain([(USUAL_BAUD, b"NM?".to_vec())]).collect();
         assert_eq!(device.heard, expected);
     }
 }

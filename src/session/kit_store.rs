@@ -1,0 +1,234 @@
+//! The saved kits in the data folder: `kits/<serial number>/kit.json` beside the records of the kit, and
+//! `kits/choice.json` with the kit in use and the policy on performance checks.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::SignedDuration;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::kit_records::{KitRecordError, kit_folder};
+use super::{CheckPolicy, KitId, KitName, SavedKit};
+
+/// File of a kit in its folder.
+const KIT: &str = "kit.json";
+/// File with the kit in use and the policy.
+const CHOICE: &str = "choice.json";
+/// Largest file that is read; a kit with the calibration of its module has a few thousand bytes.
+const MAX_BYTES: u64 = 1 << 20;
+/// Most folders that are looked into.
+const MAX_KITS: usize = 256;
+/// Longest and shortest validity of a check that may be set, hours.
+const VALID_HOURS: std::ops::RangeInclusive<i64> = 1..=366 * 24;
+
+/// Why a saved kit cannot be kept, read or found.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum KitStoreError {
+    /// The folder cannot be named.
+    #[error(transparent)]
+    Serial(#[from] KitRecordError),
+    /// The disk.
+    #[error("{path} cannot be used ({what}); check the disk and the rights of the folder")]
+    Disk {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        what: String,
+    },
+    /// Another kit has the name.
+    #[error("the kit {other} is already called '{name}'; choose another name, or forget that kit first")]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// Serial number of the kit that has it.
+        other: KitId,
+    },
+    /// No such kit.
+    #[error("no kit called '{wanted}' is saved; {}", known(.names))]
+    NoSuchKit {
+        /// What was asked for.
+        wanted: String,
+        /// The names that there are.
+        names: Vec<String>,
+    },
+}
+
+fn known(names: &[String]) -> String {
+    if names.is_empty() {
+        "none is saved yet: 'parcelscope ports --help' says how to save one".to_owned()
+    } else {
+        format!("there is {}", names.join(", "))
+    }
+}
+
+/// Which kit is in use and what is demanded of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KitChoices {
+    /// The saved kit in use; `None` for the kit with which the session was started.
+    pub in_use: Option<KitId>,
+    /// Policy on performance checks.
+    pub policy: CheckPolicy,
+}
+
+/// The choices as they stand in the file.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct ChoiceFile {
+    in_use: Option<KitId>,
+    check_valid_hours: Option<i64>,
+    refuse_unverified: bool,
+}
+
+/// All saved kits, by name, and what cannot be read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KitShelf {
+    /// The kits.
+    pub kits: Vec<SavedKit>,
+    /// Which is in use, and the policy.
+    pub choices: KitChoices,
+    /// Sentences about files that cannot be read.
+    pub trouble: Vec<String>,
+}
+
+impl KitShelf {
+    /// Reads the shelf of a data folder. What cannot be read is told and left alone.
+    pub fn of(data_dir: &Path) -> Self {
+        let mut shelf = Self { choices: read_choices(data_dir), ..Self::default() };
+        let folders = match fs::read_dir(data_dir.join("kits")) {
+            Ok(folders) => folders,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return shelf,
+            Err(error) => {
+                shelf.trouble.push(format!("the saved kits cannot be read: {error}"));
+                return shelf;
+            }
+        };
+        for folder in folders.flatten().take(MAX_KITS) {
+            let path = folder.path().join(KIT);
+            match read::<SavedKit>(&path) {
+                // A kit in the folder of another unit would get the other's calibration.
+                Ok(kit) if kit_folder(data_dir, &kit.id().0).is_ok_and(|own| own == folder.path()) => {
+                    shelf.kits.push(kit);
+                }
+                Ok(_) => {
+                    shelf.trouble.push(format!("{} is not the kit of its folder; set it up again", path.display()));
+                }
+                Err(error) if is_absent(&error) => {}
+                Err(error) => shelf.trouble.push(format!(
+                    "{} cannot be read ({error}); set the kit up again, its calibrations are kept",
+                    path.display()
+                )),
+            }
+        }
+        shelf.kits.sort_by_key(|kit| (kit.name.as_str().to_lowercase(), kit.id()));
+        shelf
+    }
+
+    /// The kit of this id.
+    pub fn get(&self, id: &KitId) -> Option<&SavedKit> {
+        self.kits.iter().find(|kit| kit.id() == *id)
+    }
+
+    /// The kit of this name, or of this serial number.
+    pub fn find(&self, wanted: &str) -> Result<&SavedKit, KitStoreError> {
+        let named = self.kits.iter().find(|kit| kit.name.resembles(wanted));
+        named.or_else(|| self.kits.iter().find(|kit| kit.id().0 == wanted.trim())).ok_or_else(|| {
+            let names = self.kits.iter().map(|kit| kit.name.to_string()).collect();
+            KitStoreError::NoSuchKit { wanted: wanted.to_owned(), names }
+        })
+    }
+
+    /// Refuses a name that another kit has.
+    pub fn admits(&self, name: &KitName, id: &KitId) -> Result<(), KitStoreError> {
+        match self.kits.iter().find(|kit| kit.name.resembles(name.as_str()) && kit.id() != *id) {
+            None => Ok(()),
+            Some(other) => Err(KitStoreError::NameTaken { name: name.to_string(), other: other.id() }),
+        }
+    }
+}
+
+/// Not there, also where the thing above it is a file.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Saves a kit in the place of an earlier one with the same serial number. Its records stay.
+pub fn save_kit(data_dir: &Path, kit: &SavedKit) -> Result<(), KitStoreError> {
+    KitShelf::of(data_dir).admits(&kit.name, &kit.id())?;
+    let path = kit_folder(data_dir, &kit.id().0)?.join(KIT);
+    write(&path, kit).map_err(|e| KitStoreError::Disk { path, what: e.to_string() })
+}
+
+/// Forgets a kit. Its calibrations and checks stay and count again when it is saved again.
+pub fn forget_kit(data_dir: &Path, id: &KitId) -> Result<(), KitStoreError> {
+    let path = kit_folder(data_dir, &id.0)?.join(KIT);
+    match fs::remove_file(&path) {
+        Err(e) if !is_absent(&e) => return Err(KitStoreError::Disk { path, what: e.to_string() }),
+        _ => {}
+    }
+    let choices = read_choices(data_dir);
+    if choices.in_use.as_ref() == Some(id) {
+        keep_choices(data_dir, &KitChoices { in_use: None, ..choices })?;
+    }
+    Ok(())
+}
+
+/// The choices of a data folder; a missing or damaged file means the usual ones, with a warning in the log.
+pub fn read_choices(data_dir: &Path) -> KitChoices {
+    let file = read::<ChoiceFile>(&data_dir.join("kits").join(CHOICE)).unwrap_or_else(|error| {
+        if !is_absent(&error) {
+            tracing::warn!(%error, "{CHOICE} cannot be read; the usual choices are used");
+        }
+        ChoiceFile::default()
+    });
+    let usual = CheckPolicy::default();
+    let valid_for = file.check_valid_hours.filter(|hours| VALID_HOURS.contains(hours)).map(SignedDuration::from_hours);
+    let policy =
+        CheckPolicy { valid_for: valid_for.unwrap_or(usual.valid_for), refuse_unverified: file.refuse_unverified };
+    KitChoices { in_use: file.in_use, policy }
+}
+
+/// Keeps the choices.
+pub fn keep_choices(data_dir: &Path, choices: &KitChoices) -> Result<(), KitStoreError> {
+    let file = ChoiceFile {
+        in_use: choices.in_use.clone(),
+        check_valid_hours: Some(choices.policy.valid_for.as_hours().clamp(*VALID_HOURS.start(), *VALID_HOURS.end())),
+        refuse_unverified: choices.policy.refuse_unverified,
+    };
+    let path = data_dir.join("kits").join(CHOICE);
+    write(&path, &file).map_err(|e| KitStoreError::Disk { path, what: e.to_string() })
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
+    let file = File::open(path)?;
+    let meta = file.metadata()?;
+    if !meta.is_file() || meta.len() > MAX_BYTES {
+        return Err(io::Error::other("it is no file of this program"));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES).read_to_end(&mut bytes)?;
+    Ok(serde_json::from_slice(&bytes)?)
+}
+
+/// A new file takes the place of the old one, so that a power cut leaves one of the two.
+fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let new = path.with_extension("new");
+    let mut file = File::create(&new)?;
+    file.write_all(&text)?;
+    file.sync_all()?;
+    drop(file);
+    fs::rename(&new, path)?;
+    #[cfg(unix)]
+    for folder in path.ancestors().skip(1).take(2) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}

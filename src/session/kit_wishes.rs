@@ -1,0 +1,271 @@
+//! What a user wishes of kits and ports beside a scan, fulfilled on the kit's thread: saving, choosing, probing, measuring
+//! standards, the preview.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use crate::analyzer::probe::{self, Answered};
+use crate::analyzer::{Clock, DeviceIdentity, PortListing, PreviewSettings, ScanSettings, SerialLink, SystemClock};
+use crate::signal::calibration::Standards;
+use crate::spectrum::Spectrum;
+
+use super::kit_link::{Ended, KitLink, words};
+use super::kit_worker::{KitWorker, Link};
+use super::{
+    CheckPolicy, Connection, Event, KitChoice, KitChoices, KitId, KitMeasured, KitMeasurement, KitName, KitParts,
+    KitRecord, KitShelf, MeasuredStandard, ProbeOutcome, Probed, SavedDevice, SavedKit, SavedLaser, StandardPurpose,
+    append_kit_record, find_in_standards, forget_kit, keep_choices, read_kit_records, save_kit, standard_sample,
+};
+
+/// Line speed at which a port is opened for a probe, which then sets its own.
+const FIRST_BAUD: u32 = 9_600;
+
+/// Something about kits and ports; see [`super::Command`].
+pub(super) enum KitWish {
+    List,
+    Ports,
+    Probe(Vec<String>),
+    Save(KitName, KitChoice),
+    Forget(KitId),
+    Use(KitChoice),
+    Policy(CheckPolicy),
+    Measure(KitMeasurement),
+    Preview(PreviewSettings),
+    History(KitId),
+}
+
+impl KitWorker {
+    pub(super) fn fulfil(&mut self, wish: KitWish) {
+        match wish {
+            KitWish::List => self.tell_kits(),
+            KitWish::Ports => match (self.ports)() {
+                Ok(mut ports) => {
+                    ports.sort_by(|a, b| a.name.cmp(&b.name));
+                    self.shared.events.push(Event::Ports(ports));
+                }
+                Err(error) => self.trouble(words(&error)),
+            },
+            KitWish::Probe(ports) => self.probe(&ports),
+            KitWish::Save(name, kit) => self.save(name, &kit),
+            KitWish::Forget(id) => self.forget(&id),
+            KitWish::Use(kit) => self.use_kit(kit),
+            KitWish::Policy(policy) => {
+                self.policy = policy;
+                self.keep_choice();
+                self.refresh();
+                self.tell_kits();
+            }
+            KitWish::Measure(measurement) => {
+                self.scanning = true;
+                let end = self.measure(&measurement);
+                self.scanning = false;
+                self.end(end);
+            }
+            KitWish::Preview(settings) => {
+                self.scanning = true;
+                let shared = Arc::clone(&self.shared);
+                let end = self.usable().and_then(|kit| kit.preview(&settings, &shared));
+                self.scanning = false;
+                if end.is_ok() {
+                    shared.end_scan(Event::PreviewEnded);
+                }
+                self.end(end);
+                self.refresh();
+            }
+            KitWish::History(kit) => match read_kit_records(&self.keeping.data_dir, &kit.0) {
+                Ok(history) => self.shared.events.push(Event::KitHistory { kit, history: Arc::new(history) }),
+                Err(error) => self.trouble(words(&error)),
+            },
+        }
+    }
+
+    fn trouble(&self, why: String) {
+        self.shared.events.push(Event::KitTrouble(why));
+    }
+
+    fn tell_kits(&self) {
+        self.shared.events.push(Event::Kits(KitShelf::of(&self.keeping.data_dir)));
+    }
+
+    /// Remembers the kit in use, where it is a saved one, and the policy.
+    fn keep_choice(&self) {
+        let in_use = match &self.choice {
+            KitChoice::Saved(id) => Some(id.clone()),
+            _ => None,
+        };
+        if let Err(error) = keep_choices(&self.keeping.data_dir, &KitChoices { in_use, policy: self.policy }) {
+            self.trouble(words(&error));
+        }
+    }
+
+    fn use_kit(&mut self, kit: KitChoice) {
+        self.let_go();
+        if let KitChoice::Emulator { sample, .. } = &kit {
+            sample.clone_into(&mut self.sample);
+        }
+        self.choice = kit;
+        self.keep_choice();
+        self.tell_kits();
+        self.shared.events.push(Event::Connection(Connection::Connecting));
+        self.look();
+    }
+
+    /// Drops the connected kit: its laser is commanded off and its ports are free.
+    fn let_go(&mut self) {
+        self.link = Link::Down { retry_at: Instant::now() };
+        self.units = None;
+        self.measured.clear();
+    }
+
+    fn forget(&mut self, id: &KitId) {
+        if let Err(error) = forget_kit(&self.keeping.data_dir, id) {
+            return self.trouble(words(&error));
+        }
+        if self.choice == KitChoice::Saved(id.clone()) {
+            // The kit of the start, unless that is the forgotten one.
+            if self.first_choice == self.choice {
+                self.let_go();
+                drop(self.lost(format!("The kit {id} was forgotten; choose another kit or set one up.")));
+            } else {
+                return self.use_kit(self.first_choice.clone());
+            }
+        }
+        self.tell_kits();
+    }
+
+    /// Asks ports what is connected. A kit that is connected to one of them is let go first.
+    fn probe(&mut self, ports: &[String]) {
+        let used = match &self.link {
+            Link::Up { kit, .. } => {
+                std::iter::once(kit.spectrometer()).chain(kit.laser()).any(|d| ports.contains(&d.port))
+            }
+            Link::Down { .. } => false,
+        };
+        if used {
+            self.let_go();
+            self.shared.events.push(Event::Connection(Connection::Connecting));
+        }
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        for port in ports {
+            if self.shared.cancelled() {
+                break;
+            }
+            let outcome = match self.probe_one(port, &clock) {
+                Ok(Some(answered)) => ProbeOutcome::Answered(answered),
+                Ok(None) => ProbeOutcome::Silent,
+                Err(why) => ProbeOutcome::Failed(why),
+            };
+            self.shared.events.push(Event::Probed(Probed { port: port.clone(), outcome }));
+        }
+        self.shared.end_scan(Event::ProbeEnded);
+    }
+
+    fn probe_one(&self, port: &str, clock: &Arc<dyn Clock>) -> Result<Option<Answered>, String> {
+        let link = SerialLink::open(port, FIRST_BAUD, Arc::clone(clock)).map_err(|e| words(&e))?;
+        let mut link = self.shared.wire_log.watch(Box::new(link), Arc::clone(clock));
+        probe::probe(link.as_mut(), clock.as_ref()).map_err(|e| words(&e))
+    }
+
+    /// Connects to a kit and saves it. Where that fails the kit of before is looked for again.
+    fn save(&mut self, name: KitName, choice: &KitChoice) {
+        self.let_go();
+        self.shared.events.push(Event::Connection(Connection::Connecting));
+        match self.try_save(name, choice) {
+            Ok(id) => {
+                self.tell_kits();
+                self.shared.end_scan(Event::KitSaved(id));
+            }
+            Err(why) => self.shared.end_scan(Event::KitTrouble(why)),
+        }
+        if let Link::Down { .. } = self.link {
+            self.look();
+        }
+    }
+
+    fn try_save(&mut self, name: KitName, choice: &KitChoice) -> Result<KitId, String> {
+        if matches!(choice, KitChoice::Emulator { .. } | KitChoice::Saved(_)) {
+            return Err("Only a kit on ports can be saved; name its ports.".to_owned());
+        }
+        let mut kit = self.open(choice)?;
+        let listing = (self.ports)().map_err(|e| words(&e))?;
+        let parts = parts(&kit, choice, &listing).ok_or("This kit cannot be saved; name its ports again.")?;
+        let saved = SavedKit { name, saved_at: Timestamp::now(), parts };
+        save_kit(&self.keeping.data_dir, &saved).map_err(|e| words(&e))?;
+        let id = saved.id();
+        self.choice = KitChoice::Saved(id.clone());
+        self.keep_choice();
+        kit.saved = Some(saved);
+        self.units = Some(kit.serials());
+        self.take(kit)?;
+        Ok(id)
+    }
+
+    fn measure(&mut self, measurement: &KitMeasurement) -> Result<(), Ended> {
+        let standards = Standards::bundled().map_err(|e| Ended::Failed(words(&e)))?;
+        let (name, with_earlier) = match measurement {
+            KitMeasurement::Calibrate { standard, with_earlier } => (standard.clone(), *with_earlier),
+            KitMeasurement::Check { standard, .. } => (standard.clone(), false),
+        };
+        if !with_earlier {
+            self.measured.clear();
+        }
+        let (shared, sample, policy) = (Arc::clone(&self.shared), self.sample.clone(), self.policy);
+        let data_dir = self.keeping.data_dir.clone();
+        let kit = self.usable()?;
+        // Under an emulated probe it lies at once.
+        kit.show(|library| standard_sample(library, &standards, &name).map_err(|e| words(&e)))
+            .map_err(Ended::Failed)?;
+        let acquired = kit.acquire(Some(ScanSettings::automatic()), &shared);
+        let back = kit.set_sample(&sample);
+        let acquisition = acquired?;
+        back.map_err(Ended::Failed)?;
+        let measured = MeasuredStandard::of_scan(&name, &acquisition).map_err(|e| Ended::Failed(words(&e)))?;
+        let spectrum: Spectrum = acquisition.spectrum;
+        let history = kit.history.clone();
+        let purpose = match measurement {
+            KitMeasurement::Check { limits, .. } => StandardPurpose::Check(*limits),
+            KitMeasurement::Calibrate { .. } => StandardPurpose::Calibration,
+        };
+        self.measured.push(measured);
+        let finding = find_in_standards(purpose, &standards, &self.measured, &history);
+        let finding = finding.map_err(|e| Ended::Failed(words(&e)))?;
+        let samples = self.measured.iter().map(|m| m.standard.clone()).collect();
+        let kit = self.usable()?;
+        let record = KitRecord { taken_at: Timestamp::now(), samples, simulated: acquisition.simulated, finding };
+        let serial = kit.spectrometer().serial.clone();
+        append_kit_record(&data_dir, &serial, &record).map_err(|e| Ended::Failed(words(&e)))?;
+        kit.read_records(&data_dir, &policy).map_err(Ended::Failed)?;
+        let check = kit.check.clone();
+        let measured = KitMeasured { kit: KitId(serial), record, spectrum, check };
+        shared.end_scan(Event::Measured(Box::new(measured)));
+        self.refresh();
+        Ok(())
+    }
+}
+
+/// What a connected kit is made of; `None` for one that is not on ports.
+fn parts(kit: &KitLink, choice: &KitChoice, listing: &[PortListing]) -> Option<KitParts> {
+    let saved = |device: &DeviceIdentity| SavedDevice {
+        model: device.model.clone(),
+        serial: device.serial.clone(),
+        usb: listing.iter().find(|p| p.name == device.port).and_then(|p| p.usb.clone()),
+        last_port: device.port.clone(),
+    };
+    let main = saved(kit.spectrometer());
+    Some(match choice {
+        KitChoice::Nir { .. } => KitParts::Nir { scanner: main },
+        KitChoice::Ports { spectrometer, spectrometer_setup, laser, laser_setup, excitation_nm } => KitParts::Raman {
+            setup: Box::new(spectrometer_setup.clone()),
+            laser: if spectrometer == laser {
+                SavedLaser::Inside
+            } else {
+                SavedLaser::OwnPort { device: saved(kit.laser()?), setup: *laser_setup }
+            },
+            excitation_nm: kit.excitation_nm().unwrap_or(*excitation_nm),
+            spectrometer: main,
+        },
+        KitChoice::Emulator { .. } | KitChoice::Saved(_) => return None,
+    })
+}
