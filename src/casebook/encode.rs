@@ -2,14 +2,13 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::analyzer::{Acquisition, DeviceIdentity, Exposure, ExposureKind, LaserState, ScanConditions};
+use crate::analyzer::Acquisition;
 use crate::identify::{Answer, Level};
-use crate::spectrum::{Spectrum, Technique};
 
 use super::payload::Codec;
+use super::settings::{Settings, SpectrumSettings, at_end, split_exposure};
 use super::{ScanRecord, ScanSummary};
 
 /// Largest packed part that is read.
@@ -86,45 +85,6 @@ pub(super) struct Encoded {
     spectrum: Vec<u8>,
 }
 
-/// The JSON of the column `settings`: the acquisition without its long arrays.
-#[derive(Serialize, Deserialize)]
-struct Settings {
-    spectrometer: DeviceIdentity,
-    laser: DeviceIdentity,
-    excitation_nm: f64,
-    wavelength_coefficients_nm: Vec<f64>,
-    simulated: bool,
-    #[serde(default)]
-    conditions: ScanConditions,
-    dark: ExposureSettings,
-    light: Vec<ExposureSettings>,
-    spectrum: SpectrumSettings,
-}
-
-/// What an exposure said of itself; `pixels` tells how many counts it has in the blob.
-#[derive(Serialize, Deserialize)]
-struct ExposureSettings {
-    kind: ExposureKind,
-    pixels: usize,
-    integration_us: u32,
-    scans_averaged: u16,
-    saturation_counts: u32,
-    temperatures_c: Vec<f32>,
-    laser_before: LaserState,
-    laser_after: LaserState,
-    started_ms: u64,
-}
-
-/// What a spectrum is beside its arrays.
-#[derive(Serialize, Deserialize)]
-struct SpectrumSettings {
-    technique: Technique,
-    points: usize,
-    has_noise: bool,
-    saturated: Vec<usize>,
-    resolution_cm1: Option<f64>,
-}
-
 /// Name of a level in the column `level`.
 fn level_name(level: Level) -> &'static str {
     match level {
@@ -153,87 +113,6 @@ fn flag(row: &Row<'_>, column: &str) -> rusqlite::Result<bool> {
 
 fn time_from_text(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|e| format!("the time '{text}' cannot be read ({e})"))
-}
-
-fn split_exposure(exposure: &Exposure) -> (ExposureSettings, &[u32]) {
-    // Named one by one, so that a new field cannot be forgotten here.
-    let Exposure {
-        kind,
-        counts,
-        integration_us,
-        scans_averaged,
-        saturation_counts,
-        temperatures_c,
-        laser_before,
-        laser_after,
-        started_ms,
-    } = exposure;
-    let settings = ExposureSettings {
-        kind: *kind,
-        pixels: counts.len(),
-        integration_us: *integration_us,
-        scans_averaged: *scans_averaged,
-        saturation_counts: *saturation_counts,
-        temperatures_c: temperatures_c.clone(),
-        laser_before: *laser_before,
-        laser_after: *laser_after,
-        started_ms: *started_ms,
-    };
-    (settings, counts)
-}
-
-impl ExposureSettings {
-    /// The exposure with its counts, which are taken from the front of `blob`.
-    fn join(self, blob: &mut &[u8]) -> Result<Exposure, String> {
-        let bytes = take(blob, self.pixels, 4)?;
-        let counts = bytes.as_chunks::<4>().0.iter().map(|b| u32::from_le_bytes(*b)).collect();
-        Ok(Exposure {
-            kind: self.kind,
-            counts,
-            integration_us: self.integration_us,
-            scans_averaged: self.scans_averaged,
-            saturation_counts: self.saturation_counts,
-            temperatures_c: self.temperatures_c,
-            laser_before: self.laser_before,
-            laser_after: self.laser_after,
-            started_ms: self.started_ms,
-        })
-    }
-}
-
-impl SpectrumSettings {
-    fn join(self, mut blob: &[u8]) -> Result<Spectrum, String> {
-        let mut floats = || -> Result<Vec<f64>, String> {
-            let bytes = take(&mut blob, self.points, 8)?;
-            Ok(bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect())
-        };
-        let axis = floats()?;
-        let intensity = floats()?;
-        let noise = if self.has_noise { Some(floats()?) } else { None };
-        at_end(blob, "spectrum")?;
-        let mut spectrum = Spectrum::new(self.technique, axis, intensity).map_err(|e| e.to_string())?;
-        if let Some(noise) = noise {
-            spectrum = spectrum.with_noise(noise).map_err(|e| e.to_string())?;
-        }
-        spectrum = spectrum.with_saturated(self.saturated);
-        Ok(match self.resolution_cm1 {
-            Some(resolution) => spectrum.with_resolution(resolution),
-            None => spectrum,
-        })
-    }
-}
-
-/// Takes `count` items of `size` bytes from the front of `blob`.
-fn take<'a>(blob: &mut &'a [u8], count: usize, size: usize) -> Result<&'a [u8], String> {
-    let short = || format!("a blob ends {} bytes after it should hold {count} values of {size} bytes", blob.len());
-    let length = count.checked_mul(size).ok_or_else(short)?;
-    let (front, rest) = blob.split_at_checked(length).ok_or_else(short)?;
-    *blob = rest;
-    Ok(front)
-}
-
-fn at_end(blob: &[u8], name: &str) -> Result<(), String> {
-    if blob.is_empty() { Ok(()) } else { Err(format!("the {name} has {} bytes too many", blob.len())) }
 }
 
 fn little_endian(counts: &[u32]) -> impl Iterator<Item = u8> {

@@ -14,6 +14,7 @@ mod payload;
 mod proof;
 mod record;
 mod schema;
+mod settings;
 mod store;
 mod verify;
 

@@ -9,7 +9,7 @@ use parcelscope::casebook::{Casebook, Event, Finding, FindingKind, Verification,
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
-use super::casebook::{casebook_of, plain_record};
+use super::record_examples::{casebook_of, plain_record};
 use FindingKind::{Changed, Forked, Inserted, Missing, Reordered};
 
 const TABLES: [&str; 5] = ["scan", "part", "event", "checkpoint", "ledger"];

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use parcelscope::casebook::Casebook;
 
-use super::casebook::casebook_of;
 use super::foreign_client::{python, run};
+use super::record_examples::casebook_of;
 
 #[test]
 fn a_verifier_in_python_accepts_every_proof_and_rejects_a_thousand_changed_ones() {

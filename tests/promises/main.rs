@@ -33,5 +33,6 @@ mod library;
 mod nirscan;
 mod obp_models;
 mod ocean_letter;
+mod record_examples;
 mod session;
 mod wasatch;
