@@ -123,7 +123,8 @@ impl Encoded {
     /// The columns of `record`. Fails when the columns would not give back the very same record (a number that is not
     /// finite, for example): what cannot be read back is no evidence.
     pub(super) fn new(record: &ScanRecord) -> Result<Self, String> {
-        let ScanRecord { taken_at, operator, parcel, emulated_sample, acquisition, answer, program_version } = record;
+        let ScanRecord { taken_at, operator, standing, parcel, emulated_sample, acquisition, answer, program_version } =
+            record;
         let Acquisition {
             spectrometer,
             laser,
@@ -144,6 +145,7 @@ impl Encoded {
             wavelength_coefficients_nm: wavelength_coefficients_nm.clone(),
             simulated: *simulated,
             conditions: conditions.clone(),
+            standing: *standing,
             dark: dark_settings,
             light: light_settings,
             spectrum: SpectrumSettings {
@@ -349,6 +351,7 @@ impl Encoded {
         let record = ScanRecord {
             taken_at: time_from_text(&self.taken_at)?,
             operator: self.operator.clone(),
+            standing: settings.standing,
             parcel: self.parcel.clone(),
             emulated_sample: self.emulated_sample.clone(),
             acquisition: Acquisition {

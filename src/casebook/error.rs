@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
+use super::AccountError;
+
 /// Why the casebook did not do what was asked. Nothing was written when an append returns one of these.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -67,6 +69,9 @@ pub enum CasebookError {
         /// How many records there are.
         total: i64,
     },
+    /// An account may not, or cannot, do this.
+    #[error(transparent)]
+    Account(#[from] AccountError),
     /// The record holds something that could not be read back exactly. A fault of the program.
     #[error("this scan cannot be stored exactly ({0}), so it was not written; scan again and report this message")]
     Unstorable(String),

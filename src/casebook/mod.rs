@@ -4,6 +4,7 @@
 //! has an entry in the `ledger`, whose entries are the leaves of a Merkle log; signed checkpoints state its root; `verify`
 //! holds everything against everything. The SQL files in `migrations/` are the schema.
 
+mod accounts;
 mod encode;
 mod error;
 mod key;
@@ -17,10 +18,15 @@ mod schema;
 mod settings;
 mod store;
 mod verify;
+mod writing;
 
+pub use accounts::{
+    Account, AccountChange, AccountError, Act, Actor, NewAccount, Role, Secret, TABLE as ROLE_TABLE, Uptime,
+    lockout_wait, role_table_markdown,
+};
 pub use error::CasebookError;
 pub use ledger::EvidenceTable;
 pub use proof::RecordProof;
-pub use record::{Event, ScanRecord, ScanSummary, StoredScan};
+pub use record::{Event, ScanRecord, ScanSummary, Standing, StoredScan};
 pub use store::Casebook;
 pub use verify::{Finding, FindingKind, Verification, VerifyOptions, verify};

@@ -1,10 +1,13 @@
 //! What a record holds.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::analyzer::Acquisition;
 use crate::identify::{Answer, Level};
+
+use super::{Actor, Role};
 
 /// One scan with everything needed to compute its verdict again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,6 +16,9 @@ pub struct ScanRecord {
     pub taken_at: Timestamp,
     /// Who scanned; `unenrolled` while no account exists.
     pub operator: String,
+    /// What the operator was at the time; `None` for one who is not enrolled.
+    #[serde(default)]
+    pub standing: Option<Standing>,
     /// What the operator typed or scanned as the parcel's number; empty when none.
     pub parcel: String,
     /// Name of the emulated sample, when the probe was emulated.
@@ -23,6 +29,22 @@ pub struct ScanRecord {
     pub answer: Answer,
     /// Version of the program.
     pub program_version: String,
+}
+
+/// What an operator was when the scan was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Role of the account.
+    pub role: Role,
+    /// The last day on which the training counts; `None` where none was stated.
+    pub training_expires: Option<Date>,
+}
+
+impl Standing {
+    /// That of somebody who is signed in.
+    pub const fn of(actor: &Actor) -> Self {
+        Self { role: actor.role(), training_expires: actor.training_expires() }
+    }
 }
 
 /// A record as the casebook holds it.

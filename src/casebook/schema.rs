@@ -12,6 +12,7 @@ pub(super) const APPLICATION_ID: i64 = 0x5053_4342;
 const MIGRATIONS: [Migration; NEWEST as usize] = [
     Migration { sql: include_str!("migrations/0001_scan.sql"), fill: None },
     Migration { sql: include_str!("migrations/0002_ledger.sql"), fill: Some(fill_ledger) },
+    Migration { sql: include_str!("migrations/0003_accounts.sql"), fill: None },
 ];
 
 /// One step: what SQL can say, then what needs the program.
@@ -21,7 +22,7 @@ struct Migration {
 }
 
 /// The newest version that this program knows.
-pub(super) const NEWEST: i64 = 2;
+pub(super) const NEWEST: i64 = 3;
 
 /// What the header of a database says about who made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

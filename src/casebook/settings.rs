@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Standing;
 use crate::analyzer::{DeviceIdentity, Exposure, ExposureKind, LaserState, ScanConditions};
 use crate::spectrum::{Spectrum, Technique};
 
@@ -16,6 +17,8 @@ pub(super) struct Settings {
     pub(super) simulated: bool,
     #[serde(default)]
     pub(super) conditions: ScanConditions,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) standing: Option<Standing>,
     pub(super) dark: ExposureSettings,
     pub(super) light: Vec<ExposureSettings>,
     pub(super) spectrum: SpectrumSettings,

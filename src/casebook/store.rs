@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 
 use super::encode::{Encoded, summary_from_row};
 use super::key;
 use super::ledger::{EvidenceTable, Head};
-use super::note::{Checkpoint, NoteSigner};
+use super::note::NoteSigner;
 use super::schema::{self, APPLICATION_ID, NEWEST, Stamp};
+use super::writing::{add_checkpoint, add_event};
 use super::{CasebookError, Event, ScanRecord, ScanSummary, StoredScan};
 
 /// How long to wait for another program that is writing.
@@ -74,19 +75,10 @@ impl Casebook {
         self.signer.verifier().text()
     }
 
-    /// Adds an event of wall time `at`. Returns its number when it is synced.
+    /// Adds an event of wall time `at`. Returns its number when it is synced. Who may do so is not asked: what an account
+    /// does goes through the acts of [`super::Actor`].
     pub fn append_event(&mut self, at: Timestamp, event: &Event<'_>) -> Result<i64, CasebookError> {
-        let at = format!("{at:.9}");
-        let mut add = || {
-            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let mut head = Head::read(&transaction)?;
-            let id = add_event(&transaction, &mut head, &at, event)?;
-            add_checkpoint(&transaction, &mut head, &at, &self.signer)?;
-            transaction.commit()?;
-            Ok(id)
-        };
-        let added: rusqlite::Result<i64> = add();
-        added.map_err(|e| self.error(&e))
+        self.write(at, |writing| writing.event(event).map_err(|e| writing.error(&e)))
     }
 
     /// The last checkpoint, a signed note to be kept outside this folder.
@@ -201,6 +193,10 @@ impl Casebook {
         &self.connection
     }
 
+    pub(super) const fn parts_to_write(&mut self) -> (&mut Connection, &NoteSigner) {
+        (&mut self.connection, &self.signer)
+    }
+
     pub(super) fn corrupt(&self, what: String) -> CasebookError {
         CasebookError::Corrupt { path: self.path.clone(), what }
     }
@@ -213,37 +209,6 @@ impl Casebook {
             other => other,
         }
     }
-}
-
-/// Writes an event with its entry.
-fn add_event(connection: &Connection, head: &mut Head, at: &str, event: &Event<'_>) -> rusqlite::Result<i64> {
-    let Event { operator, kind, scan_id, body } = event;
-    let id: i64 = connection.query_row("SELECT coalesce(max(id), 0) + 1 FROM event", [], |row| row.get(0))?;
-    let sql = "INSERT INTO event (id, seq, at, operator, kind, scan_id, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    connection.prepare_cached(sql)?.execute(params![
-        id,
-        head.next_seq(),
-        at,
-        operator,
-        kind,
-        scan_id,
-        body.to_string()
-    ])?;
-    head.append(connection, EvidenceTable::Event, id, at)?;
-    Ok(id)
-}
-
-/// Signs the log as it is and writes the checkpoint with its own entry, which the next checkpoint covers.
-fn add_checkpoint(connection: &Connection, head: &mut Head, at: &str, signer: &NoteSigner) -> rusqlite::Result<()> {
-    let size = head.frontier.size();
-    let origin = signer.verifier().name().to_owned();
-    let note = signer.sign(&Checkpoint { origin, size, root: head.frontier.root() }.text());
-    head.keep(connection)?;
-    let id: i64 = connection.query_row("SELECT coalesce(max(id), 0) + 1 FROM checkpoint", [], |row| row.get(0))?;
-    let sql = "INSERT INTO checkpoint (id, seq, at, size, note) VALUES (?1, ?2, ?3, ?4, ?5)";
-    let size = i64::try_from(size).unwrap_or(i64::MAX);
-    connection.prepare_cached(sql)?.execute(params![id, head.next_seq(), at, size, note])?;
-    head.append(connection, EvidenceTable::Checkpoint, id, at)
 }
 
 fn cannot_open(path: &Path, error: &io::Error) -> CasebookError {

@@ -118,7 +118,7 @@ fn place(context: &Context) -> Result<PathBuf, anyhow::Error> {
 }
 
 /// The casebook of the data folder; none is made only to be looked at.
-fn open(context: &Context) -> Result<Option<Casebook>, anyhow::Error> {
+pub(super) fn open(context: &Context) -> Result<Option<Casebook>, anyhow::Error> {
     let path = place(context)?;
     Ok(if path.exists() { Some(Casebook::open(&path)?) } else { None })
 }
@@ -205,7 +205,7 @@ fn text_of(scan: &StoredScan) -> String {
 }
 
 /// The casebook, which must be there.
-fn existing(context: &Context) -> Result<Casebook, anyhow::Error> {
+pub(super) fn existing(context: &Context) -> Result<Casebook, anyhow::Error> {
     open(context)?
         .ok_or_else(|| anyhow::anyhow!("this data folder has no casebook yet; choose the right folder with --data-dir"))
 }

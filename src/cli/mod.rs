@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::session::{self, KitChoice};
 use crate::ui::{self, WindowConfig};
 
+mod account;
 mod answer_text;
 mod calibrate;
 mod casebook;
@@ -27,6 +28,7 @@ mod library;
 mod output;
 mod ports;
 mod scan;
+mod secrets;
 
 /// Exit code of bad input: a wrong argument, a file that cannot be read, a device that does not answer.
 const BAD_INPUT: u8 = 2;
@@ -85,6 +87,8 @@ enum Command {
     Library(library::LibraryArgs),
     /// Show the records of earlier scans
     Casebook(casebook::CasebookArgs),
+    /// Enrol accounts, and say who may do what
+    Account(account::AccountArgs),
     /// Print accuracy tables with counts and confidence intervals
     Evaluate(evaluate::EvaluateArgs),
     /// Hold the port of a laser and switch it off when the program that started this dies
@@ -136,6 +140,7 @@ fn dispatch(command: Command, context: &Context) -> Result<ExitCode, anyhow::Err
         Command::Ports(args) => ports::run(args, context),
         Command::Library(args) => library::run(args, context),
         Command::Casebook(args) => casebook::run(args, context),
+        Command::Account(args) => account::run(args, context),
         Command::Evaluate(args) => evaluate::run(args, context),
         Command::Guardian(args) => guardian::run(args, context),
         Command::Triage(_) => Err(anyhow::anyhow!(

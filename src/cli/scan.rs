@@ -12,17 +12,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::analyzer::WireLog;
 use crate::analyzer::laser::{LaserKind, LaserSetup};
 use crate::analyzer::wasatch::{Calibration, CalibrationSource, WasatchOptions};
 use crate::analyzer::{Clock, OnWait, SpectrometerSetup, SystemClock, gps};
-use crate::casebook::{Casebook, StoredScan};
+use crate::casebook::{Act, Actor, Casebook, StoredScan};
 use crate::identify::Answer;
 use crate::session::{Command, Connection, Event, KitChoice, Session, SessionConfig, Stage, casebook_path, data_dir};
 
-use super::{Context, answer_text, output};
+use super::secrets::SecretInput;
+use super::{Context, account, answer_text, output};
 
 /// The name that stands for the kit in memory.
 const EMULATOR: &str = "emulator";
@@ -82,7 +84,7 @@ pub struct ScanArgs {
     /// Write what passed over the wires during the last minute to this file when the scan has ended, also when it failed
     #[arg(long, value_name = "FILE")]
     wire_log: Option<PathBuf>,
-    /// Account of the operator
+    /// Account of the operator, by name or badge; the secret is read from standard input
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
 }
@@ -106,18 +108,22 @@ struct Document<'a> {
 /// Runs `scan`.
 pub fn run(args: ScanArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
     let (parcel, wire_log, gps_port) = (args.parcel.clone(), args.wire_log.clone(), args.gps_port.clone());
+    let user = args.user.clone();
     let kit = choose_kit(args)?;
     let interrupted = watch_signals().context("the signals of this process cannot be watched; try again")?;
     let data_dir = data_dir(context.data_dir.as_deref())?;
     // What could not be recorded is not scanned: nobody sits here to whom a window would show the unsaved scan.
-    Casebook::open(&casebook_path(&data_dir)).context("nothing was scanned")?;
+    let mut casebook = Casebook::open(&casebook_path(&data_dir)).context("nothing was scanned")?;
+    let operator = operator(&mut casebook, user.as_deref())?;
+    drop(casebook);
     if let Some(port) = gps_port {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let on_wait: &mut OnWait<'_> =
             &mut || if interrupted.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         output::complain(&gps::locate(&port, GPS_PATIENCE, &clock, on_wait).words());
     }
-    let session = Session::start(SessionConfig::new(data_dir, kit)).context("this system gives no more threads")?;
+    let session = Session::start(SessionConfig::new(data_dir, kit).with_operator(operator))
+        .context("this system gives no more threads")?;
     let wires = session.wire_log();
     let outcome = scan(&session, parcel, &interrupted);
     // The laser is commanded off and the threads end before the result is printed.
@@ -139,6 +145,26 @@ pub fn run(args: ScanArgs, context: &Context) -> Result<ExitCode, anyhow::Error>
     }
 }
 
+/// Who scans: whoever `--user` names, with the secret from standard input; nobody while no account is enrolled.
+fn operator(casebook: &mut Casebook, user: Option<&str>) -> Result<Option<Actor>, anyhow::Error> {
+    let Some(user) = user else {
+        if casebook.has_accounts()? {
+            bail!(
+                "accounts are enrolled in this folder, so a scan needs one: give --user NAME and the secret on standard input; nothing was scanned"
+            );
+        }
+        return Ok(None);
+    };
+    if !casebook.has_accounts()? {
+        bail!(
+            "no account is enrolled in this folder: leave out --user to scan the emulator, or enrol with 'parcelscope account enrol NAME --role administrator'"
+        );
+    }
+    let actor = account::sign_in(casebook, user, &mut SecretInput::new()).context("nothing was scanned")?;
+    casebook.permit(Timestamp::now(), &actor, Act::Scan, None).context("nothing was scanned")?;
+    Ok(Some(actor))
+}
+
 fn choose_kit(args: ScanArgs) -> Result<KitChoice, anyhow::Error> {
     let ScanArgs {
         port,
@@ -150,16 +176,11 @@ fn choose_kit(args: ScanArgs) -> Result<KitChoice, anyhow::Error> {
         excitation_nm,
         sample,
         seed,
-        user,
+        user: _,
         parcel: _,
         gps_port: _,
         wire_log: _,
     } = args;
-    if let Some(user) = user {
-        bail!(
-            "no account '{user}' can sign in: this version has no accounts yet, so leave out --user; only emulated kits can be scanned without one"
-        );
-    }
     if port == EMULATOR {
         if laser_port.is_some() {
             bail!("--laser-port does not go with --port emulator: the emulated kit has its own laser");

@@ -6,13 +6,18 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use crate::casebook::{Casebook, CasebookError, StoredScan};
+use jiff::Timestamp;
 
+use crate::casebook::{Act, Actor, Casebook, CasebookError, Secret, StoredScan};
+
+use super::operators::Enrolment;
 use super::shared::{Shared, caught};
-use super::{Event, Settings, Stage, casebook_path};
+use super::{Event, Settings, Stage, casebook_path, system_uptime};
 
 /// How often scans that could not be written are tried again.
 const RETRY: Duration = Duration::from_secs(5);
+/// How often it is looked whether whoever is signed in does nothing.
+const LOOK_IDLE: Duration = Duration::from_millis(250);
 /// Most scans that wait for a casebook that cannot be written; no scan is accepted beyond them.
 const MOST_UNSAVED: usize = 32;
 
@@ -24,6 +29,12 @@ pub(super) enum CasebookRequest {
     List { offset: usize, limit: usize },
     /// One record.
     Load(i64),
+    /// Sign somebody in.
+    SignIn { name: String, secret: Secret },
+    /// Sign out whoever is signed in.
+    SignOut,
+    /// Ask whether somebody may do something, so that a refusal is recorded.
+    Permit(Actor, Act),
     /// Write the user's choices.
     KeepSettings(Settings),
 }
@@ -78,22 +89,45 @@ impl CasebookWorker {
 
     /// Opens the casebook early, so that trouble with it is on the screen before the first scan.
     fn greet(&mut self) {
-        if let Err(error) = self.casebook() {
-            self.shared.events.push(Event::CasebookTrouble(error.to_string()));
+        match self.casebook().and_then(|casebook| casebook.has_accounts()) {
+            Ok(enrolled) => {
+                let enrolment = if enrolled { Enrolment::Somebody } else { Enrolment::Nobody };
+                self.shared.operators.set_enrolment(enrolment);
+                self.shared.events.push(Event::Accounts { enrolled });
+            }
+            Err(error) => {
+                // An emulated kit may still be shown to somebody; a real one stays shut.
+                self.shared.operators.set_enrolment(Enrolment::Nobody);
+                self.shared.events.push(Event::CasebookTrouble(error.to_string()));
+            }
         }
     }
 
     /// One request, or one round of retries. False when nobody can ask any more.
     fn turn(&mut self) -> bool {
-        let request = if self.unsaved.is_empty() {
-            self.requests.recv().map_err(|_| RecvTimeoutError::Disconnected)
-        } else {
+        let signed_in = self.shared.operators.current().is_some();
+        let request = if !self.unsaved.is_empty() {
             self.requests.recv_timeout(RETRY)
+        } else if signed_in {
+            self.requests.recv_timeout(LOOK_IDLE)
+        } else {
+            self.requests.recv().map_err(|_| RecvTimeoutError::Disconnected)
         };
+        if let Some(actor) = self.shared.operators.lock_idle() {
+            self.signed_out(&actor, true);
+        }
         match request {
             Ok(CasebookRequest::Save(scan)) => self.save(scan),
             Ok(CasebookRequest::List { offset, limit }) => self.list(offset, limit),
             Ok(CasebookRequest::Load(id)) => self.load(id),
+            Ok(CasebookRequest::SignIn { name, secret }) => self.sign_in(&name, &secret),
+            Ok(CasebookRequest::SignOut) => {
+                if let Some(actor) = self.shared.operators.current() {
+                    self.shared.operators.set(None);
+                    self.signed_out(&actor, false);
+                }
+            }
+            Ok(CasebookRequest::Permit(actor, act)) => self.permit(&actor, act),
             Ok(CasebookRequest::KeepSettings(settings)) => self.keep(settings),
             Err(RecvTimeoutError::Timeout) => drop(self.retry()),
             Err(RecvTimeoutError::Disconnected) => return false,
@@ -160,6 +194,33 @@ impl CasebookWorker {
     fn load(&mut self, id: i64) {
         let answer = self.casebook().and_then(|casebook| casebook.load(id));
         self.answer(answer.map(|scan| Event::Record(Arc::new(scan))));
+    }
+
+    fn sign_in(&mut self, name: &str, secret: &Secret) {
+        let uptime = system_uptime();
+        let signed_in = self.casebook().and_then(|casebook| casebook.sign_in(Timestamp::now(), &uptime, name, secret));
+        self.shared.events.push(match signed_in {
+            Ok(actor) => {
+                self.shared.operators.set(Some(actor.clone()));
+                self.shared.operators.set_enrolment(Enrolment::Somebody);
+                Event::SignedIn(actor)
+            }
+            Err(why) => Event::SignInRefused(why.to_string()),
+        });
+    }
+
+    fn signed_out(&mut self, actor: &Actor, idle: bool) {
+        let why = if idle { "nobody did anything for too long" } else { "asked to" };
+        if let Err(error) = self.casebook().and_then(|casebook| casebook.sign_out(Timestamp::now(), actor, why)) {
+            tracing::warn!(%error, "that somebody signed out is not recorded");
+        }
+        self.shared.events.push(Event::SignedOut { idle });
+    }
+
+    fn permit(&mut self, actor: &Actor, act: Act) {
+        if let Err(error) = self.casebook().and_then(|casebook| casebook.permit(Timestamp::now(), actor, act, None)) {
+            tracing::info!(%error, "an act was refused");
+        }
     }
 
     fn keep(&self, settings: Settings) {

@@ -2,15 +2,20 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::analyzer::guardian;
 use crate::analyzer::laser::LaserSetup;
 use crate::analyzer::{PortListing, SpectrometerSetup, TransportError, list_ports};
+use crate::casebook::Actor;
 use crate::identify::{Answer, Engine};
 use crate::library::Library;
 use crate::spectrum::Spectrum;
 
 use super::KitId;
+
+/// Who is signed in and touches nothing for so long is signed out.
+const IDLE_LOCK: Duration = Duration::from_mins(5);
 
 /// Which kit to scan with.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +67,10 @@ pub struct SessionConfig {
     pub data_dir: PathBuf,
     /// The kit.
     pub kit: KitChoice,
+    /// Who has signed in already.
+    pub operator: Option<Actor>,
+    /// Who is signed in and does nothing for so long is signed out; `None` never.
+    pub idle_lock: Option<Duration>,
     /// Makes the engine.
     pub engine: EngineLoader,
     /// The program that can hold the laser's port as a guardian; without one the session holds it itself.
@@ -78,6 +87,8 @@ impl SessionConfig {
         Self {
             data_dir,
             kit,
+            operator: None,
+            idle_lock: Some(IDLE_LOCK),
             engine: Box::new(bundled_engine),
             guardian: guardian::announced(),
             ports: Box::new(list_ports),
@@ -96,6 +107,21 @@ impl SessionConfig {
     #[must_use]
     pub fn with_ports(mut self, ports: PortLister) -> Self {
         self.ports = ports;
+        self
+    }
+
+    /// The same with somebody who has signed in and stays so.
+    #[must_use]
+    pub fn with_operator(mut self, operator: Option<Actor>) -> Self {
+        self.operator = operator;
+        self.idle_lock = None;
+        self
+    }
+
+    /// The same with another time until somebody idle is signed out.
+    #[must_use]
+    pub fn with_idle_lock(mut self, idle_lock: Duration) -> Self {
+        self.idle_lock = Some(idle_lock);
         self
     }
 

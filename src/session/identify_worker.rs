@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::analyzer::Acquisition;
-use crate::casebook::{ScanRecord, StoredScan};
+use crate::casebook::{Actor, ScanRecord, Standing, StoredScan};
 
 use super::casebook_worker::CasebookRequest;
 use super::config::Identifier;
@@ -21,6 +21,8 @@ pub(super) struct Job {
     /// From [`Shared::begin_identifying`].
     pub(super) ticket: u64,
     pub(super) parcel: String,
+    /// Who began the scan; who is signed in may have changed since.
+    pub(super) operator: Option<Actor>,
     pub(super) emulated_sample: Option<String>,
     pub(super) acquisition: Acquisition,
 }
@@ -63,7 +65,7 @@ impl IdentifyWorker {
 
     /// Answers and records a job. `claimed` becomes true when the scan is this thread's to end.
     fn answer(&self, engine: &Result<Identifier, String>, job: Job, claimed: &Cell<bool>) {
-        let Job { ticket, parcel, emulated_sample, acquisition } = job;
+        let Job { ticket, parcel, operator, emulated_sample, acquisition } = job;
         let claim = || {
             claimed.set(self.shared.end_identifying(ticket));
             claimed.get()
@@ -84,7 +86,8 @@ impl IdentifyWorker {
         }
         let record = ScanRecord {
             taken_at: Timestamp::now(),
-            operator: UNENROLLED.to_owned(),
+            operator: operator.as_ref().map_or(UNENROLLED, Actor::name).to_owned(),
+            standing: operator.as_ref().map(Standing::of),
             parcel,
             emulated_sample,
             acquisition,

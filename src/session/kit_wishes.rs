@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::analyzer::probe::{self, Answered};
 use crate::analyzer::{Clock, DeviceIdentity, PortListing, PreviewSettings, ScanSettings, SerialLink, SystemClock};
+use crate::casebook::Act;
 use crate::signal::calibration::Standards;
 use crate::spectrum::Spectrum;
 
@@ -66,7 +67,8 @@ impl KitWorker {
             KitWish::Preview(settings) => {
                 self.scanning = true;
                 let shared = Arc::clone(&self.shared);
-                let end = self.usable().and_then(|kit| kit.preview(&settings, &shared));
+                let operator = self.shared.operators.current();
+                let end = self.usable(operator.as_ref(), Act::Scan).and_then(|kit| kit.preview(&settings, &shared));
                 self.scanning = false;
                 if end.is_ok() {
                     shared.end_scan(Event::PreviewEnded);
@@ -211,9 +213,10 @@ impl KitWorker {
         if !with_earlier {
             self.measured.clear();
         }
+        let operator = self.shared.operators.current();
         let (shared, sample, policy) = (Arc::clone(&self.shared), self.sample.clone(), self.policy);
         let data_dir = self.keeping.data_dir.clone();
-        let kit = self.usable()?;
+        let kit = self.usable(operator.as_ref(), Act::Calibrate)?;
         // Under an emulated probe it lies at once.
         kit.show(|library| standard_sample(library, &standards, &name).map_err(|e| words(&e)))
             .map_err(Ended::Failed)?;
@@ -232,7 +235,7 @@ impl KitWorker {
         let finding = find_in_standards(purpose, &standards, &self.measured, &history);
         let finding = finding.map_err(|e| Ended::Failed(words(&e)))?;
         let samples = self.measured.iter().map(|m| m.standard.clone()).collect();
-        let kit = self.usable()?;
+        let kit = self.usable(operator.as_ref(), Act::Calibrate)?;
         let record = KitRecord { taken_at: Timestamp::now(), samples, simulated: acquisition.simulated, finding };
         let serial = kit.spectrometer().serial.clone();
         append_kit_record(&data_dir, &serial, &record).map_err(|e| Ended::Failed(words(&e)))?;

@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 use crate::analyzer::LaserState;
+use crate::casebook::{Act, Actor};
 use crate::library::Library;
 
 use super::identify_worker::Job;
@@ -19,13 +20,10 @@ const STATUS_EVERY: Duration = Duration::from_secs(1);
 /// How often a lost kit is looked for.
 const RETRY_EVERY: Duration = Duration::from_secs(2);
 
-/// Why a real device is not scanned.
-const NOT_ENROLLED: &str = "No account is enrolled, so only an emulated kit may be scanned: this kit has a real device. Nothing was measured and the laser stayed off; accounts come with the next form of the casebook.";
-
 /// What the kit's thread is asked.
 pub(super) enum KitRequest {
     /// Acquire and hand over to the engine.
-    Scan { parcel: String },
+    Scan { parcel: String, operator: Option<Actor> },
     /// Put something else under the emulated probe.
     SetSample(String),
     /// Something about kits and ports.
@@ -143,7 +141,7 @@ impl KitWorker {
             Link::Down { retry_at } => retry_at.saturating_duration_since(Instant::now()),
         };
         match self.requests.recv_timeout(wait) {
-            Ok(KitRequest::Scan { parcel }) => self.scan(parcel),
+            Ok(KitRequest::Scan { parcel, operator }) => self.scan(parcel, operator),
             Ok(KitRequest::SetSample(sample)) => self.set_sample(sample),
             Ok(KitRequest::Wish(wish)) => self.fulfil(wish),
             Ok(KitRequest::Library(library)) => self.library = Some(library),
@@ -266,9 +264,9 @@ impl KitWorker {
         self.announce_sample();
     }
 
-    fn scan(&mut self, parcel: String) {
+    fn scan(&mut self, parcel: String, operator: Option<Actor>) {
         self.scanning = true;
-        let end = self.acquire(parcel);
+        let end = self.acquire(parcel, operator);
         self.scanning = false;
         self.end(end);
     }
@@ -287,7 +285,7 @@ impl KitWorker {
     }
 
     /// The connected kit, connecting where it is not; only one that may be used.
-    pub(super) fn usable(&mut self) -> Result<&mut KitLink, Ended> {
+    pub(super) fn usable(&mut self, operator: Option<&Actor>, act: Act) -> Result<&mut KitLink, Ended> {
         if let Link::Down { .. } = self.link {
             if !self.can_connect() {
                 return Err(Ended::Failed("The library is still being loaded; scan again in a moment.".to_owned()));
@@ -297,13 +295,16 @@ impl KitWorker {
         let Link::Up { kit, .. } = &mut self.link else {
             return Err(Ended::Failed("No kit is connected; connect it and scan again.".to_owned()));
         };
-        if kit.simulated() { Ok(kit) } else { Err(Ended::Failed(NOT_ENROLLED.to_owned())) }
+        let emulated = kit.simulated();
+        let admitted = self.shared.operators.admit(operator, act, emulated, || self.shared.cancelled());
+        admitted.map_err(|why| Ended::Failed(why.to_owned()))?;
+        Ok(kit)
     }
 
-    fn acquire(&mut self, parcel: String) -> Result<(), Ended> {
+    fn acquire(&mut self, parcel: String, operator: Option<Actor>) -> Result<(), Ended> {
         let (policy, shared) = (self.policy, Arc::clone(&self.shared));
         let emulated_sample = self.is_emulator().then(|| self.sample.clone());
-        let kit = self.usable()?;
+        let kit = self.usable(operator.as_ref(), Act::Scan)?;
         let check = kit.look_at_check(&policy);
         // A kit in memory has nothing that could go out of adjustment.
         if emulated_sample.is_none() {
@@ -317,7 +318,7 @@ impl KitWorker {
             // Whoever cancelled after this line has ended the scan already.
             return if self.shared.end_identifying(ticket) { Err(Ended::Cancelled) } else { Ok(()) };
         }
-        match self.jobs.send(Job { ticket, parcel, emulated_sample, acquisition }) {
+        match self.jobs.send(Job { ticket, parcel, operator, emulated_sample, acquisition }) {
             Err(_) if self.shared.end_identifying(ticket) => {
                 Err(Ended::Failed("The engine's thread has ended; start the program again.".to_owned()))
             }

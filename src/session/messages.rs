@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::analyzer::probe::Answered;
 use crate::analyzer::{CheckState, DeviceIdentity, LaserState, PortListing, PreviewFrame, PreviewSettings};
-use crate::casebook::{ScanSummary, StoredScan};
+use crate::casebook::{Actor, ScanSummary, Secret, StoredScan};
 use crate::signal::calibration::CheckLimits;
 use crate::spectrum::Spectrum;
 
@@ -37,6 +37,17 @@ pub enum Command {
         /// Its number.
         id: i64,
     },
+    /// Sign in. The answer is [`Event::SignedIn`] or [`Event::SignInRefused`].
+    SignIn {
+        /// Name or badge.
+        name: String,
+        /// What was typed.
+        secret: Secret,
+    },
+    /// Sign out. A scan that is running goes on and is recorded in the name of who began it.
+    SignOut,
+    /// The user did something: who is signed in stays so.
+    Active,
     /// Remember the user's choices for the next start.
     KeepSettings(Settings),
     /// Ask for the saved kits: [`Event::Kits`].
@@ -221,6 +232,20 @@ pub enum Event {
     },
     /// One whole record.
     Record(Arc<StoredScan>),
+    /// Whether accounts are enrolled: where they are, a scan needs somebody who has signed in.
+    Accounts {
+        /// True when there are any.
+        enrolled: bool,
+    },
+    /// Somebody signed in.
+    SignedIn(Actor),
+    /// Nobody signed in; the sentence says why.
+    SignInRefused(String),
+    /// Nobody is signed in any more.
+    SignedOut {
+        /// True when it was because nobody did anything for too long.
+        idle: bool,
+    },
     /// A question to the casebook failed; the sentence says what to do.
     CasebookTrouble(String),
     /// The user's choices hold only until the program ends; the sentence says why.

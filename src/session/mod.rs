@@ -20,11 +20,13 @@ mod kit_store;
 mod kit_wishes;
 mod kit_worker;
 mod messages;
+mod operators;
 mod running;
 mod saved_kit;
 mod settings;
 mod shared;
 mod standard_finding;
+mod uptime;
 
 pub use config::{EngineLoader, Identifier, KitChoice, PortLister, SessionConfig};
 pub use data_dir::{DataDirError, casebook_path, data_dir};
@@ -40,6 +42,7 @@ pub use running::{Refused, Session};
 pub use saved_kit::{BadKitName, KitId, KitName, KitParts, SavedDevice, SavedKit, SavedLaser};
 pub use settings::{Colours, Settings};
 pub use standard_finding::{MeasuredStandard, StandardFindingError, StandardPurpose, find_in_standards};
+pub use uptime::system_uptime;
 
 /// The operator in a record that was made while no account is enrolled.
 pub const UNENROLLED: &str = "unenrolled";

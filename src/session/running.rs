@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use crate::analyzer::WireLog;
+use crate::casebook::Act;
 
 use super::casebook_worker::{CasebookRequest, CasebookWorker};
 use super::events::Events;
@@ -16,6 +17,7 @@ use super::identify_worker::IdentifyWorker;
 use super::kit_link::LaserKeeping;
 use super::kit_wishes::KitWish;
 use super::kit_worker::{KitRequest, KitWorker};
+use super::operators::Operators;
 use super::shared::Shared;
 use super::{Command, Event, SessionConfig};
 
@@ -39,6 +41,9 @@ pub enum Refused {
         "too many scans wait for a casebook that cannot be written; solve that first (see the message about the record), then scan again"
     )]
     TooManyUnsaved,
+    /// The role of who is signed in does not scan.
+    #[error("the role of this account may not scan (docs/casebook.md has the table); an officer must sign in")]
+    NotPermitted,
     /// A worker has ended.
     #[error("a part of the program has ended; start the program again")]
     Ended,
@@ -56,8 +61,8 @@ impl Session {
     /// Starts the threads and returns at once; what they find is reported by events. Fails only when the system gives
     /// no threads.
     pub fn start(config: SessionConfig) -> io::Result<Self> {
-        let SessionConfig { data_dir, kit: choice, engine, guardian, ports, waker } = config;
-        let shared = Arc::new(Shared::new(Events::new(waker)));
+        let SessionConfig { data_dir, kit: choice, operator, idle_lock, engine, guardian, ports, waker } = config;
+        let shared = Arc::new(Shared::new(Events::new(waker), Operators::new(operator, idle_lock)));
         let (kit, kit_requests) = sync_channel(QUEUE);
         let (jobs, jobs_waiting) = sync_channel(1);
         let (casebook, casebook_requests) = sync_channel(QUEUE);
@@ -91,6 +96,12 @@ impl Session {
             Command::SetEmulatedSample { sample } => self.ask(&self.kit, KitRequest::SetSample(sample)),
             Command::ListRecords { offset, limit } => self.ask_casebook(CasebookRequest::List { offset, limit }),
             Command::OpenRecord { id } => self.ask_casebook(CasebookRequest::Load(id)),
+            Command::SignIn { name, secret } => self.ask_casebook(CasebookRequest::SignIn { name, secret }),
+            Command::SignOut => self.ask_casebook(CasebookRequest::SignOut),
+            Command::Active => {
+                self.shared.operators.active();
+                Ok(())
+            }
             Command::KeepSettings(settings) => self.ask_casebook(CasebookRequest::KeepSettings(settings)),
             Command::ListKits => self.wish(KitWish::List),
             Command::ListPorts => self.wish(KitWish::Ports),
@@ -122,10 +133,16 @@ impl Session {
     }
 
     fn scan(&self, parcel: String) -> Result<(), Refused> {
+        let operator = self.shared.operators.current();
+        if let Some(actor) = operator.clone().filter(|actor| !actor.role().may(Act::Scan)) {
+            // The casebook's thread records the refusal.
+            self.ask_casebook(CasebookRequest::Permit(actor, Act::Scan))?;
+            return Err(Refused::NotPermitted);
+        }
         if self.shared.unsaved_full() {
             return Err(Refused::TooManyUnsaved);
         }
-        self.occupy(KitRequest::Scan { parcel })
+        self.occupy(KitRequest::Scan { parcel, operator })
     }
 
     /// Asks for what only one at a time can have of the kit, and what a cancel ends.

@@ -9,11 +9,13 @@ use std::time::Duration;
 use crate::analyzer::{SystemClock, WireLog};
 
 use super::events::Events;
+use super::operators::Operators;
 use super::{Event, Stage};
 
 /// Shared by all threads of a session.
 pub(super) struct Shared {
     pub(super) events: Events,
+    pub(super) operators: Operators,
     /// What passed over the wires of the kit, whichever connection it was.
     pub(super) wire_log: WireLog,
     /// Set by the user: the running scan must end.
@@ -30,9 +32,10 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(events: Events) -> Self {
+    pub(super) fn new(events: Events, operators: Operators) -> Self {
         Self {
             events,
+            operators,
             wire_log: WireLog::new(Arc::new(SystemClock::start())),
             cancel: AtomicBool::new(false),
             scanning: AtomicBool::new(false),

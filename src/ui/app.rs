@@ -93,11 +93,19 @@ impl App {
         let clock = (self.clock)();
         ui.ctx().request_repaint_after(Duration::from_secs(clock.seconds_left.max(1)));
         self.keyboard(ui);
-        top_bar(ui, &mut self.model, &self.operator, &clock);
+        let operator = self.model.gate.operator().unwrap_or(&self.operator).to_owned();
+        top_bar(ui, &mut self.model, &operator, &clock);
         rail(ui, &mut self.model);
         let fill = tokens(ui).page.fill;
         CentralPanel::default().frame(Frame::new().fill(fill)).show(ui, |ui| {
             let content = ui.max_rect();
+            if self.model.gate.is_shut() {
+                let scanning = self.model.scanning();
+                if let Some(command) = self.model.gate.show(ui, scanning) {
+                    self.model.send(command);
+                }
+                return;
+            }
             match self.model.screen {
                 Screen::Scan => self.scan_screen(ui, content),
                 Screen::Records => records_page(ui, content, &mut self.model, &mut self.record_tab),
@@ -124,7 +132,16 @@ impl App {
         if self.model.scanning() && ui.input(|i| i.key_pressed(Key::Escape)) {
             self.model.cancel();
         }
-        if self.model.screen != Screen::Scan || !matches!(self.model.phase, Phase::Idle(_)) || !free {
+        if ui.input(|i| !i.events.is_empty())
+            && let Some(command) = self.model.gate.touched()
+        {
+            self.model.send(command);
+        }
+        if self.model.gate.is_shut()
+            || self.model.screen != Screen::Scan
+            || !matches!(self.model.phase, Phase::Idle(_))
+            || !free
+        {
             return;
         }
         // First: a fast scanner's whole barcode may arrive in one frame, blanks included, and must start nothing.

@@ -4,6 +4,7 @@
 mod answer_view;
 mod app;
 mod fonts;
+mod gate;
 mod layout;
 mod link;
 mod model;

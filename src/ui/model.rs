@@ -8,6 +8,7 @@ use crate::library::Library;
 use crate::session::{Command, Connection, Event, KitStatus, Settings, Stage};
 
 use super::answer_view::AnswerView;
+use super::gate::Gate;
 use super::widgets::Lamp;
 
 /// Records asked for at a time.
@@ -109,6 +110,8 @@ pub struct Model {
     pub sample: Option<String>,
     /// Records.
     pub records: Records,
+    /// Who is signed in.
+    pub gate: Gate,
     outbox: Vec<Command>,
 }
 
@@ -125,8 +128,14 @@ impl Model {
             safety: Safety::Unanswered,
             sample: None,
             records: Records { page: Vec::new(), offset: 0, total: 0, waiting: false, trouble: None, open: None },
+            gate: Gate::new(),
             outbox: Vec::new(),
         }
+    }
+
+    /// Has a command sent with the next frame.
+    pub fn send(&mut self, command: Command) {
+        self.outbox.push(command);
     }
 
     /// The commands that wait to be sent; leaves none behind.
@@ -142,6 +151,7 @@ impl Model {
                 self.records.waiting = false;
                 self.records.trouble = Some(why);
             }
+            Command::SignIn { .. } => self.gate.refused(why),
             // Whoever sends the wishes about kits shows what becomes of them.
             _ => self.remark(why),
         }
@@ -302,6 +312,10 @@ impl Model {
                 self.records.waiting = false;
                 self.records.open = Some(Box::new(AnswerView::new(scan, self.library.as_deref())));
             }
+            Event::Accounts { enrolled } => self.gate.set_enrolled(enrolled),
+            Event::SignedIn(actor) => self.gate.signed_in(actor),
+            Event::SignInRefused(why) => self.gate.refused(why),
+            Event::SignedOut { idle } => self.gate.signed_out(idle),
             Event::SettingsNotKept(why) | Event::KitTrouble(why) => self.remark(why),
             Event::CasebookTrouble(why) => {
                 self.records.waiting = false;

@@ -4,6 +4,7 @@
 // Helpers of tests stop a test by panicking, which clippy only excuses inside `#[test]` functions.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod accounts;
 mod acquisition;
 mod analyzer;
 mod architecture;
@@ -35,4 +36,5 @@ mod obp_models;
 mod ocean_letter;
 mod record_examples;
 mod session;
+mod session_accounts;
 mod wasatch;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use parcelscope::analyzer::{
     Acquisition, CheckState, DarkSource, DeviceIdentity, Exposure, ExposureKind, LaserState, ScanConditions,
 };
-use parcelscope::casebook::{Casebook, ScanRecord};
+use parcelscope::casebook::{Casebook, Role, ScanRecord, Standing};
 use parcelscope::identify::{
     Answer, Candidate, Component, Coverage, DetectionLimit, Identified, QualityReport, ReferenceNote, Residual,
     Strength, Verdict,
@@ -53,6 +53,7 @@ pub fn plain_record(i: u32) -> ScanRecord {
     ScanRecord {
         taken_at: Timestamp::from_second(1_790_000_000 + i64::from(i)).unwrap(),
         operator: "unenrolled".to_owned(),
+        standing: None,
         parcel: format!("RR{i}"),
         emulated_sample: Some("talc".to_owned()),
         acquisition: Acquisition {
@@ -304,12 +305,17 @@ prop_compose! {
         simulated in any::<bool>(),
         conditions in conditions(),
         answer in any_answer(),
+        standing in prop::option::of((prop::sample::select(Role::ALL.to_vec()), prop::option::of(0_i16..9_000))),
     ) -> ScanRecord {
         let acquisition = Acquisition {
             spectrometer, laser, excitation_nm, wavelength_coefficients_nm, dark, light, spectrum, simulated,
             conditions,
         };
         let taken_at = Timestamp::new(seconds, nanos).unwrap();
-        ScanRecord { taken_at, operator, parcel, emulated_sample, acquisition, answer, program_version }
+        let standing = standing.map(|(role, day)| Standing {
+            role,
+            training_expires: day.map(|day| jiff::civil::date(day, 2, 28)),
+        });
+        ScanRecord { taken_at, operator, standing, parcel, emulated_sample, acquisition, answer, program_version }
     }
 }

@@ -455,7 +455,7 @@ fn verify_finds_damage_and_says_so_with_exit_code_1() {
 fn what_cannot_be_scanned_or_shown_is_refused_with_the_next_step() {
     let dir = tempfile::tempdir().unwrap();
     for (arguments, part) in [
-        (vec!["scan", "--port", "emulator", "--user", "ana"], "no accounts yet"),
+        (vec!["scan", "--port", "emulator", "--user", "ana"], "no account is enrolled"),
         (vec!["scan", "--port", "emulator", "--laser-port", "/dev/x"], "its own laser"),
         (vec!["scan", "--port", "emulator", "--excitation-nm", "785"], "its own wavelength"),
         (vec!["scan", "--port", "/dev/x", "--laser-port", "/dev/y", "--excitation-nm", "NaN"], "between 200 and 1200"),

@@ -130,6 +130,7 @@ pub fn stored(spectrum: Spectrum, answer: Answer) -> StoredScan {
         record: ScanRecord {
             taken_at: "2026-11-24T14:08:30Z".parse().expect("a time"),
             operator: "unenrolled".to_owned(),
+            standing: None,
             parcel: "RR473124829CN".to_owned(),
             emulated_sample: simulated.then(|| "sucrose".to_owned()),
             acquisition: Acquisition {

@@ -2,7 +2,7 @@
 
 use egui::{Align, Frame, Label, Layout, Margin, Panel, RichText, Theme, Ui};
 
-use crate::session::{Colours, Settings};
+use crate::session::{Colours, Command, Settings};
 use crate::ui::model::{Model, Screen};
 use crate::ui::tokens::{self, BAR_HEIGHT, RAIL_WIDTH, TARGET, tokens};
 use crate::ui::widgets::{Button, Chip, Icon, Look, chip, status_lamp};
@@ -41,7 +41,14 @@ pub fn top_bar(ui: &mut Ui, model: &mut Model, operator: &str, clock: &Clock) {
                     model.keep_settings(Settings { colours });
                 }
                 ui.add(Label::new(text(&clock.text)));
-                ui.add(Label::new(text(operator)));
+                if model.gate.can_sign_out() {
+                    let button = Button::new(operator, Look::Bar).name("Sign out").size(130.0, TARGET);
+                    if ui.add(button).on_hover_text("Sign out").clicked() {
+                        model.send(Command::SignOut);
+                    }
+                } else {
+                    ui.add(Label::new(text(operator)));
+                }
                 if let Some(temperature) = model.kit().and_then(|k| k.temperatures_c.first()) {
                     ui.add(Label::new(text(&format!("{temperature:.0} °C")))).on_hover_text("Detector temperature");
                 }

@@ -1,0 +1,100 @@
+//! One transaction that adds evidence: every row with its entry, a signed checkpoint at the end, synced.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use super::ledger::{EvidenceTable, Head};
+use super::note::{Checkpoint, NoteSigner};
+use super::{Casebook, CasebookError, Event};
+
+/// What may be done inside the transaction.
+pub(super) struct Writing<'a> {
+    pub(super) connection: &'a Connection,
+    path: &'a Path,
+    head: Head,
+    at: String,
+}
+
+impl Writing<'_> {
+    /// Adds an event and returns its number.
+    pub(super) fn event(&mut self, event: &Event<'_>) -> rusqlite::Result<i64> {
+        add_event(self.connection, &mut self.head, &self.at, event)
+    }
+
+    /// The sentence for an SQLite error.
+    pub(super) fn error(&self, error: &rusqlite::Error) -> CasebookError {
+        CasebookError::from_sqlite(self.path, error)
+    }
+
+    /// Something in the casebook makes no sense.
+    pub(super) fn corrupt(&self, what: String) -> CasebookError {
+        CasebookError::Corrupt { path: self.path.to_owned(), what }
+    }
+}
+
+impl Casebook {
+    /// Lets `change` write under the lock, signs the log and waits for the disk. Where `change` fails nothing of it stays.
+    pub(super) fn write<T>(
+        &mut self,
+        at: Timestamp,
+        change: impl FnOnce(&mut Writing<'_>) -> Result<T, CasebookError>,
+    ) -> Result<T, CasebookError> {
+        let path = self.path().to_owned();
+        let sqlite = |e: rusqlite::Error| CasebookError::from_sqlite(&path, &e);
+        let (connection, signer) = self.parts_to_write();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
+        let head = Head::read(&transaction).map_err(sqlite)?;
+        let before = head.next_seq();
+        let mut writing = Writing { connection: &transaction, path: &path, head, at: format!("{at:.9}") };
+        let changed = change(&mut writing)?;
+        let Writing { mut head, at, .. } = writing;
+        if head.next_seq() > before {
+            add_checkpoint(&transaction, &mut head, &at, signer).map_err(sqlite)?;
+        }
+        transaction.commit().map_err(sqlite)?;
+        Ok(changed)
+    }
+}
+
+/// Writes an event with its entry.
+pub(super) fn add_event(
+    connection: &Connection,
+    head: &mut Head,
+    at: &str,
+    event: &Event<'_>,
+) -> rusqlite::Result<i64> {
+    let Event { operator, kind, scan_id, body } = event;
+    let id: i64 = connection.query_row("SELECT coalesce(max(id), 0) + 1 FROM event", [], |row| row.get(0))?;
+    let sql = "INSERT INTO event (id, seq, at, operator, kind, scan_id, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    connection.prepare_cached(sql)?.execute(params![
+        id,
+        head.next_seq(),
+        at,
+        operator,
+        kind,
+        scan_id,
+        body.to_string()
+    ])?;
+    head.append(connection, EvidenceTable::Event, id, at)?;
+    Ok(id)
+}
+
+/// Signs the log as it is and writes the checkpoint with its own entry, which the next checkpoint covers.
+pub(super) fn add_checkpoint(
+    connection: &Connection,
+    head: &mut Head,
+    at: &str,
+    signer: &NoteSigner,
+) -> rusqlite::Result<()> {
+    let size = head.frontier.size();
+    let origin = signer.verifier().name().to_owned();
+    let note = signer.sign(&Checkpoint { origin, size, root: head.frontier.root() }.text());
+    head.keep(connection)?;
+    let id: i64 = connection.query_row("SELECT coalesce(max(id), 0) + 1 FROM checkpoint", [], |row| row.get(0))?;
+    let sql = "INSERT INTO checkpoint (id, seq, at, size, note) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let size = i64::try_from(size).unwrap_or(i64::MAX);
+    connection.prepare_cached(sql)?.execute(params![id, head.next_seq(), at, size, note])?;
+    head.append(connection, EvidenceTable::Checkpoint, id, at)
+}

@@ -1,0 +1,79 @@
+//! Secrets from standard input: never an argument, which other programs can see, and not shown on a terminal.
+
+use std::io::{self, BufRead, IsTerminal, Read};
+
+use anyhow::{Context as _, bail};
+
+use crate::casebook::Secret;
+
+use super::output;
+
+/// Longest line that is read.
+const LINE_BYTES_MAX: u64 = 4_096;
+
+/// Reads secrets one a line.
+pub(super) struct SecretInput {
+    input: io::BufReader<io::Stdin>,
+}
+
+impl SecretInput {
+    pub(super) fn new() -> Self {
+        Self { input: io::BufReader::new(io::stdin()) }
+    }
+
+    /// Names on stderr what is wanted and reads it.
+    pub(super) fn read(&mut self, what: &str) -> Result<Secret, anyhow::Error> {
+        let hidden = if io::stdin().is_terminal() {
+            output::complain(&format!("{what}:"));
+            Some(EchoOff::new())
+        } else {
+            None
+        };
+        let mut line = String::new();
+        let read = (&mut self.input).take(LINE_BYTES_MAX).read_line(&mut line);
+        drop(hidden);
+        let read = read.with_context(|| format!("the {what} cannot be read from standard input"))?;
+        if read == 0 {
+            bail!("the {what} is missing; give it on standard input, one secret a line");
+        }
+        Ok(Secret::new(&line))
+    }
+}
+
+/// Keeps what is typed off the screen until it is dropped.
+struct EchoOff {
+    #[cfg(unix)]
+    before: Option<nix::sys::termios::Termios>,
+}
+
+#[cfg(unix)]
+impl EchoOff {
+    fn new() -> Self {
+        use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+        let before = tcgetattr(io::stdin()).ok();
+        if let Some(before) = &before {
+            let mut silent = before.clone();
+            silent.local_flags.remove(LocalFlags::ECHO);
+            // Where the terminal refuses, the secret is still read.
+            let _ = tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &silent);
+        }
+        Self { before }
+    }
+}
+
+#[cfg(unix)]
+impl Drop for EchoOff {
+    fn drop(&mut self) {
+        use nix::sys::termios::{SetArg, tcsetattr};
+        if let Some(before) = &self.before {
+            let _ = tcsetattr(io::stdin(), SetArg::TCSAFLUSH, before);
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl EchoOff {
+    fn new() -> Self {
+        Self {}
+    }
+}

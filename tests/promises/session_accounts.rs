@@ -1,0 +1,93 @@
+//! The session knows who is there: nobody scans unnamed once accounts exist, and a lock never costs a scan.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use parcelscope::casebook::{Casebook, Role, Secret};
+use parcelscope::session::{Command, Connection, Event, KitChoice, Refused, Session, SessionConfig, casebook_path};
+use rusqlite::Connection as Database;
+
+use super::accounts::{SECRET, staffed};
+
+fn start(dir: &Path, idle: Duration) -> Session {
+    let kit = KitChoice::Emulator { sample: "sucrose".to_owned(), seed: 3, virtual_time: false };
+    Session::start(SessionConfig::new(dir.to_owned(), kit).with_idle_lock(idle)).unwrap()
+}
+
+fn wait<T>(session: &Session, what: &str, mut wanted: impl FnMut(&Event) -> Option<T>) -> T {
+    let end = Instant::now() + Duration::from_mins(1);
+    while Instant::now() < end {
+        if let Some(found) = session.recv_timeout(Duration::from_millis(50)).and_then(|event| wanted(&event)) {
+            return found;
+        }
+    }
+    panic!("no {what}");
+}
+
+fn sign_in(session: &Session, name: &str) {
+    session.send(Command::SignIn { name: name.to_owned(), secret: Secret::new(SECRET) }).unwrap();
+    let who =
+        wait(session, "sign-in", |e| if let Event::SignedIn(actor) = e { Some(actor.name().to_owned()) } else { None });
+    assert_eq!(who, name);
+}
+
+fn count(dir: &Path, kind: &str) -> i64 {
+    let sql = "SELECT count(*) FROM event WHERE kind = ?1";
+    Database::open(casebook_path(dir)).unwrap().query_row(sql, [kind], |r| r.get(0)).unwrap()
+}
+
+#[test]
+fn once_accounts_exist_a_scan_needs_somebody_who_has_signed_in_and_whose_role_scans() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(staffed(dir.path()));
+    let session = start(dir.path(), Duration::from_mins(5));
+    assert!(wait(&session, "accounts", |e| if let Event::Accounts { enrolled } = e { Some(*enrolled) } else { None }));
+    wait(&session, "kit", |e| matches!(e, Event::Connection(Connection::Ready(_))).then_some(()));
+    let scan = || session.send(Command::Scan { parcel: "RR1".to_owned() });
+    scan().unwrap();
+    let why = wait(&session, "refusal", |e| if let Event::Failed(why) = e { Some(why.clone()) } else { None });
+    assert!(why.contains("sign in"), "{why}");
+    session.send(Command::SignIn { name: "officer".to_owned(), secret: Secret::new("something else it is") }).unwrap();
+    wait(&session, "refusal", |e| if let Event::SignInRefused(why) = e { Some(why.clone()) } else { None });
+    sign_in(&session, "auditor");
+    let refused = count(dir.path(), "refused");
+    assert_eq!(scan(), Err(Refused::NotPermitted));
+    sign_in(&session, "officer");
+    assert_eq!(count(dir.path(), "refused"), refused + 1, "the refusal is recorded");
+    scan().unwrap();
+    let saved = wait(&session, "record", |e| if let Event::Saved(scan) = e { Some(scan.clone()) } else { None });
+    assert_eq!((saved.record.operator.as_str(), saved.record.standing.unwrap().role), ("officer", Role::Officer));
+    session.send(Command::SignOut).unwrap();
+    wait(&session, "sign-out", |e| matches!(e, Event::SignedOut { idle: false }).then_some(()));
+    assert_eq!(count(dir.path(), "signed-out"), 1);
+}
+
+#[test]
+fn whoever_does_nothing_is_signed_out_and_the_scan_that_runs_is_recorded_in_their_name() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(staffed(dir.path()));
+    let session = start(dir.path(), Duration::from_millis(1_200));
+    wait(&session, "kit", |e| matches!(e, Event::Connection(Connection::Ready(_))).then_some(()));
+    sign_in(&session, "officer");
+    for _ in 0..10 {
+        std::thread::sleep(Duration::from_millis(200));
+        session.send(Command::Active).unwrap();
+    }
+    assert_eq!(count(dir.path(), "signed-out"), 0, "two seconds of touching keep it open");
+    session.send(Command::Scan { parcel: String::new() }).unwrap();
+    let (mut locked, mut saved) = (false, None);
+    let end = Instant::now() + Duration::from_mins(1);
+    while (!locked || saved.is_none()) && Instant::now() < end {
+        match session.recv_timeout(Duration::from_millis(50)) {
+            Some(Event::SignedOut { idle: true }) => locked = true,
+            Some(Event::Saved(scan)) => saved = Some(scan),
+            Some(Event::Failed(why)) => panic!("{why}"),
+            _ => {}
+        }
+    }
+    assert!(locked);
+    assert_eq!(saved.unwrap().record.operator, "officer");
+    drop(session);
+    assert_eq!(Casebook::open(&casebook_path(dir.path())).unwrap().integrity_check().unwrap(), 1);
+    assert_eq!(count(dir.path(), "signed-out"), 1);
+}
