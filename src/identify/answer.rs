@@ -6,6 +6,7 @@ use crate::library::{LibraryIdentity, Tier};
 use crate::spectrum::Technique;
 
 use super::Verdict;
+use super::verdict::StoredVerdict;
 
 /// How strongly a substance is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,6 +150,7 @@ pub struct Residual {
 
 /// The whole answer to one spectrum. `file`, `assumed` and `elapsed_ms` are added by whoever asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "StoredAnswer")]
 pub struct Answer {
     /// Technique of the spectrum.
     pub technique: Technique,
@@ -179,4 +181,45 @@ pub struct Answer {
     pub library: LibraryIdentity,
     /// Name and version of the engine.
     pub engine: String,
+}
+
+/// An answer as it is read: its verdict gets limits and coverage from beside it.
+#[derive(Deserialize)]
+struct StoredAnswer {
+    technique: Technique,
+    simulated: bool,
+    verdict: StoredVerdict,
+    quality: QualityReport,
+    identified: Vec<Identified>,
+    coverage: Coverage,
+    candidates: Vec<Candidate>,
+    #[serde(default)]
+    not_in_library: Option<f64>,
+    mixture: Vec<Component>,
+    class_evidence: Vec<ClassEvidence>,
+    detection_limits: Vec<DetectionLimit>,
+    residual: Residual,
+    library: LibraryIdentity,
+    engine: String,
+}
+
+impl From<StoredAnswer> for Answer {
+    fn from(stored: StoredAnswer) -> Self {
+        Self {
+            technique: stored.technique,
+            simulated: stored.simulated,
+            verdict: stored.verdict.with(&stored.detection_limits, &stored.coverage),
+            quality: stored.quality,
+            identified: stored.identified,
+            coverage: stored.coverage,
+            candidates: stored.candidates,
+            not_in_library: stored.not_in_library,
+            mixture: stored.mixture,
+            class_evidence: stored.class_evidence,
+            detection_limits: stored.detection_limits,
+            residual: stored.residual,
+            library: stored.library,
+            engine: stored.engine,
+        }
+    }
 }

@@ -27,4 +27,4 @@ pub use engine::{ENGINE, Engine};
 pub use evaluation::{Line, Outcome, Query, Rate, Spectra, Table, Truth, ask, wilson};
 pub use probability::Tolerance;
 pub use shares::{Blend, fit_blend};
-pub use verdict::{Level, Verdict};
+pub use verdict::{Level, Missable, Verdict};

@@ -1,6 +1,6 @@
 //! The four answers. None of them is "safe".
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::answer::{Coverage, DetectionLimit};
 
@@ -25,11 +25,53 @@ impl Level {
     }
 }
 
-/// The answer to a scan. It can only be built through its constructors; *nothing listed detected* needs the detection
+/// What *nothing listed detected* rests on: what this scan could have missed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Missable {
+    limits: Vec<DetectionLimit>,
+    coverage: Coverage,
+}
+
+impl Missable {
+    /// Detection limits of the scan, one for each alarming substance that has a reference.
+    pub fn limits(&self) -> &[DetectionLimit] {
+        &self.limits
+    }
+
+    /// Which listed substances the library can search for at all.
+    pub const fn coverage(&self) -> &Coverage {
+        &self.coverage
+    }
+}
+
+/// A level; the last one cannot be without what could have been missed.
+#[derive(Clone, Debug, PartialEq)]
+enum Finding {
+    Alarm,
+    Alert,
+    Inconclusive,
+    NoneDetected(Missable),
+}
+
+impl Finding {
+    const fn level(&self) -> Level {
+        match self {
+            Self::Alarm => Level::Alarm,
+            Self::Alert => Level::Alert,
+            Self::Inconclusive => Level::Inconclusive,
+            Self::NoneDetected(_) => Level::NoneDetected,
+        }
+    }
+}
+
+/// The answer to a scan. It can only be built through its constructors; *nothing listed detected* carries the detection
 /// limits and the coverage from which its text follows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// Its JSON form states level, rule, headline and next step; limits and coverage stand beside it in the
+/// [`Answer`](super::Answer), through which alone a verdict can be read back.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
-    level: Level,
+    finding: Finding,
     rule: String,
     headline: String,
     next_step: String,
@@ -38,17 +80,17 @@ pub struct Verdict {
 impl Verdict {
     /// An alarming substance was identified.
     pub fn alarm(rule: &str, headline: String, next_step: String) -> Self {
-        Self { level: Level::Alarm, rule: rule.to_owned(), headline, next_step }
+        Self { finding: Finding::Alarm, rule: rule.to_owned(), headline, next_step }
     }
 
     /// An alarming substance or class is possible.
     pub fn alert(rule: &str, headline: String, next_step: String) -> Self {
-        Self { level: Level::Alert, rule: rule.to_owned(), headline, next_step }
+        Self { finding: Finding::Alert, rule: rule.to_owned(), headline, next_step }
     }
 
     /// The instrument cannot tell.
     pub fn inconclusive(rule: &str, headline: String, next_step: String) -> Self {
-        Self { level: Level::Inconclusive, rule: rule.to_owned(), headline, next_step }
+        Self { finding: Finding::Inconclusive, rule: rule.to_owned(), headline, next_step }
     }
 
     /// Nothing listed was detected. `limits` and `coverage` say what could have been missed; the text follows from them.
@@ -71,12 +113,21 @@ impl Verdict {
         } else {
             format!("Nothing listed detected. Found: {found}")
         };
-        Self { level: Level::NoneDetected, rule: rule.to_owned(), headline, next_step }
+        let missable = Missable { limits: limits.to_vec(), coverage: coverage.clone() };
+        Self { finding: Finding::NoneDetected(missable), rule: rule.to_owned(), headline, next_step }
     }
 
     /// The level.
     pub const fn level(&self) -> Level {
-        self.level
+        self.finding.level()
+    }
+
+    /// What could have been missed; of *nothing listed detected* only.
+    pub const fn missable(&self) -> Option<&Missable> {
+        match &self.finding {
+            Finding::NoneDetected(missable) => Some(missable),
+            Finding::Alarm | Finding::Alert | Finding::Inconclusive => None,
+        }
     }
 
     /// Name of the rule that fired.
@@ -92,5 +143,65 @@ impl Verdict {
     /// What to do now.
     pub fn next_step(&self) -> &str {
         &self.next_step
+    }
+}
+
+/// The JSON form of a verdict.
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredVerdict {
+    level: Level,
+    rule: String,
+    headline: String,
+    next_step: String,
+}
+
+impl StoredVerdict {
+    /// The verdict again, with the words that were kept, joined with the limits and the coverage of its answer.
+    pub fn with(self, limits: &[DetectionLimit], coverage: &Coverage) -> Verdict {
+        let Self { level, rule, headline, next_step } = self;
+        let finding = match level {
+            Level::Alarm => Finding::Alarm,
+            Level::Alert => Finding::Alert,
+            Level::Inconclusive => Finding::Inconclusive,
+            Level::NoneDetected => {
+                Finding::NoneDetected(Missable { limits: limits.to_vec(), coverage: coverage.clone() })
+            }
+        };
+        Verdict { finding, rule, headline, next_step }
+    }
+}
+
+impl Serialize for Verdict {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { finding, rule, headline, next_step } = self;
+        let (rule, headline, next_step) = (rule.clone(), headline.clone(), next_step.clone());
+        StoredVerdict { level: finding.level(), rule, headline, next_step }.serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits() -> Vec<DetectionLimit> {
+        vec![
+            DetectionLimit { substance: "xylazine".to_owned(), spectral_share: Some(0.124) },
+            DetectionLimit { substance: "fentanyl".to_owned(), spectral_share: None },
+        ]
+    }
+
+    #[test]
+    fn nothing_listed_detected_carries_its_limits_through_json_and_its_text_follows_from_them() {
+        let coverage =
+            Coverage { listed_measured: 1, listed_computed_only: 1, not_searchable: vec!["carfentanil".to_owned()] };
+        let verdict = Verdict::none_detected("identified-not-listed", "lactose", &limits(), &coverage);
+        assert!(verdict.next_step().contains("about 13 % of the signal (xylazine"), "{}", verdict.next_step());
+        let json = serde_json::to_string(&verdict).unwrap();
+        let stored: StoredVerdict = serde_json::from_str(&json).unwrap();
+        let read = stored.with(&limits(), &coverage);
+        assert_eq!(read, verdict);
+        assert_eq!(read.missable().unwrap().limits(), limits());
+        let alarm = Verdict::alarm("r", "h".to_owned(), "n".to_owned());
+        assert!(alarm.missable().is_none());
     }
 }

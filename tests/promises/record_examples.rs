@@ -73,6 +73,7 @@ pub fn plain_record(i: u32) -> ScanRecord {
 }
 
 fn answer(verdict: Verdict) -> Answer {
+    let detection_limits = verdict.missable().map_or_else(Vec::new, |m| m.limits().to_vec());
     Answer {
         technique: Technique::Raman,
         simulated: true,
@@ -90,7 +91,7 @@ fn answer(verdict: Verdict) -> Answer {
         mixture: vec![],
         class_evidence: vec![],
         not_in_library: None,
-        detection_limits: vec![],
+        detection_limits,
         residual: Residual::default(),
         library: LibraryIdentity { name: "bundled".to_owned(), version: "1".to_owned(), sha256: "ab".repeat(32) },
         engine: "engine 1".to_owned(),
