@@ -11,7 +11,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::formats::{Choices, Comparable, FileSpectrum, SpectrumKind};
-use crate::identify::{Answer, Engine};
+use crate::identify::{Answer, Engine, Tolerance};
 use crate::library::{Library, Pack};
 
 use super::input::{self, ChoiceArgs, FileResult};
@@ -34,8 +34,17 @@ pub struct IdentifyArgs {
     /// Of a file that holds several spectra of samples, identify this one, counted from 1
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     spectrum: Option<u32>,
+    /// Tolerated rate of wrong names among scans like those of the calibration, 0 to 1; usually 0.01, and 0.03 among names
+    /// that alarm
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    wrong_names: Option<f64>,
     #[command(flatten)]
     choices: ChoiceArgs,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| format!("'{text}' is no number; write a rate such as 0.01"))?;
+    if (0.0..=1.0).contains(&rate) { Ok(rate) } else { Err(format!("{text} is no rate; write a number from 0 to 1")) }
 }
 
 /// What `--json` says about a file.
@@ -54,13 +63,14 @@ struct Document {
 
 /// Runs `identify`.
 pub fn run(args: IdentifyArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
-    let IdentifyArgs { files, library, spectrum, choices } = args;
+    let IdentifyArgs { files, library, spectrum, wrong_names, choices } = args;
     let choices = choices.choices()?;
     let library = match library {
         Some(pack) => Arc::new(Pack::open(&pack)?.library().clone()),
         None => Library::bundled()?,
     };
-    let engine = Engine::new(library);
+    let tolerance = wrong_names.map_or(Tolerance::DEFAULT, Tolerance::new);
+    let engine = Engine::new(library).with_tolerance(tolerance);
     input::for_each_file(&files, context, |path| identify(path, spectrum, &choices, &engine))
 }
 

@@ -48,6 +48,11 @@ impl ProvenPart<'_> {
         is_container(self.substance)
     }
 
+    /// True when it or one that this scan cannot tell from it alarms.
+    pub fn may_alarm(&self) -> bool {
+        self.substance.alarms || self.alternatives.iter().any(|s| s.alarms)
+    }
+
     fn alarms(&self) -> bool {
         self.substance.alarms && self.alternatives.iter().all(|s| s.alarms)
     }
@@ -127,7 +132,7 @@ pub(super) fn verdict(found: &Found<'_>, limits: &[DetectionLimit], coverage: &C
         }
         return Verdict::alarm("identified-listed-in-mixture", headline, hold(&threats(found)));
     }
-    let unclear = found.proven.iter().find(|p| p.substance.alarms || p.alternatives.iter().any(|s| s.alarms));
+    let unclear = found.proven.iter().find(|p| p.may_alarm());
     if let Some(part) = unclear {
         let headline = format!("{}: this scan cannot tell them apart", either(part.substance, &part.alternatives));
         return Verdict::alert("listed-not-excluded", headline, hold(&threats(found)));

@@ -16,7 +16,8 @@ use super::evidence::QueryBands;
 use super::index::Index;
 use super::limits::{self, coverage, detection_limits, presences};
 use super::mixture;
-use super::probability::{FEATURES, Tolerance, features, log_odds, probabilities};
+use super::probability::{Tolerance, features, log_odds, probabilities};
+use super::probability_fit::CalibrationRow;
 use super::report;
 use super::search::search;
 
@@ -69,6 +70,11 @@ impl Engine {
         log_odds(best, next) > self.tolerance.threshold(best.substance.alarms)
     }
 
+    /// True when the odds of a row are above what the tolerated rate of wrong names asks for.
+    pub fn is_sure_of(&self, row: &CalibrationRow) -> bool {
+        row.odds().ln() > self.tolerance.threshold(row.best_alarms)
+    }
+
     /// The first group of a substance that alarms.
     fn alarming_group(&self, substance: &Substance) -> Option<&Group> {
         substance.groups.iter().filter_map(|g| self.library.group(g)).find(|g| g.alarms)
@@ -114,19 +120,28 @@ impl Engine {
         self.answer(&query, &index, &contenders, hidden)
     }
 
-    /// The evidence about the best reference that may identify, for calibration: its substance and the numbers of
-    /// the module of probabilities. None where nothing can be compared.
+    /// The evidence about the best reference that may identify, for calibration; `is_truth` says whether a substance is
+    /// what was scanned. None where nothing can be compared.
     pub fn evidence(
         &self,
         spectrum: &Spectrum,
         hidden: &dyn Fn(&Substance) -> bool,
-    ) -> Option<(String, [f64; FEATURES])> {
+        is_truth: &dyn Fn(&Substance) -> bool,
+    ) -> Option<CalibrationRow> {
         let query = prepare(spectrum);
         let index = self.index(query.technique(), query.match_index());
         let contenders = self.contenders(&query, &QueryBands::of(&query), &index, hidden);
         let mut able = contenders.iter().filter(|c| c.entry.supports);
         let best = able.next()?;
-        Some((best.substance.name.clone(), features(best, able.next())))
+        let others = candidates::named(&contenders).map_or_else(Vec::new, |(_, others)| others);
+        Some(CalibrationRow {
+            declared: is_truth(best.substance) || others.iter().any(|c| is_truth(c.substance)),
+            features: features(best, able.next()),
+            right: is_truth(best.substance),
+            best_alarms: best.substance.alarms,
+            carries_name: best.is_named() && quality_verdict(query.quality()).is_none(),
+            left_out: false,
+        })
     }
 
     fn answer(
@@ -170,7 +185,6 @@ impl Engine {
             });
         let parts: Vec<&mixture::Part> =
             mixture.proven(sure_alone).filter(|p| !carries_name_alone(p.substance)).collect();
-        let possible = if named.is_none() && class.is_none() { candidates::possible(contenders) } else { None };
         let proven: Vec<ProvenPart<'_>> = parts
             .iter()
             .filter_map(|p| {
@@ -178,6 +192,11 @@ impl Engine {
                 Some(ProvenPart { substance: substance(p.substance)?, alternatives })
             })
             .collect();
+        let all_proven = named.is_none() && !proven.is_empty() && proven.len() == mixture.parts.len();
+        // What proven benign components explain needs no calculated reference.
+        let explained = all_proven && proven.iter().all(|p| !p.may_alarm());
+        let possible =
+            if named.is_none() && class.is_none() && !explained { candidates::possible(contenders) } else { None };
         let present: Vec<&Substance> =
             limits::standing_out(&presences).filter_map(|p| substance(p.substance)).collect();
         let listed_component = present.first().copied();
@@ -188,7 +207,7 @@ impl Engine {
         };
         let found = Found {
             named: named.as_ref().map(|(c, others)| (c.substance, others.iter().map(|o| o.substance).collect())),
-            all_proven: named.is_none() && !proven.is_empty() && proven.len() == mixture.parts.len(),
+            all_proven,
             proven,
             class: class.and_then(|c| Some((self.alarming_group(c.substance)?, c.substance))),
             possible: possible.as_ref().map(|(c, relatives)| Possible {

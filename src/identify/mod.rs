@@ -13,6 +13,8 @@ mod limits;
 mod linear;
 mod mixture;
 mod probability;
+mod probability_fit;
+mod probability_table;
 mod report;
 mod search;
 mod shares;
@@ -26,5 +28,6 @@ pub use answer::{
 pub use engine::{ENGINE, Engine};
 pub use evaluation::{Line, Outcome, Query, Rate, Spectra, Table, Truth, ask, wilson};
 pub use probability::Tolerance;
+pub use probability_fit::{CalibrationRow, FittedProbability, embedded_source, fit_probability};
 pub use shares::{Blend, fit_blend};
 pub use verdict::{Level, Missable, Verdict};

@@ -1,10 +1,12 @@
 //! From evidence to the probability that the best reference names the right substance.
 //!
 //! A logistic model (Platt, 1999) of a few pieces of evidence, fitted on emulated scans of substances and units that are
-//! kept apart by hash and by unit from those that are reported (`parcelscope evaluate calibrate` fits it anew). It holds
-//! for scans like those: it is a probability about the emulator's world, not about the field.
+//! kept apart by hash and by unit from those that are reported. `parcelscope evaluate calibrate` fits it anew and writes the
+//! file that is embedded here. It holds for scans like those: it is a probability about the emulator's world, not about
+//! the field.
 
 use super::candidates::Contender;
+use super::probability_table::{ALARMING, COEFFICIENTS, CONSTANT, OTHER};
 
 /// Pieces of evidence.
 pub const FEATURES: usize = 7;
@@ -28,59 +30,47 @@ pub(super) fn features(best: &Contender<'_>, next: Option<&Contender<'_>>) -> [f
     ]
 }
 
-/// The fitted model: constant and one coefficient for each piece of evidence. Fitted on 1,908 emulated scans of the tuning
-/// half (half of them with their own substance left out); on the 2,160 of the other half the expected calibration error
-/// is 0.008 (simulated).
-const CONSTANT: f64 = -12.330_074;
-const COEFFICIENTS: [f64; FEATURES] =
-    [-1.594_719, -1.088_205, -2.153_207, -10.309_990, -9.924_276, 0.095_365, 1.362_947];
-
-/// Calibration scans of one kind of substance: how many there were, and the highest log-odds that a wrong name reached
-/// with its own substance left out, highest first.
-struct Calibration {
-    scans: usize,
-    wrong: &'static [f64],
+/// Calibration scans (half of them of substances that the library did not have) with one kind of best reference: how many
+/// there were, and the highest log-odds of those that wrongly met every other demand on a name, highest first.
+pub(super) struct Calibration {
+    pub scans: usize,
+    pub wrong: &'static [f64],
 }
 
-const ALARMING: Calibration = Calibration {
-    scans: 162,
-    wrong: &[
-        2.270, 0.925, 0.392, -0.168, -0.755, -0.921, -0.952, -1.226, -1.284, -1.495, -1.813, -1.839, -1.906, -1.917,
-    ],
-};
-const OTHER: Calibration = Calibration {
-    scans: 1_746,
-    wrong: &[
-        3.803, 1.650, 1.409, 1.331, 0.661, 0.564, 0.561, 0.360, 0.277, 0.220, -0.056, -0.558, -0.665, -1.060, -1.220,
-        -1.299, -1.393, -1.394, -1.398, -1.472, -1.709, -1.735, -1.935, -1.994,
-    ],
-};
-
-/// The rate of wrong names among scans like the calibration scans that the user tolerates.
+/// The rate of wrong names that the user tolerates among scans like the calibration scans, half of which are of substances
+/// that the library does not have; apart for names that alarm and others.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Tolerance(f64);
+pub struct Tolerance {
+    alarming: f64,
+    other: f64,
+}
 
 impl Tolerance {
-    /// The usual tolerance.
-    pub const DEFAULT: Self = Self(0.01);
+    /// The usual tolerance. Among names that alarm it is wider: on the calibration scans all wrong ones are close
+    /// relatives of what is there, and a tolerance of 1 % would cost a tenth of the right alarms.
+    pub const DEFAULT: Self = Self { alarming: 0.03, other: 0.01 };
 
-    /// A rate between 0 and 1; anything else is the usual one.
+    /// One rate between 0 and 1 for all names; anything else is the usual tolerance.
     pub fn new(rate: f64) -> Self {
-        if (0.0..=1.0).contains(&rate) { Self(rate) } else { Self::DEFAULT }
+        if (0.0..=1.0).contains(&rate) { Self { alarming: rate, other: rate } } else { Self::DEFAULT }
     }
 
     /// The rate that can be claimed: none below 3 in the number of calibration scans is (the rule of three).
     pub fn claimed(self, alarming: bool) -> f64 {
-        self.0.max(3.0 / Calibration::of(alarming).scans as f64)
+        let rate = if alarming { self.alarming } else { self.other };
+        rate.max(3.0 / Calibration::of(alarming).scans as f64)
     }
 
-    /// Log-odds that a name must exceed: split conformal prediction, class by class (Mondrian; Vovk et al., 2005). With
-    /// `k` calibration scans wrongly named above it, the rate on scans like them is at most `(k + 1) / (n + 1)`.
+    /// Log-odds that a name must exceed: split conformal prediction, apart by whether the best reference alarms (Mondrian;
+    /// Vovk et al., 2005). With `k` calibration scans wrongly named above it, the rate on scans like them is at most
+    /// `(k + 1) / (n + 1)`. Where fewer were wrongly named at all than are allowed, every other demand suffices.
     pub(super) fn threshold(self, alarming: bool) -> f64 {
         let calibration = Calibration::of(alarming);
         let allowed = (self.claimed(alarming) * (calibration.scans as f64 + 1.0)).floor() as usize;
-        let place = allowed.saturating_sub(1).min(calibration.wrong.len() - 1);
-        calibration.wrong.get(place).copied().unwrap_or(0.0)
+        match calibration.wrong.get(allowed.saturating_sub(1)) {
+            Some(threshold) => *threshold,
+            None => f64::NEG_INFINITY,
+        }
     }
 }
 
@@ -92,7 +82,12 @@ impl Calibration {
 
 /// Logarithm of the odds that the best reference names the right substance.
 pub(super) fn log_odds(best: &Contender<'_>, next: Option<&Contender<'_>>) -> f64 {
-    CONSTANT + features(best, next).iter().zip(COEFFICIENTS).map(|(f, c)| f * c).sum::<f64>()
+    model_log_odds(&features(best, next))
+}
+
+/// The embedded model.
+pub(super) fn model_log_odds(features: &[f64; FEATURES]) -> f64 {
+    CONSTANT + features.iter().zip(COEFFICIENTS).map(|(f, c)| f * c).sum::<f64>()
 }
 
 /// Probability of each contender that may identify, none for the others, and of *not in the library*. Each is judged

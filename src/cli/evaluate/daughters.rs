@@ -2,7 +2,7 @@
 
 use crate::analyzer::ScanSettings;
 use crate::analyzer::emulator::{Gap, Sample};
-use crate::identify::{Outcome, Query, ask};
+use crate::identify::{Engine, Query};
 use crate::library::Library;
 
 use super::laboratory::{DAUGHTERS, EmulatedUnit, laboratory};
@@ -10,10 +10,10 @@ use super::laboratory::{DAUGHTERS, EmulatedUnit, laboratory};
 /// Samples of each substance on each unit; each differs from the references in another way.
 const SAMPLES: u64 = 5;
 
-/// Every standard, pure, on every daughter.
-pub fn pure(library: &Library, leave_out: bool) -> Result<Vec<Outcome>, anyhow::Error> {
+/// Every standard, pure, on every daughter, and the engine on the pack.
+pub fn queries(library: &Library) -> Result<(Engine, Vec<Query>), anyhow::Error> {
     let (standards, engine) = laboratory(library)?;
-    let mut outcomes = Vec::new();
+    let mut queries = Vec::new();
     for seed in DAUGHTERS {
         let mut unit = EmulatedUnit::new(seed, Gap::MEASURED)?;
         for standard in &standards {
@@ -21,10 +21,9 @@ pub fn pure(library: &Library, leave_out: bool) -> Result<Vec<Outcome>, anyhow::
                 let name = format!("{}, unit {seed}, sample {number}", standard.key);
                 let sample = Sample { name: name.clone(), parts: vec![standard.part(1.0)] };
                 let spectrum = unit.scan(sample, &ScanSettings::default())?;
-                let query = Query { name, truth: standard.truth.clone(), beside: Vec::new(), spectrum };
-                outcomes.push(ask(&engine, &query, leave_out));
+                queries.push(Query { name, truth: standard.truth.clone(), beside: Vec::new(), spectrum });
             }
         }
     }
-    Ok(outcomes)
+    Ok((engine, queries))
 }

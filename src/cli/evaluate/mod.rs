@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use crate::analyzer::emulator::{EXCITATION_NM, Gap, Sample, SamplePart, memory_kit};
 use crate::analyzer::{Clock, Kit, ScanSettings, VirtualClock};
 use crate::formats::SpectrumKind;
-use crate::identify::{Engine, Outcome, Query, Spectra, Table, Truth, ask};
+use crate::identify::{ENGINE, Engine, Outcome, Query, Spectra, Table, Truth, ask};
 use crate::library::{Library, Reference, Tier};
 use crate::spectrum::{Spectrum, Technique};
 
@@ -21,6 +21,7 @@ mod calibrate;
 mod daughters;
 mod laboratory;
 mod limits;
+mod risk;
 mod scenes;
 
 /// Names the folder with labelled spectra where `--data` does not.
@@ -55,14 +56,17 @@ enum Suite {
     Blends,
     /// Noise only, container only, cosmic rays and saturation, against the simulated laboratory pack
     Hostile,
-    /// Fits probabilities and thresholds anew, on emulated units and substances kept for that; not part of `all`
+    /// Pairs and triples of benign substances against the bundled library
+    BenignMixtures,
+    /// Fits probabilities and thresholds anew, on emulated units and substances kept for that, and prints the table that
+    /// the engine embeds; not part of `all`
     Calibrate,
     /// All of these but `calibrate`
     All,
 }
 
 /// What `all` runs.
-const EVERY_SUITE: [Suite; 12] = [
+const EVERY_SUITE: [Suite; 13] = [
     Suite::Reference,
     Suite::Queries,
     Suite::LeaveOneOut,
@@ -75,6 +79,7 @@ const EVERY_SUITE: [Suite; 12] = [
     Suite::Limits,
     Suite::Blends,
     Suite::Hostile,
+    Suite::BenignMixtures,
 ];
 /// Emulated scans of each reference, each by another unit on another sample.
 const SEEDS: u64 = 3;
@@ -88,63 +93,112 @@ pub struct EvaluateArgs {
     /// Folder with manifest.csv and the labelled spectra; else the variable PARCELSCOPE_DATA names it
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Write the tables to this file as well; of `calibrate`, the table that the engine embeds
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 }
 
 /// Runs `evaluate`.
 pub fn run(args: EvaluateArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
-    let EvaluateArgs { suite, data } = args;
+    let EvaluateArgs { suite, data, report } = args;
     let engine = Engine::new(Library::bundled()?);
     let suites: &[Suite] = match suite {
         Suite::All => &EVERY_SUITE,
         ref one => std::slice::from_ref(one),
     };
+    let mut written = String::new();
     let mut tables = Vec::new();
     for one in suites {
-        let table = evaluate(*one, &engine, data.as_deref())?;
+        let table = match one {
+            Suite::Calibrate => {
+                let (table, source) = calibrate::table(&engine, &name_of(*one))?;
+                if !context.json && report.is_none() {
+                    output::print_text(&source)?;
+                }
+                written = source;
+                table
+            }
+            one => evaluate(*one, &engine, data.as_deref())?,
+        };
+        let text = table.to_string();
         if !context.json {
-            output::print_text(&table.to_string())?;
+            output::print_text(&text)?;
+        }
+        if !matches!(one, Suite::Calibrate) {
+            written.push_str(&text);
         }
         tables.push(table);
     }
     if context.json {
         output::print_json(&tables)?;
     }
+    if let Some(path) = report {
+        if !matches!(suite, Suite::Calibrate) {
+            written = format!("{}\n{written}", heading(&engine));
+        }
+        std::fs::write(&path, written).with_context(|| {
+            format!("{} cannot be written; name a file in a folder that exists and is yours", path.display())
+        })?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
+/// What a report begins with: which program asked which library.
+fn heading(engine: &Engine) -> String {
+    let identity = &engine.library().identity;
+    format!(
+        "Evaluation by parcelscope {} ({ENGINE}), library {} {} (sha256 {})\nIntervals are Wilson's, 95 %. Simulated figures are not figures for the field.\n",
+        env!("CARGO_PKG_VERSION"),
+        identity.name,
+        identity.version,
+        identity.sha256
+    )
+}
+
+fn name_of(suite: Suite) -> String {
+    suite.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned())
+}
+
 fn evaluate(suite: Suite, engine: &Engine, data: Option<&Path>) -> Result<Table, anyhow::Error> {
-    let measured = |folder: &str, leave_out: bool| -> Result<Vec<Outcome>, anyhow::Error> {
-        let queries = labelled(&data_folder(data)?, folder)?;
-        Ok(queries.iter().map(|q| ask(engine, q, leave_out)).collect())
-    };
-    let name = suite.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned());
-    let table = |spectra, outcomes: Vec<Outcome>, halves| Table::new(&name, spectra, &outcomes, halves);
+    let measured = |folder: &str| labelled(&data_folder(data)?, folder);
+    let name = name_of(suite);
     let parts = |outcomes: Vec<(String, Outcome)>| Table::of_parts(&name, Spectra::Simulated, &outcomes);
+    let table = |spectra, (engine, queries): (&Engine, Vec<Query>), leave_out: bool, halves| {
+        let outcomes: Vec<Outcome> = queries.iter().map(|q| ask(engine, q, leave_out)).collect();
+        let mut table = Table::new(&name, spectra, &outcomes, halves);
+        if leave_out {
+            risk::add_curve(&mut table, engine, &queries);
+        }
+        table
+    };
     Ok(match suite {
-        Suite::Reference => table(Spectra::Measured, measured("raman-reference/", false)?, true),
-        Suite::LeaveOneOut => table(Spectra::Measured, measured("raman-reference/", true)?, true),
-        Suite::Queries | Suite::All => table(Spectra::Measured, measured("raman-queries/", false)?, false),
-        Suite::Emulator => table(Spectra::Simulated, emulated(engine, false)?, false),
-        Suite::EmulatorLeaveOneOut => table(Spectra::Simulated, emulated(engine, true)?, false),
+        Suite::Reference => table(Spectra::Measured, (engine, measured("raman-reference/")?), false, true),
+        Suite::LeaveOneOut => table(Spectra::Measured, (engine, measured("raman-reference/")?), true, true),
+        Suite::Queries | Suite::All | Suite::Calibrate => {
+            table(Spectra::Measured, (engine, measured("raman-queries/")?), false, false)
+        }
+        Suite::Emulator => table(Spectra::Simulated, (engine, emulated(engine, true)?), false, false),
+        Suite::EmulatorLeaveOneOut => table(Spectra::Simulated, (engine, emulated(engine, false)?), true, false),
         Suite::Bagged => parts(scenes::bagged(engine.library())?),
         Suite::Mixtures => parts(scenes::mixtures(engine.library())?),
+        Suite::BenignMixtures => parts(scenes::benign_mixtures(engine)?),
         Suite::Limits => limits::table(engine.library(), &name)?,
         Suite::Blends => blends::table(&data_folder(data)?, &name)?,
-        Suite::Calibrate => calibrate::table(engine, &name)?,
         Suite::Hostile => parts(scenes::hostile(engine.library())?),
-        Suite::Daughters => table(Spectra::Simulated, daughters::pure(engine.library(), false)?, true),
-        Suite::DaughtersLeaveOneOut => table(Spectra::Simulated, daughters::pure(engine.library(), true)?, true),
+        Suite::Daughters | Suite::DaughtersLeaveOneOut => {
+            let (pack, queries) = daughters::queries(engine.library())?;
+            table(Spectra::Simulated, (&pack, queries), matches!(suite, Suite::DaughtersLeaveOneOut), true)
+        }
     })
 }
 
-/// Emulated scans at default settings, through driver and protocol, in virtual time. Without `leave_out` empty probes
-/// are among them.
-fn emulated(engine: &Engine, leave_out: bool) -> Result<Vec<Outcome>, anyhow::Error> {
+/// Emulated scans at default settings, through driver and protocol, in virtual time.
+fn emulated(engine: &Engine, with_empty_probes: bool) -> Result<Vec<Query>, anyhow::Error> {
     let library = engine.library();
     let measured = |r: &&Reference| {
         r.technique == Technique::Raman && matches!(r.tier, Tier::MeasuredHere | Tier::MeasuredElsewhere)
     };
-    let mut outcomes = Vec::new();
+    let mut queries = Vec::new();
     for (number, reference) in library.references.iter().enumerate().filter(|(_, r)| measured(r)) {
         let Some(substance) = library.substance_of(reference) else { continue };
         let truth = Truth { name: substance.name.clone(), cas: substance.cas.iter().cloned().collect() };
@@ -153,18 +207,18 @@ fn emulated(engine: &Engine, leave_out: bool) -> Result<Vec<Outcome>, anyhow::Er
             let name = format!("{} ({}), seed {seed}", substance.key, reference.source_item.as_deref().unwrap_or("-"));
             let sample = Sample { name: substance.key.clone(), parts: parts.clone() };
             let spectrum = emulated_scan(number as u64 * 1_000 + seed, sample)?;
-            outcomes.push(ask(engine, &Query { name, truth: truth.clone(), beside: Vec::new(), spectrum }, leave_out));
+            queries.push(Query { name, truth: truth.clone(), beside: Vec::new(), spectrum });
         }
     }
-    if !leave_out {
+    if with_empty_probes {
         for seed in 0..SEEDS {
             let truth = Truth::nothing();
             let spectrum = emulated_scan(u64::MAX - seed, Sample { name: "empty".to_owned(), parts: Vec::new() })?;
             let name = format!("empty probe, seed {seed}");
-            outcomes.push(ask(engine, &Query { name, truth, beside: Vec::new(), spectrum }, false));
+            queries.push(Query { name, truth, beside: Vec::new(), spectrum });
         }
     }
-    Ok(outcomes)
+    Ok(queries)
 }
 
 fn emulated_scan(seed: u64, sample: Sample) -> Result<Spectrum, anyhow::Error> {
