@@ -64,7 +64,9 @@ mod possible {
     pub const MISSING: f64 = 0.18;
     /// Bands that both have.
     pub const BANDS: usize = 3;
-    /// A calculated relative this close to the best cannot be told from it.
+    /// A calculated relative this close to the best, in correlation and in what it explains, cannot be told from it. An
+    /// alarming one need not meet the demands itself: what it is mixed with lowers them for all, and the advice must be
+    /// that for the worst.
     pub const RELATIVE: f64 = 0.12;
     /// A measured reference this similar, and explaining this much, makes the calculated one needless.
     pub const BETTER_MEASURED: (f64, f64) = (0.80, 0.88);
@@ -110,6 +112,13 @@ impl Contender<'_> {
             && e.explained >= possible::EXPLAINED
             && e.missing_share <= possible::MISSING
             && e.matched.len() >= possible::BANDS
+    }
+
+    /// Few enough bands of a calculated reference are missing.
+    fn is_not_excluded(&self) -> bool {
+        self.is_calculated()
+            && self.evidence.missing_share <= possible::MISSING
+            && self.evidence.matched.len() >= possible::BANDS
     }
 
     fn is_near_miss(&self) -> bool {
@@ -183,8 +192,9 @@ pub(super) fn possible<'c, 'a>(contenders: &'c [Contender<'a>]) -> Option<(&'c C
         .filter(|c| {
             c.is_calculated()
                 && c.entry.substance != found.entry.substance
-                && c.is_possible_by_calculation()
+                && (c.is_possible_by_calculation() || (c.substance.alarms && c.is_not_excluded()))
                 && c.hit.score >= found.hit.score - possible::RELATIVE
+                && c.evidence.explained >= found.evidence.explained - possible::RELATIVE
         })
         .collect();
     Some((found, relatives))

@@ -58,7 +58,7 @@ fn spectra_of_other_laboratories_come_first_and_none_is_named_wrongly() {
 fn a_substance_that_is_in_no_reference_is_hardly_ever_named_as_another() {
     let Some(tables) = evaluate("leave-one-out", true) else { return };
     let (wrong, n) = rate(&tables, "named_wrong");
-    assert!(n == 79 && wrong * 100 <= n * 3, "{wrong} of {n}");
+    assert!(n == 79 && wrong * 100 <= n, "{wrong} of {n}");
 }
 
 #[test]
@@ -210,6 +210,27 @@ fn what_may_be_an_opioid_as_well_as_its_precursor_gets_the_advice_for_both() {
         }
     }
     assert!(both >= 3, "{both} of 5 scans may be either");
+}
+
+#[test]
+fn fentanyl_cut_with_lactose_never_gets_advice_without_naloxone() {
+    let engine = bundled();
+    let library = engine.library();
+    let bands: Vec<Band> =
+        reference(library, "fentanyl", true).bands.iter().filter(|b| b.position_cm1 < 2_400.0).copied().collect();
+    let mut warned = 0;
+    for share in [0.9, 0.8, 0.7, 0.6, 0.5] {
+        for seed in 0..12 {
+            let parts = vec![SamplePart { share, bands: bands.clone() }, part(library, "lactose", 1.0 - share)];
+            let answer = engine.identify(&scan(parts, 300 + seed));
+            if answer.verdict.level().is_warning() {
+                warned += 1;
+                let said = answer.verdict.next_step();
+                assert!(said.contains("naloxone"), "{share}, {seed}: {:?} {:?}", answer.verdict, answer.candidates);
+            }
+        }
+    }
+    assert!(warned >= 12, "{warned} of 60 scans raise an alert (simulated)");
 }
 
 /// Bands on a background with noise, on an axis like a handheld's.
