@@ -45,8 +45,8 @@ mod demand {
     /// Share of the fingerprint range that was compared.
     pub const COVERAGE: f64 = 0.8;
     /// Bands that both have.
-    pub const BANDS: usize = 3;
-    /// With one band fewer, the rest must fit better: similarity and explained share.
+    pub const BANDS: usize = 4;
+    /// With two or three bands, which many substances share, the rest must fit better: similarity and explained share.
     pub const FEW_BANDS: (usize, f64, f64) = (2, 0.90, 0.97);
     /// Another substance that meets the demands and whose distance from perfect is less than this much larger cannot
     /// be told apart: `(1 - s1) / (1 - s2)`.
@@ -80,7 +80,7 @@ impl Contender<'_> {
     pub fn is_named(&self) -> bool {
         let e = &self.evidence;
         let enough_bands = e.matched.len() >= demand::BANDS
-            || (e.matched.len() == demand::FEW_BANDS.0
+            || (e.matched.len() >= demand::FEW_BANDS.0
                 && self.hit.score >= demand::FEW_BANDS.1
                 && e.explained >= demand::FEW_BANDS.2);
         let (missing, surplus) =

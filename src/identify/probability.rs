@@ -11,6 +11,9 @@ use super::probability_table::{ALARMING, COEFFICIENTS, CONSTANT, OTHER};
 /// Pieces of evidence.
 pub const FEATURES: usize = 7;
 
+/// Log-odds of a name that is as likely right as wrong.
+const EVEN: f64 = 0.0;
+
 /// Smallest distance from a perfect score that still counts.
 const NEAREST: f64 = 0.005;
 
@@ -63,13 +66,14 @@ impl Tolerance {
 
     /// Log-odds that a name must exceed: split conformal prediction, apart by whether the best reference alarms (Mondrian;
     /// Vovk et al., 2005). With `k` calibration scans wrongly named above it, the rate on scans like them is at most
-    /// `(k + 1) / (n + 1)`. Where fewer were wrongly named at all than are allowed, every other demand suffices.
+    /// `(k + 1) / (n + 1)`. Whatever is tolerated, a
+    /// name is more likely right than wrong.
     pub(super) fn threshold(self, alarming: bool) -> f64 {
         let calibration = Calibration::of(alarming);
         let allowed = (self.claimed(alarming) * (calibration.scans as f64 + 1.0)).floor() as usize;
         match calibration.wrong.get(allowed.saturating_sub(1)) {
-            Some(threshold) => *threshold,
-            None => f64::NEG_INFINITY,
+            Some(threshold) => threshold.max(EVEN),
+            None => EVEN,
         }
     }
 }

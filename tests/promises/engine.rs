@@ -303,6 +303,16 @@ fn household_goods_never_alarm_whether_the_library_has_them_or_not() {
 }
 
 #[test]
+fn polystyrene_without_its_reference_is_not_taken_for_another_phenyl() {
+    let engine = bundled();
+    for seed in 0..40 {
+        let spectrum = scan(vec![part(engine.library(), "polystyrene", 1.0)], 700 + seed);
+        let answer = engine.identify_without(&spectrum, &|s| s.key == "polystyrene");
+        assert!(answer.identified.is_empty(), "seed {seed}: {:?}", answer.identified);
+    }
+}
+
+#[test]
 fn lists_of_positions_and_single_bands_never_identify() {
     let engine = bundled();
     for reference in engine.library().references.iter().filter(|r| r.technique == Technique::Raman) {

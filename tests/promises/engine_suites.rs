@@ -32,7 +32,7 @@ fn other_units_find_what_is_listed_in_a_laboratory_pack_and_leave_the_rest_in_pe
     let table = table("daughters");
     assert_eq!(table["spectra"], "simulated");
     let (alarms, listed) = rate(&table, 0, "alarmed");
-    assert!(listed >= 200 && alarms * 1_000 >= listed * 970, "{alarms} of {listed}: {}", table["errors"]);
+    assert!(listed >= 200 && alarms * 1_000 >= listed * 973, "{alarms} of {listed}: {}", table["errors"]);
     let (exact, n) = rate(&table, 0, "exact");
     assert!(exact * 1_000 >= n * 933, "{exact} of {n}");
     let (false_alarms, benign) = rate(&table, 0, "false_alarms");
@@ -45,7 +45,9 @@ fn other_units_find_what_is_listed_in_a_laboratory_pack_and_leave_the_rest_in_pe
 fn with_its_own_reference_removed_a_substance_is_seldom_named_as_another_and_nothing_benign_alarms() {
     let table = table("daughters-leave-one-out");
     let (wrong, n) = rate(&table, 0, "named_wrong");
-    assert!(wrong * 100 <= n * 2, "{wrong} of {n}: {}", table["errors"]);
+    assert!(wrong * 100 <= n, "{wrong} of {n}: {}", table["errors"]);
+    // The curve's last line: what is named with the reference in the library, by the same demands.
+    assert!(figure(&table, "coverage") >= 0.90, "{}", table["notes"]);
     let (false_alarms, benign) = rate(&table, 0, "false_alarms");
     assert!(false_alarms * 50 <= benign, "{false_alarms} of {benign}");
 }
@@ -71,6 +73,42 @@ fn a_stated_detection_limit_has_the_stated_power() {
     assert!(scans >= 500.0, "{scans}");
     assert!((0.90..=0.99).contains(&(found / scans)), "{found} of {scans}");
     assert!(figure(&table, "blank_alarms") * 100.0 <= figure(&table, "blanks"), "{}", table["notes"]);
+}
+
+#[test]
+fn pairs_and_triples_of_benign_substances_hardly_ever_alarm_and_are_not_misnamed() {
+    let table = table("benign-mixtures");
+    let line = part(&table, "reporting units");
+    let count = |what: &str| (line[what]["k"].as_u64().unwrap(), line[what]["n"].as_u64().unwrap());
+    let (alarms, n) = count("false_alarms");
+    assert!(n >= 400 && alarms * 100 <= n, "{alarms} of {n}: {}", table["errors"]);
+    let (wrong, n) = count("named_wrong");
+    assert!(wrong * 100 <= n, "{wrong} of {n}: {}", table["errors"]);
+}
+
+#[test]
+fn the_embedded_probabilities_are_those_that_calibrate_fits() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("table.rs");
+    let out = Command::new(env!("CARGO_BIN_EXE_parcelscope"))
+        .args(["evaluate", "calibrate", "--report"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let numbers = |text: &str| -> Vec<f64> {
+        let constants = text.lines().filter(|l| l.contains("const CONSTANT") || l.contains("const COEFFICIENTS"));
+        let of_line = |l: &str| {
+            l.split_once(" = ").unwrap().1.split([',', '[', ']', ';', ' ']).map(str::to_owned).collect::<Vec<_>>()
+        };
+        constants.flat_map(of_line).filter_map(|n| n.parse().ok()).collect()
+    };
+    let fitted = numbers(&std::fs::read_to_string(&file).unwrap());
+    let embedded = numbers(include_str!("../../src/identify/probability_table.rs"));
+    assert_eq!(fitted.len(), 8);
+    // Rounding may differ between machines; a model fitted on other evidence differs by far more.
+    let near = |a: f64, b: f64| (a - b).abs() <= 0.02 * (1.0 + b.abs());
+    assert!(fitted.iter().zip(&embedded).all(|(a, b)| near(*a, *b)), "{fitted:?} {embedded:?}");
 }
 
 #[test]

@@ -36,6 +36,8 @@ enum Suite {
     Reference,
     /// Spectra of other laboratories and instruments
     Queries,
+    /// The same, each with its own substance removed from the library
+    QueriesLeaveOneOut,
     /// The reference spectra, each with its own substance removed from the library
     LeaveOneOut,
     /// Emulated scans of every measured Raman reference, with the gap between reference and sample, and empty probes
@@ -66,9 +68,10 @@ enum Suite {
 }
 
 /// What `all` runs.
-const EVERY_SUITE: [Suite; 13] = [
+const EVERY_SUITE: [Suite; 14] = [
     Suite::Reference,
     Suite::Queries,
+    Suite::QueriesLeaveOneOut,
     Suite::LeaveOneOut,
     Suite::Emulator,
     Suite::EmulatorLeaveOneOut,
@@ -177,6 +180,7 @@ fn evaluate(suite: Suite, engine: &Engine, data: Option<&Path>) -> Result<Table,
         Suite::Queries | Suite::All | Suite::Calibrate => {
             table(Spectra::Measured, (engine, measured("raman-queries/")?), false, false)
         }
+        Suite::QueriesLeaveOneOut => table(Spectra::Measured, (engine, measured("raman-queries/")?), true, false),
         Suite::Emulator => table(Spectra::Simulated, (engine, emulated(engine, true)?), false, false),
         Suite::EmulatorLeaveOneOut => table(Spectra::Simulated, (engine, emulated(engine, false)?), true, false),
         Suite::Bagged => parts(scenes::bagged(engine.library())?),
