@@ -173,11 +173,8 @@ impl Engine {
         let coverage = coverage(library, technique);
         let substance = |i: usize| library.substances.get(i);
 
-        let carries_name_alone = |s: usize| {
-            named
-                .as_ref()
-                .is_some_and(|(c, others)| c.entry.substance == s || others.iter().any(|o| o.entry.substance == s))
-        };
+        let carries_name_alone =
+            |s: usize| named.iter().any(|(c, others)| [c].into_iter().chain(others).any(|c| c.entry.substance == s));
         let best = contenders.iter().find(|c| c.entry.supports);
         let sure_alone = class.is_none()
             && best.is_some_and(|c| {
@@ -193,10 +190,8 @@ impl Engine {
             })
             .collect();
         let all_proven = named.is_none() && !proven.is_empty() && proven.len() == mixture.parts.len();
-        // What proven benign components explain needs no calculated reference.
-        let explained = all_proven && proven.iter().all(|p| !p.may_alarm());
-        let possible =
-            if named.is_none() && class.is_none() && !explained { candidates::possible(contenders) } else { None };
+        let asked = named.is_none() && class.is_none() && !explained(all_proven, &proven);
+        let possible = asked.then(|| candidates::possible(contenders)).flatten();
         let present: Vec<&Substance> =
             limits::standing_out(&presences).filter_map(|p| substance(p.substance)).collect();
         let listed_component = present.first().copied();
@@ -310,6 +305,11 @@ impl Engine {
             }),
         )
     }
+}
+
+/// True when proven benign components explain the signal, so that no calculated reference is needed.
+fn explained(all_proven: bool, proven: &[ProvenPart<'_>]) -> bool {
+    all_proven && proven.iter().all(|p| !p.may_alarm())
 }
 
 /// True when the best reference that may identify is similar only at a shift that no unit in order has.

@@ -17,6 +17,7 @@ const BINS: usize = 10;
 
 /// One calibration scan: the best reference that may identify, the evidence for it, and whether it is right.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one question about the scan")]
 pub struct CalibrationRow {
     /// The evidence.
     pub features: [f64; FEATURES],
