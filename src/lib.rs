@@ -15,6 +15,7 @@ pub mod cli;
 pub mod formats;
 pub mod identify;
 pub mod library;
+pub mod report;
 pub mod session;
 pub mod signal;
 pub mod spectrum;

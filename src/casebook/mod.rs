@@ -5,6 +5,7 @@
 //! holds everything against everything. The SQL files in `migrations/` are the schema.
 
 mod accounts;
+mod dossier;
 mod encode;
 mod error;
 mod key;
@@ -24,6 +25,7 @@ pub use accounts::{
     Account, AccountChange, AccountError, Act, Actor, NewAccount, Role, Secret, TABLE as ROLE_TABLE, Uptime,
     lockout_wait, role_table_markdown,
 };
+pub use dossier::{Dossier, StoredEvent};
 pub use error::CasebookError;
 pub use ledger::EvidenceTable;
 pub use proof::RecordProof;

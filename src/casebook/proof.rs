@@ -32,8 +32,12 @@ impl Casebook {
         if id < 1 || id > total {
             return Err(CasebookError::NoSuchRecord { id, total });
         }
-        let checkpoint = self.last_checkpoint()?;
-        let parts = read(self.connection(), id, &checkpoint).map_err(|e| self.error(&e))?;
+        self.proof_against(id, &self.last_checkpoint()?)
+    }
+
+    /// Proves that scan `id`, which exists, is in the log that `checkpoint` signs.
+    pub(super) fn proof_against(&self, id: i64, checkpoint: &str) -> Result<RecordProof, CasebookError> {
+        let parts = read(self.connection(), id, checkpoint).map_err(|e| self.error(&e))?;
         let damaged = || self.corrupt(format!("record {id} does not fit its entry; run 'parcelscope casebook verify'"));
         let (row, entry, index, path) = parts.ok_or_else(damaged)?;
         let mut proof = format!("c2sp.org/tlog-proof@v1\nextra {}\nindex {index}\n", STANDARD.encode(&entry));
@@ -42,7 +46,7 @@ impl Casebook {
             proof.push('\n');
         }
         proof.push('\n');
-        proof.push_str(&checkpoint);
+        proof.push_str(checkpoint);
         Ok(RecordProof { row, entry, proof, verifier: self.verifier() })
     }
 }

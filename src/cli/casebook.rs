@@ -61,6 +61,8 @@ enum Command {
         #[arg(value_name = "ID")]
         id: i64,
     },
+    /// Write the report of a record as PDF
+    Report(super::report::ReportArgs),
     /// Planned: export records
     #[command(hide = true)]
     Export(super::Planned),
@@ -95,6 +97,7 @@ pub fn run(args: CasebookArgs, context: &Context) -> Result<ExitCode, anyhow::Er
             let proof = existing(context)?.proof(id)?;
             print(&proof.proof, &serde_json::to_value(&proof)?, context)
         }
+        Command::Report(args) => super::report::run(&args, &existing(context)?, context),
         Command::Export(_) | Command::Replay(_) => {
             bail!(
                 "this version cannot export or replay records yet; 'parcelscope casebook show ID --json' prints a whole record"

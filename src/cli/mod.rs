@@ -27,6 +27,7 @@ mod input;
 mod library;
 mod output;
 mod ports;
+mod report;
 mod scan;
 mod secrets;
 

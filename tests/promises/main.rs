@@ -35,6 +35,7 @@ mod nirscan;
 mod obp_models;
 mod ocean_letter;
 mod record_examples;
+mod report;
 mod session;
 mod session_accounts;
 mod wasatch;

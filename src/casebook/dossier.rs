@@ -1,0 +1,106 @@
+//! Everything the casebook holds about one record, as a report or an exchange package needs it.
+
+use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
+
+use super::ledger::hex;
+use super::note::Checkpoint;
+use super::{Casebook, CasebookError, RecordProof, StoredScan};
+use sha2::{Digest, Sha256};
+
+/// Most events of one record that are read: far above any case, far below what would exhaust memory.
+const EVENTS_MAX: i64 = 10_000;
+
+/// An event as the casebook holds it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredEvent {
+    /// Number of the event.
+    pub id: i64,
+    /// Its place in the ledger.
+    pub seq: i64,
+    /// Wall time, RFC 3339 in UTC.
+    pub at: String,
+    /// Who did it.
+    pub operator: String,
+    /// What kind of event it is.
+    pub kind: String,
+    /// What was said or done.
+    pub body: serde_json::Value,
+}
+
+/// One record with its history and its proof. It does not change while nothing is said about the record: the proof is
+/// against the first checkpoint that covers the record and all of its history, not against the newest one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dossier {
+    /// The record.
+    pub scan: StoredScan,
+    /// SHA-256 of the canonical text of the record's row, hexadecimal; the ledger holds it as the content of the entry.
+    pub digest: String,
+    /// What was said or done about the record, oldest first.
+    pub history: Vec<StoredEvent>,
+    /// Proof that the record is in the log.
+    pub proof: RecordProof,
+    /// What the checkpoint of the proof states.
+    pub checkpoint: Checkpoint,
+    /// When that checkpoint was written, RFC 3339 in UTC.
+    pub checkpoint_at: String,
+}
+
+impl Casebook {
+    /// Everything about scan `id`.
+    pub fn dossier(&self, id: i64) -> Result<Dossier, CasebookError> {
+        let scan = self.load(id)?;
+        let history = self.history(id)?;
+        let covered = |connection: &Connection| -> rusqlite::Result<(String, String)> {
+            let seq: i64 = connection.query_row("SELECT seq FROM scan WHERE id = ?1", [id], |row| row.get(0))?;
+            let last = history.last().map_or(seq, |event| event.seq.max(seq));
+            let sql = "SELECT note, at FROM checkpoint WHERE size >= ?1 ORDER BY size, id LIMIT 1";
+            connection.query_row(sql, [last], |row| Ok((row.get(0)?, row.get(1)?)))
+        };
+        let (note, checkpoint_at) = covered(self.connection()).map_err(|e| self.error(&e))?;
+        let checkpoint = Checkpoint::parse(&note).map_err(|e| self.corrupt(format!("a checkpoint: {e}")))?;
+        let proof = self.proof_against(id, &note)?;
+        let digest = hex(&Sha256::digest(&proof.row));
+        Ok(Dossier { scan, digest, history, proof, checkpoint, checkpoint_at })
+    }
+
+    /// What was said or done about scan `id`, oldest first.
+    pub fn history(&self, id: i64) -> Result<Vec<StoredEvent>, CasebookError> {
+        let sql = "SELECT id, seq, at, operator, kind, body FROM event WHERE scan_id = ?1 ORDER BY id LIMIT ?2";
+        let mut statement = self.connection().prepare_cached(sql).map_err(|e| self.error(&e))?;
+        let rows = statement.query_map(params![id, EVENTS_MAX], |row| {
+            let event = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+            Ok((event, row.get::<_, String>(5)?))
+        });
+        let rows = rows.map_err(|e| self.error(&e))?;
+        rows.map(|row| {
+            let ((id, seq, at, operator, kind), body) = row.map_err(|e| self.error(&e))?;
+            let body = serde_json::from_str(&body)
+                .map_err(|e| self.corrupt(format!("event {id}: its body cannot be read ({e})")))?;
+            Ok(StoredEvent { id, seq, at, operator, kind, body })
+        })
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Event;
+    use super::*;
+    use jiff::Timestamp;
+
+    #[test]
+    fn the_history_of_a_record_is_its_own_and_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut casebook = Casebook::open(&dir.path().join("casebook.sqlite3")).unwrap();
+        casebook.append_example();
+        casebook.append_example();
+        for (n, scan) in [(1, 1), (2, 2), (3, 1)] {
+            let body = serde_json::json!({ "n": n });
+            let event = Event { operator: "o", kind: "note", scan_id: Some(scan), body: &body };
+            casebook.append_event(Timestamp::from_second(n).unwrap(), &event).unwrap();
+        }
+        let numbers: Vec<_> = casebook.history(1).unwrap().into_iter().map(|e| e.body["n"].as_i64()).collect();
+        assert_eq!(numbers, [Some(1), Some(3)]);
+    }
+}
