@@ -10,7 +10,8 @@ use crate::session::Colours;
 use super::link::SessionLink;
 use super::model::{Model, Phase, Screen};
 use super::screens::{
-    AnswerTab, Clock, ReadyState, answer_page, failed_page, rail, ready_page, records_page, scanning_page, top_bar,
+    AnswerTab, Clock, ReadyState, answer_page, device_page, failed_page, rail, ready_page, records_page, scanning_page,
+    top_bar,
 };
 use super::tokens::tokens;
 use super::widgets::{Button, Look, step_bar};
@@ -109,6 +110,7 @@ impl App {
             match self.model.screen {
                 Screen::Scan => self.scan_screen(ui, content),
                 Screen::Records => records_page(ui, content, &mut self.model, &mut self.record_tab),
+                Screen::Device => device_page(ui, content, &mut self.model),
             }
         });
         self.send_commands();
@@ -129,8 +131,11 @@ impl App {
     /// Space starts, Esc stops, and what a barcode scanner types finds its field by itself.
     fn keyboard(&mut self, ui: &Ui) {
         let free = ui.memory(|m| m.focused().is_none()) && !egui::Popup::is_any_open(ui.ctx());
-        if self.model.scanning() && ui.input(|i| i.key_pressed(Key::Escape)) {
+        if ui.input(|i| i.key_pressed(Key::Escape)) {
+            // Each of them does nothing where it is not what runs.
             self.model.cancel();
+            self.model.stop_aiming();
+            self.model.cancel_standard();
         }
         if ui.input(|i| !i.events.is_empty())
             && let Some(command) = self.model.gate.touched()

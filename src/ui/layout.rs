@@ -38,6 +38,19 @@ pub struct ReadyPlaces {
     pub button_height: f32,
 }
 
+/// Places of the Device screen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DevicePlaces {
+    /// Title or steps.
+    pub head: Rect,
+    /// What is looked at.
+    pub left: Rect,
+    /// What goes with it.
+    pub right: Rect,
+    /// Buttons.
+    pub actions: Rect,
+}
+
 /// True when the layout must be tight.
 pub fn tight(content: Rect) -> bool {
     content.height() < TIGHT_BELOW
@@ -72,7 +85,8 @@ pub fn answer(content: Rect) -> AnswerPlaces {
     let banner = Rect::from_min_size(pos2(area.min.x, steps.max.y + gap), vec2(area.width(), banner_height));
     let actions = Rect::from_min_max(pos2(area.min.x, area.max.y - button), area.max);
     let middle = Rect::from_min_max(pos2(area.min.x, banner.max.y + gap), pos2(area.max.x, actions.min.y - gap));
-    let right_width = (area.width() * 0.45).clamp(380.0, 520.0);
+    // Advice needs the width more than the spectrum where both are small.
+    let right_width = if tight { area.width() * 0.48 } else { (area.width() * 0.45).clamp(380.0, 520.0) };
     let split = middle.max.x - right_width;
     let left = Rect::from_min_max(middle.min, pos2(split - GAP, middle.max.y));
     let right = Rect::from_min_max(pos2(split, middle.min.y), middle.max);
@@ -83,6 +97,18 @@ pub fn answer(content: Rect) -> AnswerPlaces {
     let upper = Rect::from_min_size(right.min, vec2(right.width(), upper_height));
     let lower = Rect::from_min_max(pos2(right.min.x, upper.max.y + gap), right.max);
     AnswerPlaces { steps, banner, left, upper: Some(upper), lower, actions }
+}
+
+/// Places of the Device screen.
+pub fn device(content: Rect) -> DevicePlaces {
+    let (area, gap) = inside(content);
+    let button = if tight(content) { 52.0 } else { BUTTON };
+    let head = Rect::from_min_size(area.min, vec2(area.width(), STEP_HEIGHT));
+    let actions = area.with_min_y(area.max.y - button);
+    let middle = Rect::from_min_max(pos2(area.min.x, head.max.y + gap), pos2(area.max.x, actions.min.y - gap));
+    let split = middle.center().x.round();
+    let left = middle.with_max_x(split - gap / 2.0);
+    DevicePlaces { head, left, right: middle.with_min_x(split + gap / 2.0), actions }
 }
 
 #[cfg(test)]
@@ -99,13 +125,14 @@ mod tests {
         for (w, h) in [(1280.0, 800.0), (1024.0, 600.0), (1920.0, 1080.0)] {
             let all = content(w, h);
             let a = answer(all);
-            let r = ready(all);
-            let groups: [Vec<Rect>; 2] = [
+            let (r, d) = (ready(all), device(all));
+            let groups: [Vec<Rect>; 3] = [
                 [Some(a.steps), Some(a.banner), Some(a.left), a.upper, Some(a.lower), Some(a.actions)]
                     .into_iter()
                     .flatten()
                     .collect(),
                 vec![r.steps, r.left, r.right],
+                vec![d.head, d.left, d.right, d.actions],
             ];
             for places in groups {
                 for (i, one) in places.iter().enumerate() {

@@ -1,10 +1,13 @@
 //! The window. [`App`] is its content and draws into any `egui::Ui`; [`run`] opens it on the screen. It talks to a
 //! session only by commands and events and never waits for the wire, the disk or the search.
 
+mod aim_view;
 mod answer_view;
 mod app;
 mod fonts;
 mod gate;
+mod kit_model;
+mod kit_trends;
 mod layout;
 mod link;
 mod model;

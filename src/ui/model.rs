@@ -7,8 +7,11 @@ use crate::casebook::{ScanSummary, StoredScan};
 use crate::library::Library;
 use crate::session::{Command, Connection, Event, KitStatus, Settings, Stage};
 
+use super::aim_view::AimView;
 use super::answer_view::AnswerView;
 use super::gate::Gate;
+use super::kit_model::{Aim, Device, DevicePage, WizardState};
+use super::kit_trends::Trends;
 use super::widgets::Lamp;
 
 /// Records asked for at a time.
@@ -21,6 +24,8 @@ pub enum Screen {
     Scan,
     /// List of records, or one of them.
     Records,
+    /// The analyzer: state, check, calibration, saved kits.
+    Device,
 }
 
 /// Answer to the question that must be asked before a laser heats a sample.
@@ -112,12 +117,18 @@ pub struct Model {
     pub records: Records,
     /// Who is signed in.
     pub gate: Gate,
+    /// The live view.
+    pub aim: Aim,
+    /// True while a scan waits for the end of the live view.
+    pub(super) scan_waits: bool,
+    /// What the Device screen knows.
+    pub device: Device,
     outbox: Vec<Command>,
 }
 
 impl Model {
     /// The state of a window that was just opened.
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             library: None,
             screen: Screen::Scan,
@@ -127,8 +138,11 @@ impl Model {
             parcel: String::new(),
             safety: Safety::Unanswered,
             sample: None,
-            records: Records { page: Vec::new(), offset: 0, total: 0, waiting: false, trouble: None, open: None },
             gate: Gate::new(),
+            records: Records::default(),
+            aim: Aim::Off,
+            scan_waits: false,
+            device: Device::default(),
             outbox: Vec::new(),
         }
     }
@@ -152,7 +166,13 @@ impl Model {
                 self.records.trouble = Some(why);
             }
             Command::SignIn { .. } => self.gate.refused(why),
-            // Whoever sends the wishes about kits shows what becomes of them.
+            Command::Preview(_) => self.aiming_ended(Some(why)),
+            Command::Measure(_)
+            | Command::SaveKit { .. }
+            | Command::ProbePorts(_)
+            | Command::ListPorts
+            | Command::UseKit(_)
+            | Command::ForgetKit(_) => self.kit_trouble(why),
             _ => self.remark(why),
         }
     }
@@ -200,14 +220,28 @@ impl Model {
         }
     }
 
-    /// Starts a scan where nothing speaks against it.
+    /// Has a command sent.
+    pub(super) fn say(&mut self, command: Command) {
+        self.outbox.push(command);
+    }
+
+    /// Starts a scan where nothing speaks against it. The live view ends first.
     pub fn start_scan(&mut self) {
         if self.refusal().is_some() {
             return;
         }
+        if self.aiming() {
+            self.stop_aiming();
+            self.scan_waits = true;
+        } else {
+            self.send_scan();
+        }
         let remaining_ms = self.kit().map_or(0, |k| k.scan_ms);
-        self.outbox.push(Command::Scan { parcel: self.parcel.trim().to_owned() });
         self.phase = Phase::Scanning { stage: Stage::Preparing, fraction: 0.0, remaining_ms, stopping: false };
+    }
+
+    pub(super) fn send_scan(&mut self) {
+        self.say(Command::Scan { parcel: self.parcel.trim().to_owned() });
     }
 
     /// Asks the running scan to stop.
@@ -216,7 +250,11 @@ impl Model {
             && !*stopping
         {
             *stopping = true;
-            self.outbox.push(Command::Cancel);
+            if std::mem::take(&mut self.scan_waits) {
+                self.phase = Phase::Idle(Some("Scan cancelled before it began. Nothing was recorded.".to_owned()));
+            } else {
+                self.say(Command::Cancel);
+            }
         }
     }
 
@@ -247,11 +285,22 @@ impl Model {
     }
 
     /// Shows a screen. The Records screen asks for its list anew each time.
+    /// The live view ends where it is not seen.
     pub fn show_screen(&mut self, screen: Screen) {
+        if !self.scan_waits {
+            self.stop_aiming();
+        }
         self.screen = screen;
-        if screen == Screen::Records {
-            self.records.open = None;
-            self.list_records(0);
+        match screen {
+            Screen::Scan => {}
+            Screen::Records => {
+                self.records.open = None;
+                self.list_records(0);
+            }
+            Screen::Device => {
+                self.say(Command::ListKits);
+                self.ask_history();
+            }
         }
     }
 
@@ -286,7 +335,11 @@ impl Model {
             Event::Connection(connection) => self.connected(connection),
             Event::Laser(state) => self.laser = Some(state),
             Event::Progress { stage, fraction, remaining_ms } => {
-                if let Phase::Scanning { stopping, .. } = self.phase {
+                if let Some(wizard) = self.running_wizard() {
+                    if let WizardState::Measuring { stopping, .. } = wizard.state {
+                        wizard.state = WizardState::Measuring { stage, fraction, remaining_ms, stopping };
+                    }
+                } else if let Phase::Scanning { stopping, .. } = self.phase {
                     self.phase = Phase::Scanning { stage, fraction, remaining_ms, stopping };
                 }
             }
@@ -296,7 +349,9 @@ impl Model {
                 self.answered(scan, saved);
             }
             Event::NotSaved { scan, why } => self.answered(scan, Saved::No(why)),
-            Event::Failed(why) => self.phase = Phase::Failed(why),
+            Event::Failed(why) => self.failed(why),
+            Event::Cancelled if self.measuring_standard() => self.another_standard(false),
+            Event::Cancelled if self.aiming() => self.aiming_ended(None),
             Event::Cancelled => {
                 self.phase = Phase::Idle(Some(
                     "Scan cancelled. The laser was commanded off and nothing was recorded.".to_owned(),
@@ -316,25 +371,50 @@ impl Model {
             Event::SignedIn(actor) => self.gate.signed_in(actor),
             Event::SignInRefused(why) => self.gate.refused(why),
             Event::SignedOut { idle } => self.gate.signed_out(idle),
-            Event::SettingsNotKept(why) | Event::KitTrouble(why) => self.remark(why),
+            Event::SettingsNotKept(why) => self.remark(why),
+            Event::Preview(frame) => {
+                if matches!(self.aim, Aim::Starting | Aim::Live(_)) {
+                    self.aim = Aim::Live(Box::new(AimView::new(&frame)));
+                }
+            }
+            Event::PreviewEnded => self.aiming_ended(None),
+            Event::Measured(measured) => {
+                if let DevicePage::Standard(wizard) = &mut self.device.page {
+                    wizard.state = WizardState::Measured(measured);
+                }
+                self.ask_history();
+            }
+            Event::KitHistory { history, .. } => self.device.trends = Some(Trends::new(&history)),
+            Event::Kits(shelf) => self.device.shelf = Some(shelf),
+            Event::Ports(ports) => self.listed_ports(ports),
+            Event::Probed(probed) => self.probed(probed),
+            Event::ProbeEnded => {
+                if let Some(setup) = self.setup_mut() {
+                    setup.probe_ended();
+                }
+            }
+            Event::KitSaved(_) => self.device.page = DevicePage::Kits,
+            Event::KitTrouble(why) => self.kit_trouble(why),
             Event::CasebookTrouble(why) => {
                 self.records.waiting = false;
                 self.records.trouble = Some(why);
             }
-            // Nothing of the window asks for these yet.
-            Event::Kits(_)
-            | Event::Ports(_)
-            | Event::Probed(_)
-            | Event::ProbeEnded
-            | Event::KitSaved(_)
-            | Event::Measured(_)
-            | Event::Preview(_)
-            | Event::PreviewEnded
-            | Event::KitHistory { .. } => {}
+        }
+    }
+
+    /// What runs ended without a result: the measurement of a standard, the live view or the scan.
+    fn failed(&mut self, why: String) {
+        if let Some(wizard) = self.running_wizard() {
+            wizard.state = WizardState::Failed(why);
+        } else if self.aiming() {
+            self.aiming_ended(Some(why));
+        } else {
+            self.phase = Phase::Failed(why);
         }
     }
 
     fn connected(&mut self, connection: Connection) {
+        let before = self.kit().map(|kit| kit.spectrometer.serial.clone());
         match &connection {
             Connection::Ready(kit) => self.laser = Some(kit.laser_state),
             Connection::Lost(why) => {
@@ -347,6 +427,9 @@ impl Model {
             Connection::Connecting => {}
         }
         self.connection = connection;
+        if self.screen == Screen::Device && self.kit().map(|kit| kit.spectrometer.serial.clone()) != before {
+            self.ask_history();
+        }
     }
 
     /// Shows an answer, or updates whether the shown one is on disk.

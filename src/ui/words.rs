@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::analyzer::CheckState;
 use crate::identify::{Level, Strength};
 use crate::library::Tier;
 use crate::session::Stage;
@@ -81,6 +82,32 @@ pub fn share(share: f64, interval: Option<(f64, f64)>) -> String {
         Some((low, high)) => format!("{} % ({}–{})", percent(share), percent(low), percent(high)),
         None => format!("{} %", percent(share)),
     }
+}
+
+/// State of the performance check.
+pub fn check(state: &CheckState) -> String {
+    match state {
+        CheckState::Passed { expires } => format!("Performance check passed, valid until {}", local_time(*expires)),
+        CheckState::Failed { why } => {
+            format!(
+                "The last performance check failed: {why}. Scans are stamped unverified; calibrate and check again."
+            )
+        }
+        CheckState::Expired { expired } => format!(
+            "The performance check expired on {}. Scans are stamped unverified; check again.",
+            local_time(*expired)
+        ),
+        CheckState::Never => {
+            "No performance check yet: scans are stamped unverified. Measure polystyrene on the Device page.".to_owned()
+        }
+    }
+}
+
+/// A text of an error as a sentence that stands alone.
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.trim_end_matches('.').chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
 }
 
 /// Date and time of the machine's zone, to the second.

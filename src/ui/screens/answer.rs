@@ -3,6 +3,7 @@
 
 use egui::{Align, Grid, Label, Layout, Rect, RichText, ScrollArea, Stroke, Ui, UiBuilder};
 
+use crate::identify::Level;
 use crate::ui::answer_view::AnswerView;
 use crate::ui::layout::{self, AnswerPlaces};
 use crate::ui::model::Saved;
@@ -56,17 +57,20 @@ pub fn answer_page(ui: &mut Ui, content: Rect, view: &AnswerView, saved: &Saved,
         spectrum_plot(ui, id, &view.traces);
     });
     if let Some(upper) = places.upper {
-        card(ui, upper, words::next_title(view.level), |ui| next_steps(ui, view, saved));
+        card(ui, upper, words::next_title(view.level), |ui| next_steps(ui, view, saved, false));
     }
     lists(ui, places, view, saved, tab);
     places
 }
 
-fn next_steps(ui: &mut Ui, view: &AnswerView, saved: &Saved) {
+fn next_steps(ui: &mut Ui, view: &AnswerView, saved: &Saved, alone: bool) {
     let t = tokens(ui);
     ScrollArea::vertical().id_salt("next steps").auto_shrink([false, false]).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 4.0;
-        heading(ui, words::next_title(view.level));
+        // Where the advice is a tab of its own, the tab says what it is; what is not safe is said everywhere.
+        if !alone || view.level == Level::NoneDetected {
+            heading(ui, words::next_title(view.level));
+        }
         if let Saved::No(why) = saved {
             let caution = t.caution();
             let text = format!("This scan is not saved. {why}");
@@ -116,7 +120,7 @@ fn lists(ui: &mut Ui, places: AnswerPlaces, view: &AnswerView, saved: &Saved, ta
         });
         ui.add_space(4.0);
         match tab {
-            AnswerTab::Next => next_steps(ui, view, saved),
+            AnswerTab::Next => next_steps(ui, view, saved, true),
             AnswerTab::Signal => scrolled(ui, "signal", |ui| parts(ui, view)),
             AnswerTab::Candidates => scrolled(ui, "candidates", |ui| candidates(ui, view)),
             AnswerTab::Facts => scrolled(ui, "facts", |ui| facts(ui, view)),
@@ -145,20 +149,18 @@ fn parts(ui: &mut Ui, view: &AnswerView) {
     if view.parts.is_empty() {
         paragraph(ui, "No part of the signal could be assigned to a reference");
     } else {
-        Grid::new("parts").num_columns(3).spacing([18.0, 4.0]).show(ui, |ui| {
-            head(ui, &["In the signal", "Share of the signal", "Reference"]);
+        Grid::new("parts").num_columns(3).spacing([12.0, 4.0]).show(ui, |ui| {
+            head(ui, &["In the signal", "Of what is explained", "Reference"]);
             for row in &view.parts {
                 cell(ui, &row.name);
                 cell(ui, &row.share);
                 cell(ui, row.tier);
                 ui.end_row();
             }
-            cell(ui, "not explained");
-            cell(ui, &view.unexplained);
-            ui.end_row();
         });
     }
-    note(ui, "A share of the signal, not percent by weight");
+    let rest = if view.parts.is_empty() { "" } else { " The shares are of the rest, and not percent by weight." };
+    note(ui, &format!("{} of the signal is explained by no reference.{rest}", view.unexplained));
 }
 
 fn candidates(ui: &mut Ui, view: &AnswerView) {

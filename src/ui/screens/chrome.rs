@@ -52,6 +52,9 @@ pub fn top_bar(ui: &mut Ui, model: &mut Model, operator: &str, clock: &Clock) {
                 if let Some(temperature) = model.kit().and_then(|k| k.temperatures_c.first()) {
                     ui.add(Label::new(text(&format!("{temperature:.0} °C")))).on_hover_text("Detector temperature");
                 }
+                if model.kit().is_some_and(|k| !k.check.is_verified()) {
+                    ui.add(Label::new(text("Unverified"))).on_hover_text("No valid performance check");
+                }
                 status_lamp(ui, model.lamp());
             });
         });
@@ -68,6 +71,7 @@ pub fn rail(ui: &mut Ui, model: &mut Model) {
             for (screen, text, name, icon) in [
                 (Screen::Scan, "Scan", "Scan page", Icon::Scan),
                 (Screen::Records, "Records", "Records page", Icon::Records),
+                (Screen::Device, "Device", "Device page", Icon::Device),
             ] {
                 let button = Button::new(text, Look::Rail(model.screen == screen))
                     .icon(icon)

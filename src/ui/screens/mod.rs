@@ -1,13 +1,18 @@
 //! The screens. Each draws a part of the model and hands wishes to it; none of them knows the session.
 
+mod aim;
 mod answer;
 mod chrome;
+mod device;
+mod kits;
 mod ready;
 mod records;
 mod scanning;
+mod standard;
 
 pub use answer::{AnswerTab, answer_page};
 pub use chrome::{Clock, rail, top_bar};
+pub use device::device_page;
 pub use ready::{ReadyState, ready_page};
 pub use records::records_page;
 pub use scanning::{failed_page, scanning_page};

@@ -3,7 +3,7 @@
 use egui::{Id, Label, Rect, RichText, ScrollArea, Stroke, Ui};
 
 use crate::library::Library;
-use crate::session::{Connection, sample_choices};
+use crate::session::sample_choices;
 use crate::ui::layout;
 use crate::ui::model::{Model, Phase, Safety};
 use crate::ui::tokens::{self, GAP, GAP_SMALL, tokens};
@@ -11,6 +11,8 @@ use crate::ui::widgets::{
     Button, Chip, Choice, Look, bullet, card, card_with, chip, choice_field, heading, labelled_field, note, paragraph,
     step_bar,
 };
+
+use super::aim::aim;
 
 /// Said on a sample that a laser must not heat.
 const INSTEAD: &str = "Do not scan at full power: the laser can ignite it. Leave it closed, keep people away and call \
@@ -81,14 +83,14 @@ pub fn ready_page(ui: &mut Ui, content: Rect, model: &mut Model, state: &mut Rea
             aiming(ui);
         }
     });
-    card(ui, places.right, "Analyzer", |ui| {
+    card(ui, places.right, "Aim and scan", |ui| {
         let bottom = ui.max_rect();
         let button = Rect::from_min_max(
             egui::pos2(bottom.min.x, bottom.max.y - 30.0 - places.button_height),
             egui::pos2(bottom.max.x, bottom.max.y - 30.0),
         );
         let above = Rect::from_min_max(bottom.min, egui::pos2(bottom.max.x, button.min.y - GAP));
-        ui.scope_builder(egui::UiBuilder::new().max_rect(above), |ui| analyzer(ui, model));
+        ui.scope_builder(egui::UiBuilder::new().max_rect(above), |ui| aim(ui, model));
         ui.scope_builder(egui::UiBuilder::new().max_rect(button), |ui| {
             let refusal = model.refusal();
             let scan =
@@ -143,7 +145,7 @@ fn safety_question(ui: &mut Ui, model: &mut Model) {
             for (answer, text) in [(Safety::Harmless, "No"), (Safety::Dangerous, "Yes, or not sure")] {
                 let button = Button::new(text, Look::Tab(model.safety == answer)).size(110.0, 50.0);
                 if ui.add(button).clicked() {
-                    model.safety = answer;
+                    model.answer_safety(answer);
                 }
             }
         });
@@ -165,42 +167,6 @@ fn aiming(ui: &mut Ui) {
             "Keep still until the light readout has ended",
         ] {
             bullet(ui, line);
-        }
-    });
-}
-
-fn analyzer(ui: &mut Ui, model: &Model) {
-    let t = tokens(ui);
-    let state = match &model.connection {
-        Connection::Connecting => "connecting",
-        Connection::Ready(_) => "ready",
-        Connection::Lost(_) => "not connected",
-    };
-    ui.horizontal(|ui| {
-        heading(ui, "Analyzer");
-        ui.add(Label::new(RichText::new(state).font(tokens::regular(tokens::TEXT_BODY)).color(t.mute)));
-    });
-    ui.add_space(4.0);
-    ScrollArea::vertical().id_salt("analyzer").auto_shrink([false, false]).show(ui, |ui| match &model.connection {
-        Connection::Connecting => {
-            paragraph(ui, "Opening the ports and asking the devices who they are");
-        }
-        Connection::Lost(why) => {
-            paragraph(ui, why);
-        }
-        Connection::Ready(kit) => {
-            let devices = [("Spectrometer", Some(&kit.spectrometer)), ("Laser", kit.laser.as_ref())];
-            for (what, device) in devices.into_iter().filter_map(|(what, device)| Some((what, device?))) {
-                note(ui, what);
-                paragraph(ui, &format!("{}, serial {}", device.model, device.serial));
-                note(ui, &format!("{} on {}", device.driver, device.port));
-                ui.add_space(GAP_SMALL);
-            }
-            if let Some(library) = &model.library {
-                note(ui, "Library");
-                paragraph(ui, &format!("{} {}", library.identity.name, library.identity.version));
-                note(ui, &format!("{} substances, {} references", library.substances.len(), library.references.len()));
-            }
         }
     });
 }

@@ -20,8 +20,8 @@ use super::answer::{AnswerTab, answer_page};
 const ROW: f32 = 52.0;
 /// Widths of the columns but the headline, which takes the rest, points.
 const NUMBER: f32 = 64.0;
-const TIME: f32 = 186.0;
-const LEVEL: f32 = 174.0;
+const TIME: f32 = 202.0;
+const LEVEL: f32 = 170.0;
 const PARCEL: f32 = 160.0;
 const OPERATOR: f32 = 110.0;
 const ORIGIN: f32 = 92.0;
@@ -118,7 +118,7 @@ fn paging(ui: &mut Ui, model: &mut Model) {
 fn columns(row: Rect) -> [Rect; 7] {
     let row = row.shrink2(vec2(10.0, 0.0));
     let narrow = row.width() < NARROW_BELOW;
-    let (number, parcel, operator) = if narrow { (48.0, 120.0, 98.0) } else { (NUMBER, PARCEL, OPERATOR) };
+    let (number, parcel, operator) = if narrow { (48.0, 115.0, 98.0) } else { (NUMBER, PARCEL, OPERATOR) };
     let what = (row.width() - number - TIME - LEVEL - parcel - operator - ORIGIN).max(0.0);
     let widths = [number, TIME, LEVEL, what, parcel, operator, ORIGIN];
     let mut x = row.min.x;
@@ -203,7 +203,7 @@ mod tests {
             }
             assert!(all.iter().all(|c| row.contains_rect(*c)), "{all:?} in {width}");
             let [number, time, level, what, parcel, operator, origin] = all.map(|c| c.width());
-            assert!(number >= 38.0 && time >= 175.0 && level >= 160.0 && what >= 85.0, "{all:?} in {width}");
+            assert!(number >= 38.0 && time >= 190.0 && level >= 160.0 && what >= 85.0, "{all:?} in {width}");
             assert!(parcel >= 105.0 && operator >= 88.0 && origin >= 80.0, "{all:?} in {width}");
         }
     }

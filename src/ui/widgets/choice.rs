@@ -77,10 +77,11 @@ fn closed_field(ui: &mut Ui, name: &str, shown: &str) -> Response {
         tokens::regular(tokens::TEXT_LEAD),
     );
     let at = pos2(rect.min.x + 14.0, rect.center().y - galley.size().y / 2.0);
+    let cut = galley.elided;
     ui.painter().galley_with_override_text_color(at, galley, t.card.ink);
     let mark = egui::Rect::from_center_size(pos2(rect.max.x - 26.0, rect.center().y), vec2(20.0, 20.0));
     icon::paint(ui.painter(), mark, Icon::Open, t.card.ink);
-    response.on_hover_text(shown)
+    if cut { response.on_hover_text(shown) } else { response }
 }
 
 fn open_list(ui: &mut Ui, id: Id, chosen: Option<&str>, choices: &[Choice], query: &mut String) -> Option<String> {

@@ -11,6 +11,8 @@ pub enum Icon {
     Scan,
     /// A sheet: the Records screen.
     Records,
+    /// A probe with its beam: the Device screen.
+    Device,
     /// Triangle with an exclamation mark.
     Alarm,
     /// Diamond with an exclamation mark.
@@ -101,6 +103,12 @@ pub fn paint(painter: &Painter, rect: Rect, icon: Icon, color: Color32) {
             p.closed(&[(5.0, 3.0), (15.0, 3.0), (19.0, 7.0), (19.0, 21.0), (5.0, 21.0)]);
             p.path(&[(8.5, 11.0), (15.5, 11.0)]);
             p.path(&[(8.5, 15.5), (15.5, 15.5)]);
+        }
+        Icon::Device => {
+            p.closed(&[(7.0, 2.0), (17.0, 2.0), (17.0, 11.0), (14.0, 15.0), (10.0, 15.0), (7.0, 11.0)]);
+            p.path(&[(12.0, 17.0), (12.0, 22.0)]);
+            p.path(&[(8.5, 17.5), (6.5, 21.5)]);
+            p.path(&[(15.5, 17.5), (17.5, 21.5)]);
         }
         Icon::Alarm => {
             p.closed(&[(12.0, 2.5), (22.8, 21.5), (1.2, 21.5)]);

@@ -1,6 +1,7 @@
 //! The building blocks of every screen. They know the design tokens and nothing of scans or records beyond the words
 //! and numbers that they show.
 
+mod aim_plot;
 mod button;
 mod card;
 mod chip;
@@ -10,8 +11,10 @@ mod icon;
 mod spectrum_plot;
 mod status_lamp;
 mod step_bar;
+mod trend_plot;
 mod verdict_banner;
 
+pub use aim_plot::{fill_bar, live_plot};
 pub use button::{Button, Look};
 pub use card::{bullet, card, card_with, heading, note, paragraph};
 pub use chip::{Chip, chip};
@@ -20,5 +23,6 @@ pub use field::labelled_field;
 pub use icon::{Icon, paint as paint_icon};
 pub use spectrum_plot::{Traces, spectrum_plot};
 pub use status_lamp::{Lamp, status_lamp};
-pub use step_bar::step_bar;
+pub use step_bar::{step_bar, steps_bar};
+pub use trend_plot::{Trend, TrendPoint, trend_plot};
 pub use verdict_banner::{Banner, BannerTone, verdict_banner};

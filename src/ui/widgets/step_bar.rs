@@ -5,19 +5,24 @@ use egui::{Color32, Rect, Response, Sense, Stroke, StrokeKind, Ui, WidgetInfo, p
 
 use crate::ui::tokens::{self, tokens};
 
-/// The steps.
-const STEPS: [&str; 4] = ["Parcel", "Sample", "Scan", "Answer"];
+/// The steps of a scan.
+const SCAN_STEPS: [&str; 4] = ["Parcel", "Sample", "Scan", "Answer"];
 
-/// Shows the steps in `rect`; `now` is the present one, from 0.
+/// Shows the steps of a scan in `rect`; `now` is the present one, from 0.
 pub fn step_bar(ui: &mut Ui, rect: Rect, now: usize) -> Response {
+    steps_bar(ui, rect, &SCAN_STEPS, now)
+}
+
+/// Shows steps in `rect`; `now` is the present one, from 0.
+pub fn steps_bar(ui: &mut Ui, rect: Rect, steps: &[&str], now: usize) -> Response {
     let t = tokens(ui);
     let response = ui.allocate_rect(rect, Sense::hover());
-    let name = STEPS.get(now).copied().unwrap_or_default();
+    let name = steps.get(now).copied().unwrap_or_default();
     response
-        .widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("Step {} of {}: {name}", now + 1, STEPS.len())));
+        .widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("Step {} of {}: {name}", now + 1, steps.len())));
     let gap = 8.0;
-    let width = (rect.width() - gap * (STEPS.len() as f32 - 1.0)) / STEPS.len() as f32;
-    for (i, step) in STEPS.iter().enumerate() {
+    let width = (rect.width() - gap * (steps.len() as f32 - 1.0)) / steps.len() as f32;
+    for (i, step) in steps.iter().enumerate() {
         let cell =
             Rect::from_min_size(pos2(rect.min.x + i as f32 * (width + gap), rect.min.y), vec2(width, rect.height()));
         let colors = match i.cmp(&now) {

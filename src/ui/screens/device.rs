@@ -1,0 +1,175 @@
+//! The Device screen: state of the kit, its performance check and what was found about it over time.
+
+use egui::{Align, Label, Layout, Rect, RichText, ScrollArea, Ui, UiBuilder};
+
+use crate::session::{Connection, KitStatus};
+use crate::ui::kit_model::{DevicePage, Setup, Work};
+use crate::ui::layout;
+use crate::ui::model::Model;
+use crate::ui::tokens::{self, GAP_SMALL, tokens};
+use crate::ui::widgets::{Button, Chip, Lamp, Look, card, chip, heading, note, paragraph, trend_plot};
+use crate::ui::words;
+
+use super::{kits, standard};
+
+/// The Device screen.
+pub fn device_page(ui: &mut Ui, content: Rect, model: &mut Model) {
+    match &model.device.page {
+        DevicePage::Overview => overview(ui, content, model),
+        DevicePage::Standard(_) => standard::standard_page(ui, content, model),
+        DevicePage::Kits => kits::kits_page(ui, content, model),
+        DevicePage::Setup(_) => kits::setup_page(ui, content, model),
+    }
+}
+
+fn overview(ui: &mut Ui, content: Rect, model: &mut Model) {
+    let places = layout::device(content);
+    let title = match (&model.connection, model.kit()) {
+        (_, Some(kit)) => model.kit_name().map_or_else(|| kit.spectrometer.model.clone(), ToString::to_string),
+        (Connection::Connecting, _) => "Analyzer: connecting".to_owned(),
+        _ => "Analyzer: not connected".to_owned(),
+    };
+    title_line(ui, places.head, &title);
+    card(ui, places.left, "Analyzer", |ui| {
+        ScrollArea::vertical().id_salt("analyzer").auto_shrink([false, false]).show(ui, |ui| {
+            trouble(ui, model);
+            state(ui, model);
+        });
+    });
+    card(ui, places.right, "Performance", |ui| performance(ui, model));
+    actions(ui, places.actions, |ui, height| {
+        let due = model.kit().is_some_and(|k| !k.check.is_verified());
+        let check = Button::new("Performance check", if due { Look::Main } else { Look::Plain }).size(0.0, height);
+        let free = model.standard_refusal().is_none();
+        if ui.add_enabled(free, check).clicked() {
+            model.begin_standard(Work::Check);
+        }
+        if ui.add_enabled(free, Button::new("Calibrate", Look::Plain).size(0.0, height)).clicked() {
+            model.begin_standard(Work::Calibrate);
+        }
+        if ui.add(Button::new("Kits", Look::Plain).size(0.0, height)).clicked() {
+            model.show_device(DevicePage::Kits);
+        }
+    });
+}
+
+/// The line above the cards.
+pub(super) fn title_line(ui: &mut Ui, place: Rect, title: &str) {
+    ui.scope_builder(UiBuilder::new().max_rect(place).layout(Layout::left_to_right(Align::Center)), |ui| {
+        let t = tokens(ui);
+        let title = RichText::new(title).font(tokens::strong(tokens::TEXT_LEAD)).color(t.page.ink);
+        ui.add(Label::new(title).truncate());
+    });
+}
+
+/// The row of buttons; `contents` gets their height.
+pub(super) fn actions(ui: &mut Ui, place: Rect, contents: impl FnOnce(&mut Ui, f32)) {
+    ui.scope_builder(UiBuilder::new().max_rect(place).layout(Layout::left_to_right(Align::Center)), |ui| {
+        ui.spacing_mut().item_spacing.x = 10.0;
+        contents(ui, place.height());
+    });
+}
+
+/// What went wrong, where something did.
+pub(super) fn trouble(ui: &mut Ui, model: &Model) {
+    if let Some(why) = &model.device.trouble {
+        let t = tokens(ui);
+        let text = RichText::new(why).font(tokens::strong(tokens::TEXT_LABEL)).color(t.caution().ink);
+        ui.add(Label::new(text).wrap());
+        ui.add_space(GAP_SMALL);
+    }
+}
+
+fn state(ui: &mut Ui, model: &Model) {
+    ui.spacing_mut().item_spacing.y = 4.0;
+    laser(ui, model.lamp());
+    match &model.connection {
+        Connection::Connecting => {
+            paragraph(ui, "Opening the ports and asking the devices who they are");
+        }
+        Connection::Lost(why) => {
+            heading(ui, "Not connected");
+            paragraph(ui, why);
+            note(ui, "It is looked for every two seconds and connected again by itself");
+        }
+        Connection::Ready(kit) => devices(ui, model, kit),
+    }
+}
+
+/// The laser's state in words; anything but off stands out.
+fn laser(ui: &mut Ui, lamp: Lamp) {
+    ui.horizontal(|ui| {
+        note(ui, "Laser state");
+        let kind = if matches!(lamp, Lamp::Off | Lamp::Blocked | Lamp::NoKit) { Chip::Fact } else { Chip::Caution };
+        chip(ui, lamp.words(), kind);
+    });
+    ui.add_space(GAP_SMALL);
+}
+
+fn devices(ui: &mut Ui, model: &Model, kit: &KitStatus) {
+    let devices = [("Spectrometer", Some(&kit.spectrometer)), ("Laser", kit.laser.as_ref())];
+    for (what, device) in devices {
+        let Some(device) = device else { continue };
+        note(ui, what);
+        paragraph(ui, &format!("{}, serial {}", device.model, device.serial));
+        let firmware = device.firmware.as_ref().map_or(String::new(), |f| format!(", firmware {f}"));
+        note(ui, &format!("{} on {}{firmware}", device.driver, device.port));
+        ui.add_space(GAP_SMALL);
+    }
+    if let Some((detector, others)) = kit.temperatures_c.split_first() {
+        note(ui, "Detector temperature");
+        let others: Vec<String> = others.iter().map(|t| format!("{t:.1} °C")).collect();
+        let others = if others.is_empty() { String::new() } else { format!(", board {}", others.join(", ")) };
+        paragraph(ui, &format!("{detector:.1} °C{others}"));
+        ui.add_space(GAP_SMALL);
+    }
+    note(ui, "Calibration");
+    if kit.calibration.is_empty() {
+        paragraph(ui, "None: scans have the axis of the factory");
+    }
+    for source in &kit.calibration {
+        paragraph(ui, source);
+    }
+    if let Some(library) = &model.library {
+        ui.add_space(GAP_SMALL);
+        note(ui, "Library");
+        paragraph(ui, &format!("{} {}", library.identity.name, library.identity.version));
+    }
+}
+
+fn performance(ui: &mut Ui, model: &Model) {
+    ui.horizontal(|ui| {
+        heading(ui, "Performance check");
+        match model.kit() {
+            Some(kit) if kit.check.is_verified() => chip(ui, "VALID", Chip::Fact),
+            Some(_) => chip(ui, "UNVERIFIED", Chip::Caution),
+            None => return,
+        };
+    });
+    match model.kit() {
+        Some(kit) => paragraph(ui, &words::check(&kit.check)),
+        None => paragraph(ui, "Connect the analyzer to see its state"),
+    };
+    ui.add_space(GAP_SMALL);
+    let Some(trends) = &model.device.trends else { return };
+    if trends.checks.points.is_empty() {
+        results(ui, &trends.lines);
+        return;
+    }
+    note(ui, "Shift of the axis in each check, cm⁻¹; dashed: what is allowed");
+    trend_plot(ui, &trends.checks);
+}
+
+/// Every result in one line each.
+pub(super) fn results(ui: &mut Ui, lines: &[String]) {
+    ScrollArea::vertical().id_salt("results").auto_shrink([false, false]).show(ui, |ui| {
+        for line in lines {
+            note(ui, line);
+        }
+    });
+}
+
+/// An empty setting-up.
+pub(super) fn new_setup() -> DevicePage {
+    DevicePage::Setup(Box::<Setup>::default())
+}

@@ -1,0 +1,59 @@
+//! The live view: a curve that changes several times a second, and how full the detector is.
+
+use egui::accesskit::Role;
+use egui::{Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
+use egui_plot::{AxisHints, Line, Plot, PlotPoint, PlotPoints};
+
+use crate::ui::tokens::{self, tokens};
+
+/// Shows a curve in all the room of `ui`; nothing in it can be moved by hand. `spoken` is what a screen reader says.
+pub fn live_plot(ui: &mut Ui, points: &[PlotPoint], range_counts: (f64, f64), spoken: &str) {
+    let t = tokens(ui);
+    let (first, last) = points.first().zip(points.last()).map_or((200.0, 2000.0), |(a, b)| (a.x, b.x));
+    let (low, high) = range_counts;
+    let room = 0.06 * (high - low).max(1.0);
+    let axis = AxisHints::new_x()
+        .tick_label_font(tokens::regular(tokens::TEXT_NOTE))
+        .tick_label_color(t.mute)
+        .formatter(|mark, _| format!("{:.0}", mark.value));
+    let response = Plot::new("live view")
+        .custom_x_axes(vec![axis])
+        .show_axes([true, false])
+        .show_grid([true, false])
+        .grid_color(t.grid)
+        .show_background(false)
+        .show_crosshair(false)
+        .sense(Sense::hover())
+        .include_x(first)
+        .include_x(last)
+        .include_y(low - room)
+        .include_y(high + room)
+        .set_margin_fraction(vec2(0.0, 0.0))
+        .width(ui.available_width())
+        .height(ui.available_height())
+        .show(ui, |plot| {
+            plot.line(Line::new("Live view", PlotPoints::Borrowed(points)).color(t.trace_scan).width(1.6));
+        })
+        .response;
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, spoken));
+}
+
+/// Part of the bar in which the detector is filled well: enough signal, and room below saturation.
+const WELL_FILLED: (f32, f32) = (0.1, 0.9);
+
+/// How full the detector is, 0..=1 of saturation, with marks around the part that is good.
+pub fn fill_bar(ui: &mut Ui, fill: f32) {
+    let t = tokens(ui);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 18.0), Sense::hover());
+    response.widget_info(|| {
+        WidgetInfo::labeled(Role::Label, true, format!("Detector filled to {:.0} %", 100.0 * f64::from(fill)))
+    });
+    let painter = ui.painter();
+    painter.rect(rect, tokens::corner_small(), t.rest.fill, Stroke::new(1.0, t.line), StrokeKind::Inside);
+    let full = Rect::from_min_max(rect.min, pos2(rect.min.x + rect.width() * fill.clamp(0.0, 1.0), rect.max.y));
+    let color = if fill >= 1.0 { t.lamp_unknown.fill } else { t.accent.fill };
+    painter.rect(full, tokens::corner_small(), color, Stroke::NONE, StrokeKind::Inside);
+    for share in [WELL_FILLED.0, WELL_FILLED.1] {
+        painter.vline(rect.min.x + rect.width() * share, rect.y_range(), Stroke::new(2.0, t.card.ink));
+    }
+}

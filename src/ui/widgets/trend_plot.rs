@@ -1,0 +1,95 @@
+//! Earlier results over time: one mark each, with the limits they must keep.
+
+use egui::accesskit::Role;
+use egui::{Sense, Ui, WidgetInfo, vec2};
+use egui_plot::{AxisHints, HLine, Line, LineStyle, MarkerShape, Plot, PlotPoint, PlotPoints, Points};
+
+use crate::ui::tokens::{self, tokens};
+
+/// A result.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrendPoint {
+    /// When, seconds since 1970.
+    pub at_s: f64,
+    /// What was found.
+    pub value: f64,
+    /// Whether it was as it must be.
+    pub good: bool,
+}
+
+/// Earlier results of one kind, oldest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trend {
+    /// What the values are, with their unit.
+    pub what: String,
+    /// The results.
+    pub points: Vec<TrendPoint>,
+    /// The values must stay between minus and plus this.
+    pub limit: Option<f64>,
+}
+
+/// Shortest span of time that is shown, seconds.
+const SPAN_MIN_S: f64 = 3600.0;
+/// Spans below this are labelled with hours, longer ones with days.
+const HOURS_BELOW_S: f64 = 2.0 * 86_400.0;
+
+/// Time of a place on the axis in the words of the clock on the wall.
+fn tick(at_s: f64, hours: bool) -> String {
+    let at = jiff::Timestamp::from_second(at_s.round() as i64).unwrap_or_default();
+    let local = at.to_zoned_datetime(jiff::tz::TimeZone::system());
+    local.strftime(if hours { "%H:%M" } else { "%m-%d" }).to_string()
+}
+
+/// Shows the trend in all the room of `ui`.
+pub fn trend_plot(ui: &mut Ui, trend: &Trend) {
+    let t = tokens(ui);
+    let Some((first, last)) = trend.points.first().zip(trend.points.last()) else { return };
+    let middle = f64::midpoint(first.at_s, last.at_s);
+    let span = (1.1 * (last.at_s - first.at_s)).max(SPAN_MIN_S);
+    let highest = trend.points.iter().map(|p| p.value.abs()).chain(trend.limit).fold(0.1, f64::max);
+    let signed = trend.limit.is_some();
+    let low = if signed { -1.15 * highest } else { 0.0 };
+    let hours = span < HOURS_BELOW_S;
+    let x_axis = AxisHints::new_x()
+        .tick_label_font(tokens::regular(tokens::TEXT_NOTE))
+        .tick_label_color(t.mute)
+        .formatter(move |mark, _| tick(mark.value, hours));
+    let y_axis = AxisHints::new_y()
+        .tick_label_font(tokens::regular(tokens::TEXT_NOTE))
+        .tick_label_color(t.mute)
+        .formatter(move |mark, _| if signed { format!("{:+}", mark.value) } else { format!("{}", mark.value) });
+    let line: Vec<PlotPoint> = trend.points.iter().map(|p| PlotPoint { x: p.at_s, y: p.value }).collect();
+    let marks = |good: bool| -> Vec<[f64; 2]> {
+        trend.points.iter().filter(|p| p.good == good).map(|p| [p.at_s, p.value]).collect()
+    };
+    let response = Plot::new("trend")
+        .custom_x_axes(vec![x_axis])
+        .custom_y_axes(vec![y_axis])
+        .grid_spacing(egui::Rangef::new(56.0, 160.0))
+        .grid_color(t.grid)
+        .show_background(false)
+        .show_crosshair(false)
+        .sense(Sense::hover())
+        .include_x(middle - span / 2.0)
+        .include_x(middle + span / 2.0)
+        .include_y(low)
+        .include_y(1.15 * highest)
+        .set_margin_fraction(vec2(0.0, 0.0))
+        .width(ui.available_width())
+        .height(ui.available_height())
+        .show(ui, |plot| {
+            for y in trend.limit.into_iter().flat_map(|l| [-l, l]) {
+                plot.hline(HLine::new("limit", y).color(t.line).style(LineStyle::dashed_dense()).width(2.0));
+            }
+            plot.line(Line::new("results", PlotPoints::Borrowed(&line)).color(t.line).width(1.4));
+            plot.points(Points::new("good", marks(true)).color(t.trace_reference).radius(5.0));
+            // A failed one differs by its shape too.
+            let failed = Points::new("failed", marks(false)).shape(MarkerShape::Cross);
+            plot.points(failed.color(t.caution().ink).radius(8.0));
+        })
+        .response;
+    response.widget_info(|| {
+        let said = format!("Trend of {}: {} results, the last {:.2}", trend.what, trend.points.len(), last.value);
+        WidgetInfo::labeled(Role::Image, true, said)
+    });
+}
