@@ -1,6 +1,8 @@
 //! The thread that owns the casebook and the other files of the data folder.
 
 use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -8,6 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::analyzer::WireLog;
 use crate::casebook::{Act, Actor, Casebook, CasebookError, Secret, StoredScan};
 
 use super::operators::Enrolment;
@@ -37,6 +40,8 @@ pub(super) enum CasebookRequest {
     Permit(Actor, Act),
     /// Write the user's choices.
     KeepSettings(Settings),
+    /// Write the wire log to a file of its own.
+    ExportWireLog(WireLog),
 }
 
 pub(super) struct CasebookWorker {
@@ -129,6 +134,7 @@ impl CasebookWorker {
             }
             Ok(CasebookRequest::Permit(actor, act)) => self.permit(&actor, act),
             Ok(CasebookRequest::KeepSettings(settings)) => self.keep(settings),
+            Ok(CasebookRequest::ExportWireLog(log)) => self.export(&log),
             Err(RecvTimeoutError::Timeout) => drop(self.retry()),
             Err(RecvTimeoutError::Disconnected) => return false,
         }
@@ -230,6 +236,22 @@ impl CasebookWorker {
                 self.data_dir.display()
             )));
         }
+    }
+
+    /// Writes the log into the data folder, under a name that says when; never over an earlier one.
+    fn export(&self, log: &WireLog) {
+        let folder = self.data_dir.join("support");
+        let path = folder.join(format!("wire-log-{}.txt", Timestamp::now().strftime("%Y%m%dT%H%M%S.%3fZ")));
+        let written = fs::create_dir_all(&folder)
+            .and_then(|()| File::create_new(&path))
+            .and_then(|mut file| file.write_all(log.text().as_bytes()).and_then(|()| file.sync_all()));
+        let outcome = written.map(|()| path).map_err(|error| {
+            format!(
+                "The wire log cannot be written to {} ({error}); check its permissions and the free space.",
+                folder.display()
+            )
+        });
+        self.shared.events.push(Event::WireLogWritten(outcome));
     }
 
     fn answer(&self, answer: Result<Event, CasebookError>) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::analyzer::emulator::{Bench, Sample};
+use crate::analyzer::emulator::{Bench, Gap, Sample};
 use crate::analyzer::guardian::{self, LeftOn};
 use crate::analyzer::nirscan::{NirKit, NirSettings};
 use crate::analyzer::{
@@ -183,16 +183,33 @@ impl KitLink {
         })
     }
 
-    /// Puts something else under the emulated probe.
-    pub(super) fn show(&self, sample: impl FnOnce(&Library) -> Result<Sample, String>) -> Result<(), String> {
+    /// Commands the laser off and reads it back; `None` where there is none.
+    pub(super) fn laser_off(&mut self) -> Option<LaserState> {
+        match &mut self.linked {
+            Linked::Raman { kit, .. } => Some(kit.laser_off()),
+            Linked::Nir(_) => None,
+        }
+    }
+
+    /// Puts a standard under the emulated probe: it is what its certificate says, as samples never are.
+    pub(super) fn show_standard(
+        &self,
+        standard: impl FnOnce(&Library) -> Result<Sample, String>,
+    ) -> Result<(), String> {
+        self.show(Gap::NONE, standard)
+    }
+
+    fn show(&self, gap: Gap, sample: impl FnOnce(&Library) -> Result<Sample, String>) -> Result<(), String> {
         if let Linked::Raman { emulated: Some((bench, library)), .. } = &self.linked {
-            bench.set_sample(sample(library)?);
+            let sample = sample(library)?;
+            bench.set_gap(gap);
+            bench.set_sample(sample);
         }
         Ok(())
     }
 
     pub(super) fn set_sample(&self, sample: &str) -> Result<(), String> {
-        self.show(|library| sample_from_name(library, sample).map_err(|e| words(&e)))
+        self.show(Gap::MEASURED, |library| sample_from_name(library, sample).map_err(|e| words(&e)))
     }
 
     pub(super) fn acquire(&mut self, settings: Option<ScanSettings>, shared: &Shared) -> Result<Acquisition, Ended> {

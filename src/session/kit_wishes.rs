@@ -35,6 +35,8 @@ pub(super) enum KitWish {
     Measure(KitMeasurement),
     Preview(PreviewSettings),
     History(KitId),
+    Disconnect,
+    Connect,
 }
 
 impl KitWorker {
@@ -76,6 +78,14 @@ impl KitWorker {
                 self.end(end);
                 self.refresh();
             }
+            KitWish::Disconnect => self.release(),
+            KitWish::Connect => {
+                if self.released {
+                    self.released = false;
+                    self.shared.events.push(Event::Connection(Connection::Connecting));
+                    self.look();
+                }
+            }
             KitWish::History(kit) => match read_kit_records(&self.keeping.data_dir, &kit.0) {
                 Ok(history) => self.shared.events.push(Event::KitHistory { kit, history: Arc::new(history) }),
                 Err(error) => self.trouble(words(&error)),
@@ -114,10 +124,25 @@ impl KitWorker {
         self.look();
     }
 
+    /// Lets the kit go, laser off first, and looks for none.
+    fn release(&mut self) {
+        let laser = match &mut self.link {
+            Link::Up { kit, .. } => kit.laser_off(),
+            Link::Down { .. } => None,
+        };
+        self.let_go();
+        self.released = true;
+        if let Some(state) = laser {
+            self.shared.events.push(Event::Laser(state));
+        }
+        self.shared.events.push(Event::Connection(Connection::Released));
+    }
+
     /// Drops the connected kit: its laser is commanded off and its ports are free.
     fn let_go(&mut self) {
         self.link = Link::Down { retry_at: Instant::now() };
         self.units = None;
+        self.released = false;
         self.measured.clear();
     }
 
@@ -218,7 +243,7 @@ impl KitWorker {
         let data_dir = self.keeping.data_dir.clone();
         let kit = self.usable(operator.as_ref(), Act::Calibrate)?;
         // Under an emulated probe it lies at once.
-        kit.show(|library| standard_sample(library, &standards, &name).map_err(|e| words(&e)))
+        kit.show_standard(|library| standard_sample(library, &standards, &name).map_err(|e| words(&e)))
             .map_err(Ended::Failed)?;
         let acquired = kit.acquire(Some(ScanSettings::automatic()), &shared);
         let back = kit.set_sample(&sample);

@@ -56,6 +56,8 @@ pub(super) struct KitWorker {
     pub(super) sample: String,
     pub(super) library: Option<Result<Arc<Library>, String>>,
     pub(super) link: Link,
+    /// True after the user let the kit go: none is looked for.
+    pub(super) released: bool,
     requests: Receiver<KitRequest>,
     jobs: SyncSender<Job>,
     pub(super) shared: Arc<Shared>,
@@ -88,6 +90,7 @@ impl KitWorker {
             sample,
             library: None,
             link: Link::Down { retry_at: Instant::now() },
+            released: false,
             requests,
             jobs,
             shared,
@@ -153,7 +156,7 @@ impl KitWorker {
 
     /// The emulator needs the library first.
     fn can_connect(&self) -> bool {
-        self.library.is_some() || !self.is_emulator()
+        !self.released && (self.library.is_some() || !self.is_emulator())
     }
 
     fn is_emulator(&self) -> bool {
@@ -287,6 +290,11 @@ impl KitWorker {
     /// The connected kit, connecting where it is not; only one that may be used.
     pub(super) fn usable(&mut self, operator: Option<&Actor>, act: Act) -> Result<&mut KitLink, Ended> {
         if let Link::Down { .. } = self.link {
+            if self.released {
+                return Err(Ended::Failed(
+                    "The analyzer was disconnected here; connect it on the Device page.".to_owned(),
+                ));
+            }
             if !self.can_connect() {
                 return Err(Ended::Failed("The library is still being loaded; scan again in a moment.".to_owned()));
             }

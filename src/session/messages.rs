@@ -1,5 +1,6 @@
 //! What the window tells the session's threads and what they tell the window.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::analyzer::probe::Answered;
@@ -79,6 +80,12 @@ pub enum Command {
     Preview(PreviewSettings),
     /// Ask for all calibrations and checks of a kit: [`Event::KitHistory`].
     ShowKitHistory(KitId),
+    /// Let the kit go, laser off first, until [`Command::Connect`] or another kit is chosen.
+    Disconnect,
+    /// Look for a kit that was let go.
+    Connect,
+    /// Write the last minute of what passed over the wires to a file for support: [`Event::WireLogWritten`].
+    ExportWireLog,
 }
 
 /// What to measure of the connected kit.
@@ -185,6 +192,8 @@ pub enum Connection {
     Ready(Box<KitStatus>),
     /// Not there; the sentence says why and what to do.
     Lost(String),
+    /// Let go on the user's wish; not looked for.
+    Released,
 }
 
 /// What happened.
@@ -248,6 +257,8 @@ pub enum Event {
     },
     /// A question to the casebook failed; the sentence says what to do.
     CasebookTrouble(String),
+    /// The wire log is in this file, or a sentence says why it is nowhere.
+    WireLogWritten(Result<PathBuf, String>),
     /// The user's choices hold only until the program ends; the sentence says why.
     SettingsNotKept(String),
     /// The saved kits, which is in use and the policy: after every change, and when asked for.

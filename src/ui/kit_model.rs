@@ -91,6 +91,8 @@ pub struct SetupPort {
 pub struct Setup {
     /// Ports of this machine; `None` until they were listed.
     pub ports: Option<Vec<SetupPort>>,
+    /// Name of a port that is not listed, as typed.
+    pub other: String,
     /// True while ports are asked.
     pub probing: bool,
     /// True once the ports were asked.
@@ -143,7 +145,7 @@ impl Model {
     pub fn start_aiming(&mut self) {
         if self.refusal().is_none() && matches!(self.aim, Aim::Off) {
             self.aim = Aim::Starting;
-            self.say(Command::Preview(PreviewSettings::default()));
+            self.send(Command::Preview(PreviewSettings::default()));
         }
     }
 
@@ -151,7 +153,7 @@ impl Model {
     pub fn stop_aiming(&mut self) {
         if matches!(self.aim, Aim::Starting | Aim::Live(_)) {
             self.aim = Aim::Stopping;
-            self.say(Command::Cancel);
+            self.send(Command::Cancel);
         }
     }
 
@@ -185,14 +187,25 @@ impl Model {
             return;
         }
         match &page {
-            DevicePage::Setup(_) => self.say(Command::ListPorts),
-            DevicePage::Kits => self.say(Command::ListKits),
+            DevicePage::Setup(_) => self.send(Command::ListPorts),
+            DevicePage::Kits => self.send(Command::ListKits),
             DevicePage::Overview | DevicePage::Standard(_) => self.ask_history(),
         }
         self.device.trouble = None;
         self.device.forgetting = None;
         self.device.page = page;
         self.screen = Screen::Device;
+    }
+
+    /// Lets the kit go, or looks for it again.
+    pub fn connect(&mut self, wanted: bool) {
+        self.send(if wanted { Command::Connect } else { Command::Disconnect });
+    }
+
+    /// Has the last minute of the wires written to a file.
+    pub fn export_wire_log(&mut self) {
+        self.device.wire_log = None;
+        self.send(Command::ExportWireLog);
     }
 
     /// Begins with a standard.
@@ -234,7 +247,7 @@ impl Model {
             Work::Check => KitMeasurement::Check { standard, limits: CheckLimits::default() },
         };
         wizard.state = WizardState::Measuring { stage: Stage::Preparing, fraction: 0.0, remaining_ms, stopping: false };
-        self.say(Command::Measure(measurement));
+        self.send(Command::Measure(measurement));
     }
 
     /// Stops the measurement of a standard.
@@ -244,7 +257,7 @@ impl Model {
             && !*stopping
         {
             *stopping = true;
-            self.say(Command::Cancel);
+            self.send(Command::Cancel);
         }
     }
 
@@ -267,7 +280,7 @@ impl Model {
     /// Asks for everything that was found about the connected kit.
     pub(super) fn ask_history(&mut self) {
         if let Some(id) = self.kit().map(|kit| KitId(kit.spectrometer.serial.clone())) {
-            self.say(Command::ShowKitHistory(id));
+            self.send(Command::ShowKitHistory(id));
         }
     }
 
@@ -280,13 +293,13 @@ impl Model {
     /// Uses another kit from now on.
     pub fn use_kit(&mut self, kit: KitChoice) {
         self.device.trouble = None;
-        self.say(Command::UseKit(kit));
+        self.send(Command::UseKit(kit));
     }
 
     /// Forgets a kit for which the user was asked.
     pub fn forget_kit(&mut self) {
         if let Some(id) = self.device.forgetting.take() {
-            self.say(Command::ForgetKit(id));
+            self.send(Command::ForgetKit(id));
         }
     }
 
@@ -305,7 +318,7 @@ impl Model {
 
     /// Stops the asking of ports.
     pub fn cancel_setup(&mut self) {
-        self.say(Command::Cancel);
+        self.send(Command::Cancel);
     }
 
     /// Asks the chosen ports.
@@ -314,7 +327,7 @@ impl Model {
         let ports = setup.begin_probe();
         if !ports.is_empty() {
             self.device.trouble = None;
-            self.say(Command::ProbePorts(ports));
+            self.send(Command::ProbePorts(ports));
         }
     }
 
@@ -325,7 +338,7 @@ impl Model {
             Ok((name, kit)) => {
                 setup.saving = true;
                 self.device.trouble = None;
-                self.say(Command::SaveKit { name, kit });
+                self.send(Command::SaveKit { name, kit });
             }
             Err(why) => self.device.trouble = Some(why),
         }
@@ -371,6 +384,19 @@ impl Setup {
         names
     }
 
+    /// Adds the port that was typed, chosen: whoever types it means it.
+    pub fn add_port(&mut self) {
+        let name = self.other.trim().to_owned();
+        let ports = self.ports.get_or_insert_with(Vec::new);
+        match ports.iter_mut().find(|p| p.listing.name == name) {
+            Some(port) => port.chosen = true,
+            None => {
+                ports.push(SetupPort { listing: PortListing { name, usb: None }, chosen: true, outcome: None });
+            }
+        }
+        self.other.clear();
+    }
+
     fn probed_one(&mut self, probed: Probed) {
         if let ProbeOutcome::Answered(answered) = &probed.outcome {
             let protocol = answered.protocol;
@@ -391,7 +417,7 @@ impl Setup {
         self.probing = false;
         self.probed = true;
         if self.excitation_nm.is_empty() {
-            self.excitation_nm = "785".to_owned();
+            "785".clone_into(&mut self.excitation_nm);
         }
     }
 

@@ -86,7 +86,7 @@ pub fn answer(content: Rect) -> AnswerPlaces {
     let actions = Rect::from_min_max(pos2(area.min.x, area.max.y - button), area.max);
     let middle = Rect::from_min_max(pos2(area.min.x, banner.max.y + gap), pos2(area.max.x, actions.min.y - gap));
     // Advice needs the width more than the spectrum where both are small.
-    let right_width = if tight { area.width() * 0.48 } else { (area.width() * 0.45).clamp(380.0, 520.0) };
+    let right_width = if tight { area.width() * 0.5 } else { (area.width() * 0.45).clamp(380.0, 520.0) };
     let split = middle.max.x - right_width;
     let left = Rect::from_min_max(middle.min, pos2(split - GAP, middle.max.y));
     let right = Rect::from_min_max(pos2(split, middle.min.y), middle.max);

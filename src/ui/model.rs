@@ -188,7 +188,7 @@ impl Model {
     pub fn kit(&self) -> Option<&KitStatus> {
         match &self.connection {
             Connection::Ready(kit) => Some(kit),
-            Connection::Connecting | Connection::Lost(_) => None,
+            Connection::Connecting | Connection::Lost(_) | Connection::Released => None,
         }
     }
 
@@ -213,16 +213,12 @@ impl Model {
         match (&self.connection, self.safety) {
             (Connection::Connecting, _) => Some("Waiting for the analyzer"),
             (Connection::Lost(_), _) => Some("The analyzer is not connected"),
+            (Connection::Released, _) => Some("Disconnected: connect on the Device page"),
             (Connection::Ready(_), _) if self.scanning() => Some("A scan is running"),
             (Connection::Ready(_), Safety::Dangerous) => Some("Not at full power: see what to do instead"),
             (Connection::Ready(_), Safety::Unanswered) if !self.emulated() => Some("Answer the safety question first"),
             (Connection::Ready(_), Safety::Unanswered | Safety::Harmless) => None,
         }
-    }
-
-    /// Has a command sent.
-    pub(super) fn say(&mut self, command: Command) {
-        self.outbox.push(command);
     }
 
     /// Starts a scan where nothing speaks against it. The live view ends first.
@@ -241,7 +237,7 @@ impl Model {
     }
 
     pub(super) fn send_scan(&mut self) {
-        self.say(Command::Scan { parcel: self.parcel.trim().to_owned() });
+        self.send(Command::Scan { parcel: self.parcel.trim().to_owned() });
     }
 
     /// Asks the running scan to stop.
@@ -253,7 +249,7 @@ impl Model {
             if std::mem::take(&mut self.scan_waits) {
                 self.phase = Phase::Idle(Some("Scan cancelled before it began. Nothing was recorded.".to_owned()));
             } else {
-                self.say(Command::Cancel);
+                self.send(Command::Cancel);
             }
         }
     }
@@ -298,7 +294,7 @@ impl Model {
                 self.list_records(0);
             }
             Screen::Device => {
-                self.say(Command::ListKits);
+                self.send(Command::ListKits);
                 self.ask_history();
             }
         }
@@ -395,6 +391,7 @@ impl Model {
             }
             Event::KitSaved(_) => self.device.page = DevicePage::Kits,
             Event::KitTrouble(why) => self.kit_trouble(why),
+            Event::WireLogWritten(outcome) => self.device.wire_log = Some(outcome),
             Event::CasebookTrouble(why) => {
                 self.records.waiting = false;
                 self.records.trouble = Some(why);
@@ -424,7 +421,8 @@ impl Model {
                     self.phase = Phase::Failed(why.clone());
                 }
             }
-            Connection::Connecting => {}
+            // A kit that was let go said what its laser did last.
+            Connection::Connecting | Connection::Released => {}
         }
         self.connection = connection;
         if self.screen == Screen::Device && self.kit().map(|kit| kit.spectrometer.serial.clone()) != before {

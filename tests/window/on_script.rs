@@ -14,7 +14,7 @@ use parcelscope::ui::App;
 use crate::script::{self, Script};
 use crate::{SIZES, name_starting, names, press, window};
 
-fn ready(script: &Script, simulated: bool) -> Harness<'static, App> {
+pub fn ready(script: &Script, simulated: bool) -> Harness<'static, App> {
     script.connect(simulated);
     let mut h = window(script.link(), [1280.0, 800.0]);
     h.run_ok();
@@ -128,33 +128,53 @@ fn the_chosen_colours_are_kept() {
 }
 
 #[test]
-fn what_to_do_on_an_alert_needs_no_scrolling_at_1280_by_800() {
+fn what_to_do_on_an_alert_needs_no_scrolling_at_either_size() {
+    for size in SIZES {
+        let script = Script::new();
+        let mut h = ready(&script, true);
+        h.set_size(size.into());
+        h.run_ok();
+        press(&mut h, "Scan");
+        let mut scan = script::scan(script.library(), &[("sucrose", 1.0)]);
+        // The longest advice of the engine on a possible opioid that may also be its precursor.
+        let advice = "Presumptive. Hold the parcel and send it to the laboratory. Do not open; gloves, eye protection, \
+            ventilation. If someone is unresponsive or breathing slowly: call for help, support breathing, give \
+            naloxone, repeat after 2-3 minutes. Confirm with a measured reference or a second technique: a calculation \
+            cannot tell it from its relatives.";
+        let headline = "Possible 4-ANPP or a relative (calculated reference)".to_owned();
+        scan.record.answer.verdict = Verdict::alert("possible-listed", headline, advice.to_owned());
+        scan.record.answer.identified.clear();
+        script.happen(Event::Answered(Arc::new(scan)));
+        h.run_ok();
+        let places = |start: &str| -> Vec<egui::Rect> {
+            let named = h.root().children_recursive().filter(|n| {
+                let node = n.accesskit_node();
+                // Runs of text inside a label have its words and no place.
+                node.bounding_box().is_some()
+                    && node.label().or_else(|| node.value()).is_some_and(|name| name.starts_with(start))
+            });
+            named.map(|n| n.rect()).collect()
+        };
+        let last = places("Confirm with a measured reference")[0];
+        // Below the last step are the margin of its card (14) and a gap (12 or 8), then either the next card, whose
+        // first row has that margin too, or the buttons.
+        let end =
+            if size[1] > 700.0 { places("Signal")[0].min.y - 40.0 } else { places("Next parcel")[0].min.y - 22.0 };
+        assert!(last.max.y <= end, "the last step {last:?} leaves its card, which ends at {end}, at {size:?}");
+    }
+}
+
+#[test]
+fn shares_are_told_as_shares_of_what_was_explained() {
     let script = Script::new();
     let mut h = ready(&script, true);
     press(&mut h, "Scan");
     let mut scan = script::scan(script.library(), &[("sucrose", 1.0)]);
-    // The longest advice of the engine on a possible opioid that may also be its precursor.
-    let advice = "Presumptive. Hold the parcel and send it to the laboratory. Do not open; gloves, eye protection, \
-        ventilation. If someone is unresponsive or breathing slowly: call for help, support breathing, give naloxone, \
-        repeat after 2-3 minutes. Confirm with a measured reference or a second technique: a calculation cannot tell \
-        it from its relatives.";
-    let headline = "Possible 4-ANPP or a relative (calculated reference)".to_owned();
-    scan.record.answer.verdict = Verdict::alert("possible-listed", headline, advice.to_owned());
-    scan.record.answer.identified.clear();
+    scan.record.answer.residual.unexplained = 0.31;
     script.happen(Event::Answered(Arc::new(scan)));
     h.run_ok();
-    let places = |start: &str| -> Vec<egui::Rect> {
-        let named = h.root().children_recursive().filter(|n| {
-            let node = n.accesskit_node();
-            // Runs of text inside a label have its words and no place.
-            node.bounding_box().is_some()
-                && node.label().or_else(|| node.value()).is_some_and(|name| name.starts_with(start))
-        });
-        named.map(|n| n.rect()).collect()
-    };
-    // The next card's first row is a gap (12) and the margins of both cards (14 each) away from the end of this one's.
-    let (last, next) = (places("Confirm with a measured reference")[0], places("Signal")[0]);
-    assert!(last.max.y <= next.min.y - 40.0, "the last step {last:?} leaves its card above {next:?}");
+    assert!(name_starting(&h, "Of what is explained").is_some(), "{:?}", names(&h));
+    assert!(name_starting(&h, "31 % of the signal is explained by no reference. The shares are of the rest").is_some());
 }
 
 #[test]
@@ -228,7 +248,7 @@ fn records_are_paged_and_opened() {
 }
 
 /// Holds that everything that can be pressed is a target for a glove and lies inside the window.
-fn check_targets(h: &Harness<'_, App>, size: [f32; 2], page: &str) {
+pub fn check_targets(h: &Harness<'_, App>, size: [f32; 2], page: &str) {
     let window = egui::Rect::from_min_size(egui::Pos2::ZERO, size.into());
     let mut seen = 0;
     for node in h.root().children_recursive() {

@@ -23,6 +23,9 @@ pub fn aim(ui: &mut Ui, model: &mut Model) {
         Connection::Lost(why) => {
             paragraph(ui, why);
         }
+        Connection::Released => {
+            paragraph(ui, "The analyzer was disconnected here. Connect it again on the Device page.");
+        }
         Connection::Ready(_) => match &model.aim {
             Aim::Off => at_rest(ui, model),
             Aim::Starting => {
@@ -46,6 +49,7 @@ fn header(ui: &mut Ui, model: &mut Model) {
             Connection::Ready(_) if model.aiming() => "",
             Connection::Ready(_) => "ready",
             Connection::Lost(_) => "not connected",
+            Connection::Released => "disconnected",
         };
         ui.add(Label::new(RichText::new(state).font(tokens::regular(tokens::TEXT_BODY)).color(t.mute)));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -93,5 +97,6 @@ fn live(ui: &mut Ui, view: &AimView) {
     let ink = if view.aimed == Aimed::TooBright { t.caution().ink } else { t.card.ink };
     let words = RichText::new(view.aimed.words()).font(tokens::strong(tokens::TEXT_LABEL)).color(ink);
     ui.add(Label::new(words).truncate());
-    note(ui, &format!("Laser off by itself in {} s", view.remaining.as_secs()));
+    let filled = 100.0 * view.fill;
+    note(ui, &format!("Detector {filled:.0} % full · laser off by itself in {} s", view.remaining.as_secs()));
 }

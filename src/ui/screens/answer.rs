@@ -66,7 +66,7 @@ pub fn answer_page(ui: &mut Ui, content: Rect, view: &AnswerView, saved: &Saved,
 fn next_steps(ui: &mut Ui, view: &AnswerView, saved: &Saved, alone: bool) {
     let t = tokens(ui);
     ScrollArea::vertical().id_salt("next steps").auto_shrink([false, false]).show(ui, |ui| {
-        ui.spacing_mut().item_spacing.y = 4.0;
+        ui.spacing_mut().item_spacing.y = if alone { 2.0 } else { 4.0 };
         // Where the advice is a tab of its own, the tab says what it is; what is not safe is said everywhere.
         if !alone || view.level == Level::NoneDetected {
             heading(ui, words::next_title(view.level));
@@ -118,7 +118,9 @@ fn lists(ui: &mut Ui, places: AnswerPlaces, view: &AnswerView, saved: &Saved, ta
                 }
             }
         });
-        ui.add_space(4.0);
+        if !alone {
+            ui.add_space(4.0);
+        }
         match tab {
             AnswerTab::Next => next_steps(ui, view, saved, true),
             AnswerTab::Signal => scrolled(ui, "signal", |ui| parts(ui, view)),

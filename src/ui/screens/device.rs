@@ -33,13 +33,14 @@ fn overview(ui: &mut Ui, content: Rect, model: &mut Model) {
     card(ui, places.left, "Analyzer", |ui| {
         ScrollArea::vertical().id_salt("analyzer").auto_shrink([false, false]).show(ui, |ui| {
             trouble(ui, model);
+            wire_log(ui, model);
             state(ui, model);
         });
     });
     card(ui, places.right, "Performance", |ui| performance(ui, model));
     actions(ui, places.actions, |ui, height| {
         let due = model.kit().is_some_and(|k| !k.check.is_verified());
-        let check = Button::new("Performance check", if due { Look::Main } else { Look::Plain }).size(0.0, height);
+        let check = Button::new("Check now", if due { Look::Main } else { Look::Plain }).size(0.0, height);
         let free = model.standard_refusal().is_none();
         if ui.add_enabled(free, check).clicked() {
             model.begin_standard(Work::Check);
@@ -49,6 +50,17 @@ fn overview(ui: &mut Ui, content: Rect, model: &mut Model) {
         }
         if ui.add(Button::new("Kits", Look::Plain).size(0.0, height)).clicked() {
             model.show_device(DevicePage::Kits);
+        }
+        if ui.add(Button::new("Save wire log", Look::Plain).size(0.0, height)).clicked() {
+            model.export_wire_log();
+        }
+        let (text, wanted) = match &model.connection {
+            Connection::Released => ("Connect", true),
+            _ => ("Disconnect", false),
+        };
+        let busy = model.scanning() || model.aiming();
+        if ui.add_enabled(!busy, Button::new(text, Look::Plain).size(0.0, height)).clicked() {
+            model.connect(wanted);
         }
     });
 }
@@ -80,6 +92,20 @@ pub(super) fn trouble(ui: &mut Ui, model: &Model) {
     }
 }
 
+/// Where the wire log went.
+fn wire_log(ui: &mut Ui, model: &Model) {
+    match &model.device.wire_log {
+        None => return,
+        Some(Ok(path)) => {
+            paragraph(ui, &format!("The wire log of the last minute is in {}", path.display()));
+        }
+        Some(Err(why)) => {
+            paragraph(ui, why);
+        }
+    }
+    ui.add_space(GAP_SMALL);
+}
+
 fn state(ui: &mut Ui, model: &Model) {
     ui.spacing_mut().item_spacing.y = 4.0;
     laser(ui, model.lamp());
@@ -91,6 +117,10 @@ fn state(ui: &mut Ui, model: &Model) {
             heading(ui, "Not connected");
             paragraph(ui, why);
             note(ui, "It is looked for every two seconds and connected again by itself");
+        }
+        Connection::Released => {
+            heading(ui, "Disconnected");
+            paragraph(ui, "The analyzer was let go here, its laser was commanded off before. Connect uses it again.");
         }
         Connection::Ready(kit) => devices(ui, model, kit),
     }
@@ -119,8 +149,9 @@ fn devices(ui: &mut Ui, model: &Model, kit: &KitStatus) {
     if let Some((detector, others)) = kit.temperatures_c.split_first() {
         note(ui, "Detector temperature");
         let others: Vec<String> = others.iter().map(|t| format!("{t:.1} °C")).collect();
-        let others = if others.is_empty() { String::new() } else { format!(", board {}", others.join(", ")) };
-        paragraph(ui, &format!("{detector:.1} °C{others}"));
+        let others = if others.is_empty() { String::new() } else { format!("Other sensors {}", others.join(", ")) };
+        paragraph(ui, &format!("{detector:.1} °C"));
+        note(ui, &others);
         ui.add_space(GAP_SMALL);
     }
     note(ui, "Calibration");

@@ -7,7 +7,7 @@ use crate::session::{KitChoice, KitParts, ProbeOutcome, SavedKit};
 use crate::ui::kit_model::{DevicePage, Setup, SetupPort};
 use crate::ui::layout;
 use crate::ui::model::Model;
-use crate::ui::tokens::{self, GAP_SMALL, TARGET, tokens};
+use crate::ui::tokens::{self, FIELD, GAP_SMALL, TARGET, tokens};
 use crate::ui::widgets::{
     Button, Chip, Look, bullet, card, card_with, chip, heading, labelled_field, note, paragraph, steps_bar,
 };
@@ -169,12 +169,30 @@ fn ports(ui: &mut Ui, setup: &mut Setup) {
     note(ui, "Choose only these: another device may take a question for a command");
     ui.add_space(GAP_SMALL);
     let busy = setup.probing || setup.saving;
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 8.0;
+        let field = vec2(ui.available_width() - 90.0, FIELD + 30.0);
+        ui.allocate_ui(field, |ui| {
+            ui.vertical(|ui| {
+                ui.set_width(field.x);
+                let id = Id::unique("another port");
+                labelled_field(ui, id, "Another port, by its name", "/dev/ttyACM0", &mut setup.other);
+            });
+        });
+        ui.vertical(|ui| {
+            ui.add_space(26.0);
+            let add = Button::new("Add", Look::Plain).name("Add this port").size(72.0, FIELD);
+            if ui.add_enabled(!busy && !setup.other.trim().is_empty(), add).clicked() {
+                setup.add_port();
+            }
+        });
+    });
     match &mut setup.ports {
         None => {
             paragraph(ui, "Looking for ports");
         }
         Some(ports) if ports.is_empty() => {
-            paragraph(ui, "This machine has no serial port. Plug the analyzer in and look again.");
+            paragraph(ui, "This machine lists no serial port. Plug the analyzer in and look again.");
         }
         Some(ports) => {
             ScrollArea::vertical().id_salt("ports").auto_shrink([false, false]).show(ui, |ui| {

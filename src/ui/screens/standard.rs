@@ -21,7 +21,7 @@ use super::device::{actions, results};
 /// The steps.
 const STEPS: [&str; 3] = ["Standard", "Measure", "Result"];
 /// Height of the bar of a running measurement.
-const BANNER: f32 = 112.0;
+const BANNER: f32 = 132.0;
 
 /// The page of a measurement of a standard.
 pub fn standard_page(ui: &mut Ui, content: Rect, model: &mut Model) {
@@ -140,6 +140,13 @@ fn measuring(ui: &mut Ui, places: DevicePlaces, model: &mut Model) {
     let place = places.left.union(places.right);
     let banner = Banner { tone: BannerTone::Working(fraction), word, subject: "", detail: &detail, aside: 0.0 };
     verdict_banner(ui, place.with_max_y(place.min.y + BANNER), &banner);
+    let (work, below) = (wizard.work, place.min.y + BANNER + tokens::GAP);
+    card(ui, places.left.with_min_y(below), "Hold still", |ui| {
+        heading(ui, "Hold still");
+        paragraph(ui, "Keep the probe on the standard until the measurement has ended");
+        note(ui, "Esc stops; the laser goes off first");
+    });
+    earlier(ui, places.right.with_min_y(below), model, work);
     actions(ui, places.actions, |ui, height| {
         if ui.add_enabled(!stopping, Button::new("Cancel", Look::Main).size(170.0, height)).clicked() {
             model.cancel_standard();

@@ -6,6 +6,8 @@ use egui_plot::{AxisHints, Line, Plot, PlotPoint, PlotPoints};
 
 use crate::ui::tokens::{self, tokens};
 
+use super::spectrum_plot::{TICK_PX, grid_marks};
+
 /// Shows a curve in all the room of `ui`; nothing in it can be moved by hand. `spoken` is what a screen reader says.
 pub fn live_plot(ui: &mut Ui, points: &[PlotPoint], range_counts: (f64, f64), spoken: &str) {
     let t = tokens(ui);
@@ -20,6 +22,8 @@ pub fn live_plot(ui: &mut Ui, points: &[PlotPoint], range_counts: (f64, f64), sp
         .custom_x_axes(vec![axis])
         .show_axes([true, false])
         .show_grid([true, false])
+        .x_grid_spacer(|input| grid_marks(&input))
+        .grid_spacing(egui::Rangef::new(TICK_PX, TICK_PX + 1.0))
         .grid_color(t.grid)
         .show_background(false)
         .show_crosshair(false)
@@ -38,10 +42,10 @@ pub fn live_plot(ui: &mut Ui, points: &[PlotPoint], range_counts: (f64, f64), sp
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, spoken));
 }
 
-/// Part of the bar in which the detector is filled well: enough signal, and room below saturation.
-const WELL_FILLED: (f32, f32) = (0.1, 0.9);
+/// From here on the detector is nearly full. There is no mark for too little: the scan chooses its own, longer time.
+const NEARLY_FULL: f32 = 0.9;
 
-/// How full the detector is, 0..=1 of saturation, with marks around the part that is good.
+/// How full the detector is, 0..=1 of saturation, with a mark where it is nearly full.
 pub fn fill_bar(ui: &mut Ui, fill: f32) {
     let t = tokens(ui);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 18.0), Sense::hover());
@@ -53,7 +57,5 @@ pub fn fill_bar(ui: &mut Ui, fill: f32) {
     let full = Rect::from_min_max(rect.min, pos2(rect.min.x + rect.width() * fill.clamp(0.0, 1.0), rect.max.y));
     let color = if fill >= 1.0 { t.lamp_unknown.fill } else { t.accent.fill };
     painter.rect(full, tokens::corner_small(), color, Stroke::NONE, StrokeKind::Inside);
-    for share in [WELL_FILLED.0, WELL_FILLED.1] {
-        painter.vline(rect.min.x + rect.width() * share, rect.y_range(), Stroke::new(2.0, t.card.ink));
-    }
+    painter.vline(rect.min.x + rect.width() * NEARLY_FULL, rect.y_range(), Stroke::new(2.0, t.card.ink));
 }

@@ -34,10 +34,10 @@ const AXIS: &str = "Raman shift / cm⁻¹";
 const HEADROOM: f64 = 0.06;
 
 /// Smallest distance of two ticks, points: room for a label of four digits.
-const TICK_PX: f32 = 48.0;
+pub(super) const TICK_PX: f32 = 48.0;
 
 /// Ticks at round values, as close as their labels allow.
-fn grid_marks(input: &GridInput) -> Vec<GridMark> {
+pub(super) fn grid_marks(input: &GridInput) -> Vec<GridMark> {
     let power = 10.0_f64.powf(input.base_step_size.log10().floor());
     let step_size = [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|s| *s >= input.base_step_size);
     let step_size = step_size.unwrap_or(10.0 * power);

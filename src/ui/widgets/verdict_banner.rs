@@ -76,7 +76,8 @@ fn title(ui: &Ui, word: &str, subject: &str, width: f32, height: f32) -> Vec<Arc
     let whole = if subject.is_empty() { word.to_owned() } else { format!("{word}: {subject}") };
     for size in [tokens::TEXT_VERDICT, tokens::TEXT_VERDICT_LEAST] {
         let line = wrapped(ui, &whole, tokens::strong(size), width);
-        if line.rows.len() == 1 {
+        // The larger size only where the line below still has its room.
+        if line.rows.len() == 1 && (line.size().y <= height + 0.5 || size <= tokens::TEXT_VERDICT_LEAST) {
             return vec![line];
         }
     }
@@ -156,7 +157,7 @@ pub fn verdict_banner(ui: &mut Ui, rect: Rect, banner: &Banner<'_>) -> Response 
 
     let left = inner.min.x + side + 18.0;
     let width = inner.max.x - banner.aside - left;
-    let bar_height = if matches!(banner.tone, BannerTone::Working(_)) { 22.0 } else { 0.0 };
+    let bar_height = if matches!(banner.tone, BannerTone::Working(_)) { 18.0 } else { 0.0 };
     let (lines, detail) = fit(ui, banner, vec2(width, inner.height() - bar_height));
     let detail_height = if detail.text().is_empty() { 0.0 } else { detail.size().y + DETAIL_GAP };
     let total: f32 = lines.iter().map(|l| l.size().y).sum::<f32>() + detail_height + bar_height;
@@ -172,7 +173,7 @@ pub fn verdict_banner(ui: &mut Ui, rect: Rect, banner: &Banner<'_>) -> Response 
         y += detail_height;
     }
     if let BannerTone::Working(done) = banner.tone {
-        let track = Rect::from_min_size(pos2(left, y + 8.0), vec2(width, 14.0));
+        let track = Rect::from_min_size(pos2(left, y + 6.0), vec2(width, 12.0));
         painter.rect(track, tokens::corner_small(), t.rest.fill, Stroke::new(1.0, t.line), StrokeKind::Inside);
         let mut filled = track;
         filled.set_width(track.width() * done.clamp(0.0, 1.0));
