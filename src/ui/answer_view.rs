@@ -29,8 +29,10 @@ pub struct PartRow {
 pub struct CandidateRow {
     /// Substance.
     pub name: String,
-    /// Probability where one was calibrated, else similarity.
-    pub likeness: String,
+    /// Similarity, 0 to 1: no probability.
+    pub similarity: String,
+    /// The calibrated probability, or a dash where none was calibrated for this candidate.
+    pub probability: String,
     /// Share of the query's bands that it explains.
     pub explained: String,
     /// Its bands that are missing from the scan.
@@ -64,7 +66,7 @@ pub struct AnswerView {
     pub facts: Vec<(&'static str, String)>,
     /// The plot.
     pub traces: Traces,
-    /// Whether the candidates carry a calibrated probability.
+    /// Whether any of the candidates shown carries a calibrated probability.
     pub calibrated: bool,
 }
 
@@ -92,7 +94,7 @@ impl AnswerView {
                 .collect(),
             unexplained: words::share(answer.residual.unexplained, None),
             candidates: candidates(answer),
-            calibrated: answer.candidates.iter().any(|c| c.probability.is_some()),
+            calibrated: answer.candidates.iter().take(ROWS).any(|c| c.probability.is_some()),
             facts: facts(&scan),
             traces: traces(&scan.record.acquisition.spectrum, answer, library),
             scan,
@@ -194,7 +196,8 @@ fn candidates(answer: &Answer) -> Vec<CandidateRow> {
         .take(ROWS)
         .map(|c| CandidateRow {
             name: c.substance.clone(),
-            likeness: format!("{:.2}", c.probability.unwrap_or(c.score)),
+            similarity: format!("{:.2}", c.score),
+            probability: c.probability.map_or_else(|| "–".to_owned(), |p| format!("{p:.2}")),
             explained: words::share(c.explained, None),
             missing: if c.missing_bands.is_empty() {
                 "none".to_owned()

@@ -16,11 +16,7 @@ use rand_distr::{Distribution, Normal};
 
 /// Measured files that are not part of the repository.
 fn data() -> Option<PathBuf> {
-    let data = std::env::var_os("PARCELSCOPE_DATA").map(PathBuf::from);
-    if data.is_none() {
-        println!("PARCELSCOPE_DATA is unset: no measured file is read");
-    }
-    data
+    crate::measured_data::folder("calibration from measured files")
 }
 
 /// The sample spectrum of a file and the laser that its axis was computed with.

@@ -517,11 +517,8 @@ fn a_port_that_stays_silent_is_a_negative_result() {
 /// The real spectra, judged one by one: a verdict for every file and no error.
 #[test]
 fn every_measured_query_gets_a_verdict() {
-    let Some(data) = std::env::var_os("PARCELSCOPE_DATA") else {
-        println!("PARCELSCOPE_DATA is unset: measured spectra are not identified on the command line");
-        return;
-    };
-    let folder = PathBuf::from(data).join("raman-queries");
+    let Some(data) = crate::measured_data::folder("measured spectra on the command line") else { return };
+    let folder = data.join("raman-queries");
     let mut files: Vec<String> = fs::read_dir(folder).unwrap().map(|entry| text(&entry.unwrap().path())).collect();
     files.sort();
     let arguments: Vec<&str> = ["identify", "--json"].into_iter().chain(files.iter().map(String::as_str)).collect();

@@ -21,9 +21,8 @@ fn bundled() -> Engine {
 /// Runs `parcelscope evaluate SUITE --json`; none, with one visible line, where it needs measured spectra and none are
 /// there.
 fn evaluate(suite: &str, needs_data: bool) -> Option<serde_json::Value> {
-    if needs_data && std::env::var_os("PARCELSCOPE_DATA").is_none() {
-        println!("PARCELSCOPE_DATA is not set: '{suite}' on measured spectra was not tested");
-        return None;
+    if needs_data {
+        crate::measured_data::folder(&format!("'{suite}' on measured spectra"))?;
     }
     let out = Command::new(env!("CARGO_BIN_EXE_parcelscope")).args(["evaluate", suite, "--json"]).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));

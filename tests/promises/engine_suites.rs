@@ -129,8 +129,7 @@ fn trouble_is_called_by_its_name_and_never_alarms() {
 
 #[test]
 fn measured_blends_are_fitted_with_little_scatter() {
-    if std::env::var_os("PARCELSCOPE_DATA").is_none() {
-        println!("PARCELSCOPE_DATA is not set: measured blends were not tested");
+    if crate::measured_data::folder("measured blends").is_none() {
         return;
     }
     let table = table("blends");

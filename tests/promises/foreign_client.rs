@@ -84,11 +84,8 @@ pub fn emulator(kind: &str, arguments: &[&str]) -> (Killed, String) {
 
 #[test]
 fn pyseabreeze_reads_identity_wavelengths_and_spectra_with_and_without_checksums() {
-    let Some(data) = std::env::var_os("PARCELSCOPE_DATA") else {
-        println!("PARCELSCOPE_DATA is unset: the foreign client of the emulator was not run");
-        return;
-    };
-    let client = Path::new(&data).join("../clients/obp_pyseabreeze.py");
+    let Some(data) = crate::measured_data::folder("the emulator by a foreign client") else { return };
+    let client = data.join("../clients/obp_pyseabreeze.py");
     let python = python("foreign-client", &PACKAGES);
     for checksum in ["none", "md5"] {
         let (_emulator, port) = emulator("obp-sts", &["--lit", "--reply-checksum", checksum]);
@@ -123,11 +120,8 @@ fn pyseabreeze_reads_identity_wavelengths_and_spectra_with_and_without_checksums
 
 #[test]
 fn pyseabreeze_reads_buffered_spectra_the_cooler_and_the_nonlinearity_of_a_qe_pro() {
-    let Some(data) = std::env::var_os("PARCELSCOPE_DATA") else {
-        println!("PARCELSCOPE_DATA is unset: the foreign client of the emulated QE Pro was not run");
-        return;
-    };
-    let folder = Path::new(&data).join("../clients").display().to_string();
+    let Some(data) = crate::measured_data::folder("the emulated QE Pro by a foreign client") else { return };
+    let folder = data.join("../clients").display().to_string();
     for checksum in ["none", "md5"] {
         let (_emulator, port) = emulator("obp-qepro", &["--reply-checksum", checksum]);
         // 9,600 baud would take longer than the client waits, so it changes the speed first, as the field driver does.

@@ -8,11 +8,7 @@ use parcelscope::spectrum::Technique;
 
 /// The folder of measured spectra, or a visible line that says what was not tested.
 fn measured(folder: &str) -> Option<PathBuf> {
-    let data = std::env::var_os("PARCELSCOPE_DATA");
-    if data.is_none() {
-        println!("PARCELSCOPE_DATA is unset: the real files of {folder} are not read");
-    }
-    data.map(|data| PathBuf::from(data).join(folder))
+    Some(crate::measured_data::folder(&format!("the real files of {folder}"))?.join(folder))
 }
 
 /// Every file below a folder, sorted.

@@ -9,11 +9,7 @@ use parcelscope::formats::{FileSpectrum, JcampForm, SpectrumKind, read_bytes, to
 
 /// The folder of measured spectra, or a visible line that says what was not tested.
 fn measured() -> Option<PathBuf> {
-    let data = std::env::var_os("PARCELSCOPE_DATA").map(PathBuf::from);
-    if data.is_none() {
-        println!("PARCELSCOPE_DATA is unset: no real file of any format is read");
-    }
-    data
+    crate::measured_data::folder("real files of every format")
 }
 
 /// Every file below a folder, sorted, with its path from the folder of all data.

@@ -75,8 +75,7 @@ fn samples(data: &Path) -> Vec<FileSpectrum> {
 
 #[test]
 fn foreign_readers_read_what_is_written_in_both_forms() {
-    let Some(data) = std::env::var_os("PARCELSCOPE_DATA") else {
-        println!("PARCELSCOPE_DATA is unset: no foreign reader read the JCAMP-DX that is written");
+    let Some(data) = crate::measured_data::folder("written JCAMP-DX by a foreign reader") else {
         return;
     };
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("foreign-jcamp");

@@ -31,6 +31,7 @@ mod guardian;
 mod kits;
 mod lasers;
 mod library;
+mod measured_data;
 mod nirscan;
 mod obp_models;
 mod ocean_letter;

@@ -483,8 +483,7 @@ const PACKAGES: [&str; 9] = [
 
 #[test]
 fn the_vendors_codec_and_eeprom_parser_accept_the_emulated_module() {
-    if std::env::var_os("PARCELSCOPE_DATA").is_none() {
-        println!("PARCELSCOPE_DATA is unset: the vendor's codec was not run against the emulated module");
+    if crate::measured_data::folder("the emulated module by the vendor's codec").is_none() {
         return;
     }
     let python = foreign_client::python("foreign-wasatch", &PACKAGES);

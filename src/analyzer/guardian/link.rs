@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::marker::{LeftOn, extinguish_port};
 use super::message::{Order, Report};
 use super::watch::HEARTBEAT_EVERY;
 use crate::analyzer::laser::LaserKind;
@@ -96,12 +97,29 @@ impl GuardedLink {
         let pipe = Arc::new(Pipe { orders: Mutex::new(Some(orders)), closed: Condvar::new() });
         let (to_link, reports) = sync_channel(QUEUE);
         let name = port.to_owned();
+        let (folder, time) = (data_dir.to_owned(), Arc::clone(&clock));
         let reader = std::thread::Builder::new().name("laser-port".to_owned()).spawn(move || {
             let mut answers = BufReader::new(answers);
             while let Ok(report) = Report::read(&mut answers, &name) {
                 // Always read on: a guardian that waits for the program could not watch it.
                 if let Err(TrySendError::Disconnected(_)) = to_link.try_send(report) {
                     break;
+                }
+            }
+            drop(to_link);
+            // The guardian has ended and its port is free. Was it killed while the laser may be on, nobody else is there
+            // to command it off, and nobody may wait for the next question to notice.
+            for LeftOn { marker, trouble } in extinguish_port(&name, &folder, &time) {
+                match trouble {
+                    None => {
+                        tracing::warn!(
+                            port = marker.port,
+                            "the guardian ended: the laser was commanded off without it"
+                        );
+                    }
+                    Some(error) => {
+                        tracing::error!(%error, port = marker.port, "the guardian ended: treat the laser as on");
+                    }
                 }
             }
         });

@@ -130,6 +130,15 @@ fn adapter_at(port: &str) -> Option<MarkedAdapter> {
 /// Commands *off* on every port that a marker of the folder names: what a start does before anything else. A laser that
 /// another running program holds is left to it.
 pub fn extinguish_left_on(data_dir: &Path, clock: &Arc<dyn Clock>) -> Vec<LeftOn> {
+    extinguish_marked(data_dir, clock, |_| true)
+}
+
+/// The same for one port only: what the program does when the guardian of that port has ended.
+pub(super) fn extinguish_port(port: &str, data_dir: &Path, clock: &Arc<dyn Clock>) -> Vec<LeftOn> {
+    extinguish_marked(data_dir, clock, |marker| marker.port == port)
+}
+
+fn extinguish_marked(data_dir: &Path, clock: &Arc<dyn Clock>, which: impl Fn(&Marker) -> bool) -> Vec<LeftOn> {
     let extinguish = |marker: &Marker| -> Result<(), AnalyzerError> {
         let port = marker.present_port()?;
         let link = SerialLink::open(&port, marker.setup.baud()?, Arc::clone(clock))?;
@@ -140,8 +149,8 @@ pub fn extinguish_left_on(data_dir: &Path, clock: &Arc<dyn Clock>) -> Vec<LeftOn
         }
         Ok(())
     };
-    let markers = Marker::list(data_dir);
-    markers.into_iter().map(|marker| LeftOn { trouble: extinguish(&marker).err(), marker }).collect()
+    let markers = Marker::list(data_dir).into_iter().filter(which);
+    markers.map(|marker| LeftOn { trouble: extinguish(&marker).err(), marker }).collect()
 }
 
 #[cfg(test)]

@@ -170,12 +170,20 @@ fn candidates(ui: &mut Ui, view: &AnswerView) {
         paragraph(ui, "No reference was compared");
         return;
     }
-    Grid::new("candidates").num_columns(5).spacing([14.0, 4.0]).show(ui, |ui| {
-        let likeness = if view.calibrated { "Probability" } else { "Similarity" };
-        head(ui, &["Candidate", likeness, "Explains", "Missing / cm⁻¹", "Reference"]);
+    // A similarity never stands under the name of a probability: most candidates have none.
+    let columns: &[&str] = if view.calibrated {
+        &["Candidate", "Similarity", "Probability", "Explains", "Missing / cm⁻¹", "Reference"]
+    } else {
+        &["Candidate", "Similarity", "Explains", "Missing / cm⁻¹", "Reference"]
+    };
+    Grid::new("candidates").num_columns(columns.len()).spacing([14.0, 4.0]).show(ui, |ui| {
+        head(ui, columns);
         for row in &view.candidates {
             cell(ui, &row.name);
-            cell(ui, &row.likeness);
+            cell(ui, &row.similarity);
+            if view.calibrated {
+                cell(ui, &row.probability);
+            }
             cell(ui, &row.explained);
             cell(ui, &row.missing);
             cell(ui, row.tier);

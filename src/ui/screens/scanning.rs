@@ -60,7 +60,10 @@ pub fn scanning_page(ui: &mut Ui, content: Rect, model: &mut Model) {
             }
         });
         let line = Rect::from_min_max(egui::pos2(area.min.x, place.max.y + 8.0), area.max);
-        ui.scope_builder(UiBuilder::new().max_rect(line), |ui| note(ui, "Esc stops"));
+        ui.scope_builder(UiBuilder::new().max_rect(line), |ui| {
+            // The banner of a small window has no room for the time.
+            note(ui, &format!("Esc stops · {}", words::time_left(remaining_ms)));
+        });
     });
 }
 

@@ -10,11 +10,7 @@ use super::{bundled, strongest};
 
 /// The folder of the tables that the library was made from, or a visible line that says why nothing was compared.
 fn tables() -> Option<PathBuf> {
-    let Some(data) = std::env::var_os("PARCELSCOPE_DATA") else {
-        println!("PARCELSCOPE_DATA is not set: the library was not compared with the tables it was made from");
-        return None;
-    };
-    Path::new(&data).parent().map(Path::to_path_buf)
+    crate::measured_data::folder("the library against the tables it was made from")?.parent().map(Path::to_path_buf)
 }
 
 fn rows(path: &Path) -> Vec<BTreeMap<String, String>> {
