@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ledger::hex;
 use super::note::Checkpoint;
-use super::{Casebook, CasebookError, RecordProof, StoredScan};
+use super::{Casebook, CasebookError, RecordProof, Statement, StoredScan};
 use sha2::{Digest, Sha256};
 
 /// Most events of one record that are read: far above any case, far below what would exhaust memory.
@@ -26,6 +26,14 @@ pub struct StoredEvent {
     pub kind: String,
     /// What was said or done.
     pub body: serde_json::Value,
+}
+
+impl StoredEvent {
+    /// What was stated, as the history of the record says it; `None` for a refusal and for kinds that this program does
+    /// not know.
+    pub fn words(&self) -> Option<String> {
+        Statement::deserialize(&self.body).ok().map(|statement| statement.words())
+    }
 }
 
 /// One record with its history and its proof. It does not change while nothing is said about the record: the proof is
@@ -50,7 +58,7 @@ impl Casebook {
     /// Everything about scan `id`.
     pub fn dossier(&self, id: i64) -> Result<Dossier, CasebookError> {
         let scan = self.load(id)?;
-        let history = self.history(id)?;
+        let history = self.events_of(id)?;
         let covered = |connection: &Connection| -> rusqlite::Result<(String, String)> {
             let seq: i64 = connection.query_row("SELECT seq FROM scan WHERE id = ?1", [id], |row| row.get(0))?;
             let last = history.last().map_or(seq, |event| event.seq.max(seq));
@@ -65,7 +73,7 @@ impl Casebook {
     }
 
     /// What was said or done about scan `id`, oldest first.
-    pub fn history(&self, id: i64) -> Result<Vec<StoredEvent>, CasebookError> {
+    pub fn events_of(&self, id: i64) -> Result<Vec<StoredEvent>, CasebookError> {
         let sql = "SELECT id, seq, at, operator, kind, body FROM event WHERE scan_id = ?1 ORDER BY id LIMIT ?2";
         let mut statement = self.connection().prepare_cached(sql).map_err(|e| self.error(&e))?;
         let rows = statement.query_map(params![id, EVENTS_MAX], |row| {
@@ -100,7 +108,7 @@ mod tests {
             let event = Event { operator: "o", kind: "note", scan_id: Some(scan), body: &body };
             casebook.append_event(Timestamp::from_second(n).unwrap(), &event).unwrap();
         }
-        let numbers: Vec<_> = casebook.history(1).unwrap().into_iter().map(|e| e.body["n"].as_i64()).collect();
+        let numbers: Vec<_> = casebook.events_of(1).unwrap().into_iter().map(|e| e.body["n"].as_i64()).collect();
         assert_eq!(numbers, [Some(1), Some(3)]);
     }
 }

@@ -55,7 +55,7 @@ pub(super) const PARTS: [(&str, Codec); 5] = [
 
 /// Number of part `index` (from 0) of a scan in the table `part`.
 pub(super) fn part_id(scan_id: i64, index: usize) -> i64 {
-    (scan_id - 1).saturating_mul(PARTS.len() as i64) + 1 + index as i64
+    scan_id.saturating_sub(1).saturating_mul(PARTS.len() as i64).saturating_add(1 + index as i64)
 }
 
 /// One record as it stands in its row.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
-use super::AccountError;
+use super::{AccountError, BackupError, StatementError, WitnessError};
 
 /// Why the casebook did not do what was asked. Nothing was written when an append returns one of these.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -72,6 +72,15 @@ pub enum CasebookError {
     /// An account may not, or cannot, do this.
     #[error(transparent)]
     Account(#[from] AccountError),
+    /// A statement about a record was not recorded.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// There is no backup.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// A checkpoint was not witnessed.
+    #[error(transparent)]
+    Witness(#[from] WitnessError),
     /// The record holds something that could not be read back exactly. A fault of the program.
     #[error("this scan cannot be stored exactly ({0}), so it was not written; scan again and report this message")]
     Unstorable(String),

@@ -4,6 +4,7 @@
 //! Merkle log ([`super::merkle`]). Both texts are defined here and described in `docs/casebook.md`, so that another
 //! program can compute them.
 
+use jiff::Timestamp;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
@@ -135,12 +136,15 @@ pub(super) struct Head {
     pub frontier: Frontier,
     /// Wall time of the last entry; empty before the first.
     pub last_at: String,
+    /// Wall time of the entries that come: read under the write lock, so that of two programs that write at once neither
+    /// looks like a clock that went back.
+    pub at: String,
 }
 
 impl Head {
     /// Reads the head: the tree as of the last checkpoint from its cache, the entries behind it from the ledger. A cache
     /// that does not have the root that the checkpoint states is not believed, and the tree is computed from all leaves.
-    pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
+    pub(super) fn read(connection: &Connection, now: Timestamp) -> rusqlite::Result<Self> {
         let size: i64 = connection.query_row("SELECT coalesce(max(seq), 0) FROM ledger", [], |r| r.get(0))?;
         let last_at: Option<String> =
             connection.query_row("SELECT at FROM ledger WHERE seq = ?1", [size], |r| r.get(0)).optional()?;
@@ -151,7 +155,7 @@ impl Head {
         while let Some(row) = rows.next()? {
             frontier.push(row.get(0)?);
         }
-        Ok(Self { frontier, last_at: last_at.unwrap_or_default() })
+        Ok(Self { frontier, last_at: last_at.unwrap_or_default(), at: format!("{now:.9}") })
     }
 
     /// Number of the entry that comes next.
@@ -165,17 +169,16 @@ impl Head {
         connection: &Connection,
         table: EvidenceTable,
         row_id: i64,
-        at: &str,
     ) -> rusqlite::Result<()> {
         let columns = table.columns();
         let sql = format!("SELECT {} FROM {} WHERE id = ?1", columns.join(", "), table.name());
         let content = connection.prepare_cached(&sql)?.query_row([row_id], |row| content_of(columns, row))?;
-        let clock = if *at < *self.last_at { ClockSaid::Back } else { ClockSaid::Forward };
+        let clock = if self.at < self.last_at { ClockSaid::Back } else { ClockSaid::Forward };
         let entry = Entry {
             seq: self.next_seq(),
             table: table.name().to_owned(),
             row_id,
-            at: at.to_owned(),
+            at: self.at.clone(),
             clock: clock.name().to_owned(),
             content,
         };
@@ -191,7 +194,7 @@ impl Head {
             leaf
         ])?;
         self.frontier.push(leaf);
-        at.clone_into(&mut self.last_at);
+        self.last_at.clone_from(&self.at);
         Ok(())
     }
 

@@ -5,6 +5,8 @@
 //! holds everything against everything. The SQL files in `migrations/` are the schema.
 
 mod accounts;
+mod acts;
+mod backup;
 mod dossier;
 mod encode;
 mod error;
@@ -19,12 +21,17 @@ mod schema;
 mod settings;
 mod store;
 mod verify;
+mod witness;
 mod writing;
 
 pub use accounts::{
     Account, AccountChange, AccountError, Act, Actor, NewAccount, Role, Secret, TABLE as ROLE_TABLE, Uptime,
     lockout_wait, role_table_markdown,
 };
+pub use acts::{
+    Disposition, HistoryEntry, KeptUntil, ParcelNumber, Reference, Statement, StatementError, WrongCheckDigit,
+};
+pub use backup::{BackupError, BackupPlan};
 pub use dossier::{Dossier, StoredEvent};
 pub use error::CasebookError;
 pub use ledger::EvidenceTable;
@@ -32,3 +39,4 @@ pub use proof::RecordProof;
 pub use record::{Event, ScanRecord, ScanSummary, Standing, StoredScan};
 pub use store::Casebook;
 pub use verify::{Finding, FindingKind, Verification, VerifyOptions, verify};
+pub use witness::WitnessError;

@@ -74,7 +74,7 @@ fn read(connection: &Connection, id: i64, checkpoint: &str) -> rusqlite::Result<
     };
     let mut statement = connection.prepare("SELECT leaf FROM ledger WHERE seq <= ?1 ORDER BY seq")?;
     let leaves: Vec<Hash> = statement.query_map([size], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    let index = usize::try_from(entry.seq - 1).unwrap_or(usize::MAX);
+    let index = usize::try_from(entry.seq.saturating_sub(1)).unwrap_or(usize::MAX);
     if leaves.get(index) != Some(&entry.leaf()) {
         return Ok(None);
     }

@@ -1,5 +1,6 @@
 //! The numbered forms of the database and how an older one becomes the newest.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::encode::Encoded;
@@ -78,13 +79,14 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
 /// Gives the records of the first form their entries in the ledger, in their order, and drops the old table. From here on
 /// a change of them is found; that nobody changed them before is not proven by it.
 fn fill_ledger(connection: &Connection) -> rusqlite::Result<()> {
-    let mut head = Head::read(connection)?;
+    let mut head = Head::read(connection, Timestamp::UNIX_EPOCH)?;
     let count: i64 = connection.query_row("SELECT coalesce(max(id), 0) FROM scan_1", [], |row| row.get(0))?;
     for id in 1..=count {
         let old =
             connection.prepare_cached("SELECT * FROM scan_1 WHERE id = ?1")?.query_row([id], Encoded::from_row_1)?;
         old.insert(connection, id, head.next_seq())?;
-        head.append(connection, EvidenceTable::Scan, id, old.taken_at())?;
+        old.taken_at().clone_into(&mut head.at);
+        head.append(connection, EvidenceTable::Scan, id)?;
     }
     connection.execute_batch("DROP TABLE scan_1")
 }

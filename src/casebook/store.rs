@@ -26,6 +26,22 @@ pub struct Casebook {
     connection: Connection,
     path: PathBuf,
     signer: NoteSigner,
+    clock: WallClock,
+}
+
+/// Tells the wall time under the write lock.
+pub(super) struct WallClock(Box<dyn Fn() -> Timestamp + Send>);
+
+impl WallClock {
+    pub(super) fn now(&self) -> Timestamp {
+        (self.0)()
+    }
+}
+
+impl std::fmt::Debug for WallClock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WallClock")
+    }
 }
 
 impl Casebook {
@@ -38,9 +54,17 @@ impl Casebook {
         let key_path = key::key_path(path);
         let (signer, _) = key::open_or_make(&key_path).map_err(|e| cannot_open(&key_path, &e))?;
         let connection = Self::connect(path).map_err(|e| CasebookError::from_sqlite(path, &e))?;
-        let mut casebook = Self { connection, path: path.to_owned(), signer };
+        let mut casebook =
+            Self { connection, path: path.to_owned(), signer, clock: WallClock(Box::new(Timestamp::now)) };
         casebook.found().map_err(|e| casebook.error(&e))?;
         Ok(casebook)
+    }
+
+    /// The same with another clock for the entries of the log.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Box<dyn Fn() -> Timestamp + Send>) -> Self {
+        self.clock = WallClock(clock);
+        self
     }
 
     /// States the key in the log where it is not yet: in the first event of a new casebook, or in a further one when the
@@ -59,14 +83,14 @@ impl Casebook {
         if before.as_ref() == Some(&verifier) {
             return Ok(()); // another process was faster
         }
-        let mut head = Head::read(&transaction)?;
+        let mut head = Head::read(&transaction, self.clock.now())?;
         let kind = if before.is_some() { "key-replaced" } else { "founded" };
         let body = serde_json::json!({
             "verifier": verifier, "before": before, "unchained_before": head.frontier.size(), "program": env!("CARGO_PKG_VERSION"),
         });
-        let at = format!("{:.9}", Timestamp::now());
+        let at = head.at.clone();
         add_event(&transaction, &mut head, &at, &Event { operator: "parcelscope", kind, scan_id: None, body: &body })?;
-        add_checkpoint(&transaction, &mut head, &at, &self.signer)?;
+        add_checkpoint(&transaction, &mut head, &self.signer)?;
         transaction.commit()
     }
 
@@ -121,10 +145,10 @@ impl Casebook {
     fn insert(&mut self, encoded: &Encoded) -> rusqlite::Result<i64> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let id: i64 = transaction.query_row("SELECT coalesce(max(id), 0) + 1 FROM scan", [], |row| row.get(0))?;
-        let mut head = Head::read(&transaction)?;
+        let mut head = Head::read(&transaction, self.clock.now())?;
         encoded.insert(&transaction, id, head.next_seq())?;
-        head.append(&transaction, EvidenceTable::Scan, id, encoded.taken_at())?;
-        add_checkpoint(&transaction, &mut head, encoded.taken_at(), &self.signer)?;
+        head.append(&transaction, EvidenceTable::Scan, id)?;
+        add_checkpoint(&transaction, &mut head, &self.signer)?;
         transaction.commit()?;
         Ok(id)
     }
@@ -193,8 +217,8 @@ impl Casebook {
         &self.connection
     }
 
-    pub(super) const fn parts_to_write(&mut self) -> (&mut Connection, &NoteSigner) {
-        (&mut self.connection, &self.signer)
+    pub(super) const fn parts_to_write(&mut self) -> (&mut Connection, &NoteSigner, &WallClock) {
+        (&mut self.connection, &self.signer, &self.clock)
     }
 
     pub(super) fn corrupt(&self, what: String) -> CasebookError {
@@ -223,7 +247,7 @@ fn cannot_open(path: &Path, error: &io::Error) -> CasebookError {
 
 /// Makes an empty file that only this user may read, unless there is a file already. SQLite gives its side files the
 /// same permissions.
-fn create_private(path: &Path) -> io::Result<()> {
+pub(super) fn create_private(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -43,15 +43,15 @@ impl Casebook {
     ) -> Result<T, CasebookError> {
         let path = self.path().to_owned();
         let sqlite = |e: rusqlite::Error| CasebookError::from_sqlite(&path, &e);
-        let (connection, signer) = self.parts_to_write();
+        let (connection, signer, clock) = self.parts_to_write();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
-        let head = Head::read(&transaction).map_err(sqlite)?;
+        let head = Head::read(&transaction, clock.now()).map_err(sqlite)?;
         let before = head.next_seq();
         let mut writing = Writing { connection: &transaction, path: &path, head, at: format!("{at:.9}") };
         let changed = change(&mut writing)?;
-        let Writing { mut head, at, .. } = writing;
+        let Writing { mut head, .. } = writing;
         if head.next_seq() > before {
-            add_checkpoint(&transaction, &mut head, &at, signer).map_err(sqlite)?;
+            add_checkpoint(&transaction, &mut head, signer).map_err(sqlite)?;
         }
         transaction.commit().map_err(sqlite)?;
         Ok(changed)
@@ -77,17 +77,12 @@ pub(super) fn add_event(
         scan_id,
         body.to_string()
     ])?;
-    head.append(connection, EvidenceTable::Event, id, at)?;
+    head.append(connection, EvidenceTable::Event, id)?;
     Ok(id)
 }
 
 /// Signs the log as it is and writes the checkpoint with its own entry, which the next checkpoint covers.
-pub(super) fn add_checkpoint(
-    connection: &Connection,
-    head: &mut Head,
-    at: &str,
-    signer: &NoteSigner,
-) -> rusqlite::Result<()> {
+pub(super) fn add_checkpoint(connection: &Connection, head: &mut Head, signer: &NoteSigner) -> rusqlite::Result<()> {
     let size = head.frontier.size();
     let origin = signer.verifier().name().to_owned();
     let note = signer.sign(&Checkpoint { origin, size, root: head.frontier.root() }.text());
@@ -95,6 +90,6 @@ pub(super) fn add_checkpoint(
     let id: i64 = connection.query_row("SELECT coalesce(max(id), 0) + 1 FROM checkpoint", [], |row| row.get(0))?;
     let sql = "INSERT INTO checkpoint (id, seq, at, size, note) VALUES (?1, ?2, ?3, ?4, ?5)";
     let size = i64::try_from(size).unwrap_or(i64::MAX);
-    connection.prepare_cached(sql)?.execute(params![id, head.next_seq(), at, size, note])?;
-    head.append(connection, EvidenceTable::Checkpoint, id, at)
+    connection.prepare_cached(sql)?.execute(params![id, head.next_seq(), head.at, size, note])?;
+    head.append(connection, EvidenceTable::Checkpoint, id)
 }

@@ -199,7 +199,7 @@ fn change(
     done(words, context)
 }
 
-fn done(words: &str, context: &Context) -> Result<ExitCode, anyhow::Error> {
+pub(super) fn done(words: &str, context: &Context) -> Result<ExitCode, anyhow::Error> {
     if context.json {
         output::print_json(&json!({ "done": words }))?;
     } else {

@@ -12,11 +12,12 @@ use serde::Serialize;
 
 use crate::casebook::note::NoteVerifier;
 use crate::casebook::{
-    self, Casebook, CasebookError, Finding, FindingKind, ScanSummary, StoredScan, Verification, VerifyOptions,
+    self, Casebook, CasebookError, Finding, FindingKind, HistoryEntry, KeptUntil, ScanSummary, StoredScan,
+    Verification, VerifyOptions,
 };
 use crate::session::{casebook_path, data_dir};
 
-use super::{Context, answer_text, output};
+use super::{Context, answer_text, keeping, output, record_acts, replay};
 
 /// Arguments of `casebook`.
 #[derive(Args, Debug)]
@@ -66,9 +67,16 @@ enum Command {
     /// Planned: export records
     #[command(hide = true)]
     Export(super::Planned),
-    /// Planned: verdict again from the stored counts
-    #[command(hide = true)]
-    Replay(super::Planned),
+    /// Compute a record again from its counts: exit code 1 when anything is another than it was recorded
+    Replay {
+        /// Number of the record
+        #[arg(value_name = "ID")]
+        id: i64,
+    },
+    #[command(flatten)]
+    Act(record_acts::ActCommand),
+    #[command(flatten)]
+    Keep(keeping::KeepCommand),
 }
 
 /// A page of the list.
@@ -98,10 +106,11 @@ pub fn run(args: CasebookArgs, context: &Context) -> Result<ExitCode, anyhow::Er
             print(&proof.proof, &serde_json::to_value(&proof)?, context)
         }
         Command::Report(args) => super::report::run(&args, &existing(context)?, context),
-        Command::Export(_) | Command::Replay(_) => {
-            bail!(
-                "this version cannot export or replay records yet; 'parcelscope casebook show ID --json' prints a whole record"
-            )
+        Command::Replay { id } => replay::run(id, context),
+        Command::Act(command) => record_acts::run(command, context),
+        Command::Keep(command) => keeping::run(command, context),
+        Command::Export(_) => {
+            bail!("this version cannot export records yet; 'parcelscope casebook show ID --json' prints a whole record")
         }
     }
 }
@@ -161,12 +170,41 @@ fn show(id: i64, context: &Context) -> Result<ExitCode, anyhow::Error> {
         bail!("there is no record {id}: this data folder has no casebook yet; choose the right folder with --data-dir");
     };
     let scan = casebook.load(id)?;
+    let (history, kept) = (casebook.history(id)?, casebook.kept_until(id)?);
     if context.json {
-        output::print_json(&scan)?;
+        output::print_json(&Whole { scan: &scan, history: &history })?;
     } else {
-        output::print_text(&output::printable(&text_of(&scan)))?;
+        let text = text_of(&scan) + &history_text(&history, kept);
+        output::print_text(&output::printable(&text))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A record with what was said about it.
+#[derive(Serialize)]
+struct Whole<'a> {
+    #[serde(flatten)]
+    scan: &'a StoredScan,
+    history: &'a [HistoryEntry],
+}
+
+fn history_text(history: &[HistoryEntry], kept: KeptUntil) -> String {
+    let kept = match kept {
+        KeptUntil::NoPolicy => "no policy is set, so for ever".to_owned(),
+        KeptUntil::Held => "for ever: a legal hold stands".to_owned(),
+        KeptUntil::Day(day) => format!("until {day}"),
+    };
+    let mut text = format!("  {:<10} {kept}\n", "Kept");
+    if !history.is_empty() {
+        text.push_str("History (nothing in it was ever changed)\n");
+    }
+    for entry in history {
+        let corrected: Vec<String> = entry.corrected_by.iter().map(|by| format!(", corrected by event {by}")).collect();
+        let HistoryEntry { event, at, operator, words, .. } = entry;
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  event {event:<5} {at:.0}  {operator:<14} {words}{}", corrected.concat());
+    }
+    text
 }
 
 fn text_of(scan: &StoredScan) -> String {
@@ -179,7 +217,11 @@ fn text_of(scan: &StoredScan) -> String {
         let _ = writeln!(text, "  {name:<10} {value}");
     };
     line("Taken", format!("{:.0} (UTC, clock of this machine)", record.taken_at));
-    line("Operator", record.operator.clone());
+    let standing = record.standing.map(|s| {
+        let training = s.training_expires.map_or_else(String::new, |day| format!(", trained until {day}"));
+        format!(" ({}{training})", s.role.name())
+    });
+    line("Operator", format!("{}{}", record.operator, standing.unwrap_or_default()));
     line("Parcel", if record.parcel.is_empty() { "none entered".to_owned() } else { record.parcel.clone() });
     if let Some(sample) = &record.emulated_sample {
         line("Emulated", format!("sample under the emulated probe: {sample}"));
@@ -213,7 +255,7 @@ pub(super) fn existing(context: &Context) -> Result<Casebook, anyhow::Error> {
         .ok_or_else(|| anyhow::anyhow!("this data folder has no casebook yet; choose the right folder with --data-dir"))
 }
 
-fn print(text: &str, json: &serde_json::Value, context: &Context) -> Result<ExitCode, anyhow::Error> {
+pub(super) fn print(text: &str, json: &serde_json::Value, context: &Context) -> Result<ExitCode, anyhow::Error> {
     if context.json {
         output::print_json(json)?;
     } else {

@@ -309,7 +309,7 @@ fn history(sheet: &mut Sheet<'_>, history: &[StoredEvent]) {
     let rows: Vec<Vec<String>> = history
         .iter()
         .map(|event| {
-            let body = body_words(&event.body);
+            let body = event.words().unwrap_or_else(|| body_words(&event.body));
             vec![words::stored_time(&event.at), event.operator.clone(), event.kind.clone(), body]
         })
         .collect();

@@ -6,7 +6,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -21,6 +22,8 @@ use super::{Event, Settings, Stage, casebook_path, system_uptime};
 const RETRY: Duration = Duration::from_secs(5);
 /// How often it is looked whether whoever is signed in does nothing.
 const LOOK_IDLE: Duration = Duration::from_millis(250);
+/// How often it is looked whether a backup is due.
+const LOOK_BACKUP: Duration = Duration::from_mins(1);
 /// Most scans that wait for a casebook that cannot be written; no scan is accepted beyond them.
 const MOST_UNSAVED: usize = 32;
 
@@ -51,13 +54,25 @@ pub(super) struct CasebookWorker {
     casebook: Option<Casebook>,
     /// Scans that could not be written yet, oldest first.
     unsaved: VecDeque<Arc<StoredScan>>,
+    /// The copy that is being made, and when it was last looked whether one is due.
+    backup: Option<JoinHandle<()>>,
+    backup_looked: Option<Instant>,
     /// The scan whose outcome was not reported yet.
     current: Option<Arc<StoredScan>>,
 }
 
 impl CasebookWorker {
     pub(super) fn new(data_dir: PathBuf, requests: Receiver<CasebookRequest>, shared: Arc<Shared>) -> Self {
-        Self { data_dir, requests, shared, casebook: None, unsaved: VecDeque::new(), current: None }
+        Self {
+            data_dir,
+            requests,
+            shared,
+            casebook: None,
+            unsaved: VecDeque::new(),
+            backup: None,
+            backup_looked: None,
+            current: None,
+        }
     }
 
     /// Works until all who could ask are gone.
@@ -116,8 +131,9 @@ impl CasebookWorker {
         } else if signed_in {
             self.requests.recv_timeout(LOOK_IDLE)
         } else {
-            self.requests.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            self.requests.recv_timeout(LOOK_BACKUP)
         };
+        self.back_up_if_due();
         if let Some(actor) = self.shared.operators.lock_idle() {
             self.signed_out(&actor, true);
         }
@@ -200,6 +216,30 @@ impl CasebookWorker {
     fn load(&mut self, id: i64) {
         let answer = self.casebook().and_then(|casebook| casebook.load(id));
         self.answer(answer.map(|scan| Event::Record(Arc::new(scan))));
+    }
+
+    /// Makes a copy where the plan says that one is due, on a thread of its own: saving never waits for it.
+    fn back_up_if_due(&mut self) {
+        let running = self.backup.as_ref().is_some_and(|copy| !copy.is_finished());
+        if running || self.backup_looked.is_some_and(|looked| looked.elapsed() < LOOK_BACKUP) {
+            return;
+        }
+        self.backup_looked = Some(Instant::now());
+        let due = self.casebook.as_ref().and_then(|casebook| casebook.backup_due(Timestamp::now()).ok().flatten());
+        let Some(folder) = due else { return };
+        let (path, shared) = (casebook_path(&self.data_dir), Arc::clone(&self.shared));
+        let copy = move || {
+            let copied = Casebook::open(&path)
+                .and_then(|mut casebook| casebook.back_up(Timestamp::now(), "parcelscope", &folder));
+            match copied {
+                Ok(path) => tracing::info!(path = %path.display(), "a backup was written and verified"),
+                Err(error) => shared.events.push(Event::CasebookTrouble(error.to_string())),
+            }
+        };
+        match thread::Builder::new().name("backup".to_owned()).spawn(copy) {
+            Ok(copy) => self.backup = Some(copy),
+            Err(error) => tracing::warn!(%error, "no thread for the backup that is due"),
+        }
     }
 
     fn sign_in(&mut self, name: &str, secret: &Secret) {

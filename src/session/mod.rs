@@ -21,6 +21,7 @@ mod kit_wishes;
 mod kit_worker;
 mod messages;
 mod operators;
+mod replay;
 mod running;
 mod saved_kit;
 mod settings;
@@ -38,6 +39,7 @@ pub use kit_records::{
 };
 pub use kit_store::{KitChoices, KitShelf, KitStoreError, forget_kit, keep_choices, read_choices, save_kit};
 pub use messages::{Command, Connection, Event, KitMeasured, KitMeasurement, KitStatus, ProbeOutcome, Probed, Stage};
+pub use replay::{Replay, ReplayDifference, ReplayError, ReplayField, replay, spectrum_again};
 pub use running::{Refused, Session};
 pub use saved_kit::{BadKitName, KitId, KitName, KitParts, SavedDevice, SavedKit, SavedLaser};
 pub use settings::{Colours, Settings};

@@ -328,9 +328,72 @@ fn a_cut_tail_and_an_older_copy_are_found_only_against_a_checkpoint_kept_elsewhe
 #[test]
 fn a_clock_that_went_back_is_noted_by_the_program_and_found_when_it_was_not() {
     let (dir, path) = casebook_of(3);
-    Casebook::open(&path).unwrap().append(&plain_record(0)).unwrap();
+    let before = || Timestamp::from_second(1_780_000_000).unwrap();
+    Casebook::open(&path).unwrap().with_clock(Box::new(before)).append(&plain_record(0)).unwrap();
     let report = found(&path);
     assert_eq!(report.findings, [], "the program said so itself");
     assert!(report.clock_noted_back >= 1);
     assert!(dir.path().exists());
+}
+
+#[test]
+fn programs_that_write_at_once_and_a_save_that_was_retried_are_no_clock_that_went_back() {
+    let (_dir, path) = casebook_of(0);
+    let writers: Vec<_> = (0..4_u32)
+        .map(|writer| {
+            let path = path.clone();
+            // Records whose own times are in no order at all.
+            let order = move |i: u32| plain_record(1_000 - 7 * i + writer);
+            std::thread::spawn(move || {
+                let mut casebook = Casebook::open(&path).unwrap();
+                for i in 0..10 {
+                    casebook.append(&order(i)).unwrap();
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.join().unwrap();
+    }
+    let report = found(&path);
+    assert_eq!((report.findings, report.clock_noted_back), (vec![], 0));
+}
+
+#[test]
+fn no_number_that_somebody_writes_into_the_file_makes_the_program_panic() {
+    let (dir, path) = evidence(2);
+    let numbers = [i64::MAX, i64::MAX - 1, i64::MIN, i64::MIN + 1, -1, 0, 1 << 53];
+    let mut cases = 0;
+    for table in TABLES {
+        let columns = names(
+            &Connection::open(&path).unwrap(),
+            &format!("SELECT name FROM pragma_table_info('{table}') WHERE type = 'INTEGER'"),
+        );
+        for column in &columns {
+            for (number, edge) in numbers.iter().flat_map(|n| [(n, "min"), (n, "max")]) {
+                let copy = dir.path().join("bent.sqlite3");
+                let attacker = stripped(&path, &copy);
+                let key = key(table);
+                let sql = format!("UPDATE {table} SET {column} = ?1 WHERE {key} = (SELECT {edge}({key}) FROM {table})");
+                let changed = attacker.execute(&sql, [number]).unwrap();
+                drop(attacker);
+                assert_eq!(changed, 1);
+                let report = found(&copy);
+                assert!(!report.is_clean(), "{table}.{column} = {number} was not found");
+                // Opening may refuse; nothing may panic.
+                if let Ok(casebook) = Casebook::open(&copy) {
+                    let _ = (casebook.count(), casebook.list(0, 9), casebook.integrity_check());
+                    for id in [1, 2, *number] {
+                        let _ = (casebook.load(id), casebook.proof(id), casebook.history(id), casebook.kept_until(id));
+                    }
+                    let _ = casebook.consistency(1, 4);
+                }
+                for side in ["bent.key", "bent.sqlite3-wal", "bent.sqlite3-shm"] {
+                    let _ = fs::remove_file(dir.path().join(side));
+                }
+                cases += 1;
+            }
+        }
+    }
+    println!("{cases} hostile numbers");
 }

@@ -35,6 +35,8 @@ mod measured_data;
 mod nirscan;
 mod obp_models;
 mod ocean_letter;
+mod power_cut;
+mod record_acts;
 mod record_examples;
 mod report;
 mod session;

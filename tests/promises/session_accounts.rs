@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use parcelscope::casebook::{Casebook, Role, Secret};
+use parcelscope::casebook::{BackupPlan, Casebook, Role, Secret};
 use parcelscope::session::{Command, Connection, Event, KitChoice, Refused, Session, SessionConfig, casebook_path};
 use rusqlite::Connection as Database;
 
@@ -90,4 +90,24 @@ fn whoever_does_nothing_is_signed_out_and_the_scan_that_runs_is_recorded_in_thei
     drop(session);
     assert_eq!(Casebook::open(&casebook_path(dir.path())).unwrap().integrity_check().unwrap(), 1);
     assert_eq!(count(dir.path(), "signed-out"), 1);
+}
+
+#[test]
+fn a_running_program_makes_the_backup_that_is_due() {
+    let (dir, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (mut casebook, actors) = staffed(dir.path());
+    let plan = BackupPlan { folder: copies.path().to_owned(), every_hours: 1 };
+    casebook.set_backup_plan(jiff::Timestamp::now(), &actors[5], &plan).unwrap();
+    drop(casebook);
+    let session = start(dir.path(), Duration::from_mins(5));
+    let end = Instant::now() + Duration::from_mins(1);
+    while count(dir.path(), "backup") == 0 && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(50));
+        // A wish wakes the thread as any other would.
+        session.send(Command::ListRecords { offset: 0, limit: 1 }).unwrap();
+        while session.try_recv().is_some() {}
+    }
+    assert_eq!(count(dir.path(), "backup"), 1);
+    let names: Vec<_> = std::fs::read_dir(copies.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(names.len() == 1 && names[0].to_string_lossy().ends_with("Z.sqlite3"), "{names:?}");
 }

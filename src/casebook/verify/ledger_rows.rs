@@ -77,7 +77,7 @@ impl LedgerRows {
     /// Checks numbers, leaves and times, and returns the leaves as far as they are known.
     pub(super) fn check(&self, claims: &Claims, found: &mut Verification) -> Leaves {
         let mut known: HashMap<i64, Hash> = HashMap::with_capacity(self.rows.len());
-        let mut before = 0;
+        let mut before = 0_i64;
         let mut moved = Vec::new();
         for row in &self.rows {
             let seq = row.entry.seq;
@@ -111,7 +111,7 @@ impl LedgerRows {
         known.extend(moved);
         for row in &self.rows {
             let seq = row.entry.seq;
-            for missing in (before + 1..seq).take(GAP_MAX as usize).filter(|s| !known.contains_key(s)) {
+            for missing in (before.saturating_add(1)..seq).take(GAP_MAX as usize).filter(|s| !known.contains_key(s)) {
                 found.add("ledger", missing, FindingKind::Missing);
             }
             before = before.max(seq);
@@ -126,11 +126,11 @@ impl LedgerRows {
     }
 
     fn check_times(&self, found: &mut Verification) {
-        let (mut before, mut last) = ("", 0);
+        let (mut before, mut last) = ("", 0_i64);
         for row in self.rows.iter().filter(|row| row.is_true()) {
             let at = row.entry.at.as_str();
             // Beside a gap nobody can tell.
-            if row.entry.seq != last + 1 {
+            if last.checked_add(1) != Some(row.entry.seq) {
                 before = "";
             }
             last = row.entry.seq;

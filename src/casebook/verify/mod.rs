@@ -1,6 +1,7 @@
 //! Verification: every row against its ledger entry, every entry against the Merkle log, the log against its signed
 //! checkpoints and against checkpoints that were kept elsewhere. It reads only, and believes nothing that it can compute.
 
+mod files;
 mod ledger_rows;
 mod parts;
 mod rows;
@@ -73,6 +74,8 @@ pub struct Verification {
     pub rows: BTreeMap<String, u64>,
     /// Large parts that were held against their digests, and their packed size.
     pub parts: u64,
+    /// Files of records that were held against their digests.
+    pub files: u64,
     /// Bytes of these parts.
     pub part_bytes: u64,
     /// Entries that the last fitting checkpoint of the casebook itself covers, and its time.
@@ -116,13 +119,14 @@ pub fn verify(
         connection.pragma_update(None, "cell_size_check", true)?;
         // One moment of the casebook, also while another process writes.
         connection.execute_batch("BEGIN")?;
-        whole(&connection, options, progress)
+        whole(&connection, path, options, progress)
     };
     run().map_err(|e| CasebookError::from_sqlite(path, &e))
 }
 
 fn whole(
     connection: &Connection,
+    path: &Path,
     options: &VerifyOptions,
     progress: &mut dyn FnMut(f64) -> bool,
 ) -> rusqlite::Result<Option<Verification>> {
@@ -144,6 +148,9 @@ fn whole(
     tree::check(connection, &leaves, options, &mut found)?;
     if !options.skip_parts && !parts::check(connection, &mut found, &mut |done| progress(0.4 + 0.6 * done))? {
         return Ok(None);
+    }
+    if !options.skip_parts {
+        files::check(connection, path, &mut found)?;
     }
     found.findings.sort();
     found.findings.dedup();

@@ -1,6 +1,7 @@
 //! The rows of evidence against their ledger entries.
 
 use std::collections::{BTreeMap, HashMap};
+use std::iter::successors;
 
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
@@ -33,25 +34,32 @@ impl Claims {
 
     /// Claims beyond `seq` that follow each other without a gap.
     pub(super) fn beyond(&self, seq: i64) -> impl Iterator<Item = i64> {
-        (seq.saturating_add(1)..).take_while(|s| self.by_seq.contains_key(s))
+        successors(seq.checked_add(1), |s| s.checked_add(1)).take_while(|s| self.by_seq.contains_key(s))
     }
 
     /// The leaf that belongs at `seq`, where one column of its entry was changed and the row of evidence still tells
     /// what it was.
     pub(super) fn leaf_at(&self, seq: i64, row: &LedgerRow) -> Option<Hash> {
         let claim = self.by_seq.get(&seq)?;
-        let rebuilt = |clock: &str| Entry {
+        // The rows of one transaction and its checkpoint were entered at one time, which the checkpoint states.
+        let mut later = self.by_seq.range(seq..).map(|(_, claim)| claim);
+        let entered = later.find(|c| c.table == EvidenceTable::Checkpoint).unwrap_or(claim);
+        let rebuilt = |at: &str, clock: &str| Entry {
             seq,
             table: claim.table.name().to_owned(),
             row_id: claim.id,
-            at: claim.at.clone(),
+            at: at.to_owned(),
             clock: clock.to_owned(),
             content: claim.content,
         };
         // Either the stated leaf is the true one, or everything else is as it was and the leaf was changed.
-        let stated = [ClockSaid::Forward, ClockSaid::Back].into_iter().map(|c| rebuilt(c.name()).leaf());
-        let stated = stated.into_iter().find(|leaf| row.leaf == Some(*leaf));
-        stated.or_else(|| (rebuilt(&row.entry.clock) == row.entry).then(|| row.entry.leaf()))
+        // Entries that were made from the first form of the database have the time of the scan.
+        let times = [entered.at.as_str(), claim.at.as_str()];
+        let clocks = [ClockSaid::Forward.name(), ClockSaid::Back.name()];
+        let mut leaves = times.iter().flat_map(|at| clocks.map(|clock| rebuilt(at, clock).leaf()));
+        let stated = leaves.find(|leaf| row.leaf == Some(*leaf));
+        let whole = || times.iter().any(|at| rebuilt(at, &row.entry.clock) == row.entry);
+        stated.or_else(|| whole().then(|| row.entry.leaf()))
     }
 }
 
