@@ -18,5 +18,6 @@ pub mod library;
 pub mod report;
 pub mod session;
 pub mod signal;
+pub mod signature;
 pub mod spectrum;
 pub mod ui;

@@ -3,19 +3,19 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::formats::{Choices, Comparable, FileSpectrum, SpectrumKind};
 use crate::identify::{Answer, Engine, Tolerance};
-use crate::library::{Library, Pack};
+use crate::session;
 
 use super::input::{self, ChoiceArgs, FileResult};
-use super::{Context, answer_text};
+use super::{Context, answer_text, output};
 
 /// Arguments of `identify`.
 #[derive(Args, Debug)]
@@ -28,7 +28,7 @@ pub struct IdentifyArgs {
     /// Spectrum files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Search this reference pack instead of the bundled library
+    /// Search this reference pack instead of the installed one
     #[arg(long, value_name = "PACK")]
     library: Option<PathBuf>,
     /// Of a file that holds several spectra of samples, identify this one, counted from 1
@@ -65,12 +65,13 @@ struct Document {
 pub fn run(args: IdentifyArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
     let IdentifyArgs { files, library, spectrum, wrong_names, choices } = args;
     let choices = choices.choices()?;
-    let library = match library {
-        Some(pack) => Arc::new(Pack::open(&pack)?.library().clone()),
-        None => Library::bundled()?,
-    };
+    let data_dir = session::data_dir(context.data_dir.as_deref())?;
+    let used = session::library_or_pack(library.as_deref(), &data_dir, Timestamp::now())?;
+    if let Some(warning) = &used.warning {
+        output::complain(warning);
+    }
     let tolerance = wrong_names.map_or(Tolerance::DEFAULT, Tolerance::new);
-    let engine = Engine::new(library).with_tolerance(tolerance);
+    let engine = Engine::new(used.library).with_tolerance(tolerance);
     input::for_each_file(&files, context, |path| identify(path, spectrum, &choices, &engine))
 }
 

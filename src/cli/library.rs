@@ -1,15 +1,21 @@
 //! `parcelscope library`: what the program can search for, and where each reference came from.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Context, output};
-use crate::library::{Library, Pack, Reference, Substance};
+use crate::library::{Library, Reference, Substance};
+use crate::session;
 use crate::spectrum::Technique;
+
+mod evaluation;
+mod keys;
+mod packs;
 
 /// Arguments of `library`.
 #[derive(Args, Debug)]
@@ -28,7 +34,7 @@ enum Action {
         /// Print instead the licence texts that travel along with the bundled references
         #[arg(long)]
         notices: bool,
-        /// A signed pack instead of the bundled library
+        /// A signed pack instead of the library in use
         #[arg(long, value_name = "PACK")]
         library: Option<PathBuf>,
     },
@@ -39,9 +45,30 @@ enum Action {
         /// Also print every band
         #[arg(long)]
         bands: bool,
-        /// A signed pack instead of the bundled library
+        /// A signed pack instead of the library in use
         #[arg(long, value_name = "PACK")]
         library: Option<PathBuf>,
+    },
+    /// Make a draft from the library in use, to add references to
+    Draft(packs::DraftArgs),
+    /// Compare a draft with the library in use on labelled spectra, one by one
+    Evaluate(evaluation::EvaluateArgs),
+    /// Check a pack or a draft: signature, every byte, every rule
+    Check(packs::CheckArgs),
+    /// Sign a draft: the pack that units install
+    Sign(packs::SignArgs),
+    /// Install a signed pack; the one before stays for a rollback
+    Install(packs::InstallArgs),
+    /// Use an earlier installed pack again
+    Rollback(packs::RollbackArgs),
+    /// List the installed packs
+    Installed,
+    /// Warn when the pack in use is older than this
+    WarnAfter(packs::WarnArgs),
+    /// Keys that sign packs, and keys whose packs are taken
+    Key {
+        #[command(subcommand)]
+        action: keys::KeyAction,
     },
     /// Planned: add a reference that was measured here
     #[command(hide = true)]
@@ -49,21 +76,6 @@ enum Action {
     /// Planned: import references from spectrum files
     #[command(hide = true)]
     Import(super::Planned),
-    /// Planned: check a library
-    #[command(hide = true)]
-    Check(super::Planned),
-    /// Planned: compare two libraries on real spectra
-    #[command(hide = true)]
-    Evaluate(super::Planned),
-    /// Planned: sign a pack
-    #[command(hide = true)]
-    Sign(super::Planned),
-    /// Planned: install a signed pack
-    #[command(hide = true)]
-    Install(super::Planned),
-    /// Planned: go back to the pack before
-    #[command(hide = true)]
-    Rollback(super::Planned),
 }
 
 /// Runs `library`.
@@ -73,26 +85,35 @@ pub fn run(args: LibraryArgs, context: &Context) -> Result<ExitCode, anyhow::Err
     };
     match args.action {
         Action::List { notices: true, .. } => print_notices(context),
-        Action::List { listed, library, .. } => with_library(library, |l| list(l, listed, context)),
-        Action::Show { name, bands, library } => with_library(library, |l| show(l, &name, bands, context)),
+        Action::List { listed, library, .. } => with_library(library.as_deref(), context, |l| list(l, listed, context)),
+        Action::Show { name, bands, library } => {
+            with_library(library.as_deref(), context, |l| show(l, &name, bands, context))
+        }
+        Action::Draft(args) => packs::draft(&args, context),
+        Action::Evaluate(args) => evaluation::run(&args, context),
+        Action::Check(args) => packs::check(&args, context),
+        Action::Sign(args) => packs::sign(&args, context),
+        Action::Install(args) => packs::install(&args, context),
+        Action::Rollback(args) => packs::rollback(&args, context),
+        Action::Installed => packs::installed(context),
+        Action::WarnAfter(args) => packs::warn_after(&args, context),
+        Action::Key { action } => keys::run(action, context),
         Action::Add(_) => planned("add references"),
         Action::Import(_) => planned("import references"),
-        Action::Check(_) => planned("check libraries"),
-        Action::Evaluate(_) => planned("compare libraries"),
-        Action::Sign(_) => planned("sign packs"),
-        Action::Install(_) => planned("install packs"),
-        Action::Rollback(_) => planned("roll packs back"),
     }
 }
 
 fn with_library(
-    pack: Option<PathBuf>,
+    pack: Option<&Path>,
+    context: &Context,
     act: impl FnOnce(&Library) -> Result<(), anyhow::Error>,
 ) -> Result<ExitCode, anyhow::Error> {
-    match pack {
-        Some(path) => act(Pack::open(&path)?.library())?,
-        None => act(Library::bundled()?.as_ref())?,
+    let data_dir = packs::data_dir(context)?;
+    let used = session::library_or_pack(pack, &data_dir, Timestamp::now())?;
+    if let Some(warning) = &used.warning {
+        output::complain(warning);
     }
+    act(&used.library)?;
     Ok(ExitCode::SUCCESS)
 }
 

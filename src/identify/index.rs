@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::library::{Library, Reference, Tier};
-use crate::signal::{MATCH_RESOLUTION_CM1, SearchGrid};
-use crate::spectrum::{Band, Technique};
+use crate::signal::{MATCH_RESOLUTION_CM1, SearchGrid, prepare_to};
+use crate::spectrum::{Band, Spectrum, Technique};
 
 use super::features::{TOLERANT_RANGE_CM1, TOLERANT_WIDTH_CM1, sharp_reference, tolerant_reference};
 use super::tops::{Top, tops};
@@ -91,7 +91,14 @@ impl Indexed {
             return None;
         }
         let mut shape = vec![0.0; span.len()];
-        for band in &reference.bands {
+        let bands = match (&reference.measured, metric) {
+            (Some(measured), Metric::Sharp) => {
+                add_measured(&mut shape, span.start, measured.spectrum(), resolution_cm1);
+                &[][..]
+            }
+            _ => reference.bands.as_slice(),
+        };
+        for band in bands {
             let seen = match metric {
                 // A calculated activity is an area; every stick gets the same width, so heights stay in proportion.
                 Metric::Tolerant => Band { fwhm_cm1: TOLERANT_WIDTH_CM1, lorentz_fraction: 1.0, ..*band },
@@ -145,6 +152,19 @@ impl Indexed {
         let a = self.shape.get(i)?;
         let b = self.shape.get(i + 1).unwrap_or(a);
         Some(a + (b - a) * t)
+    }
+}
+
+/// Puts a measured array on the grid, conditioned like a query of this match resolution. Where the array was measured
+/// with less resolution it stays as sharp as it is.
+fn add_measured(shape: &mut [f64], first: usize, measured: &Spectrum, resolution_cm1: f64) {
+    let at_least = MATCH_RESOLUTION_CM1.iter().position(|r| *r >= resolution_cm1).unwrap_or(0);
+    let prepared = prepare_to(measured, at_least);
+    for (i, (value, usable)) in prepared.signal().iter().zip(prepared.usable()).enumerate() {
+        let cell = (prepared.first() + i).checked_sub(first).and_then(|at| shape.get_mut(at));
+        if let Some(cell) = cell.filter(|_| *usable) {
+            *cell = value.max(0.0);
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::cas::is_valid_cas;
 use super::error::LibraryError;
-use super::file::{self, GroupsFile, LibraryFile, SourcesFile};
+use super::file::{self, GroupsFile, LibraryFile, MAX_BANDS, SourcesFile};
 use super::formula::Formula;
 use super::model::{Group, KNOWN_LICENCES, Library, LibraryIdentity, Reference, Source, Substance};
 
@@ -65,9 +65,13 @@ impl Library {
                 )
             })?;
             let file = format!("{}.toml", substance.key);
-            let source = sources.iter().find(|s| s.key == reference.source).ok_or_else(|| {
-                LibraryError::rule(&file, format!("the source `{}` is not in sources.toml", reference.source))
-            })?;
+            let source = sources
+                .binary_search_by(|s| s.key.cmp(&reference.source))
+                .ok()
+                .and_then(|at| sources.get(at))
+                .ok_or_else(|| {
+                    LibraryError::rule(&file, format!("the source `{}` is not in sources.toml", reference.source))
+                })?;
             if !source.ship {
                 return Err(LibraryError::rule(&file, format!("the terms of source `{}` do not allow it", source.key)));
             }
@@ -82,9 +86,19 @@ impl Library {
         Ok(library)
     }
 
+    /// The same content under another name and version, with its own digest.
+    #[must_use]
+    pub fn renamed(mut self, name: &str, version: &str) -> Self {
+        name.clone_into(&mut self.identity.name);
+        version.clone_into(&mut self.identity.version);
+        self.identity.sha256 = self.digest();
+        self
+    }
+
     /// SHA-256, lower-case hex, over the canonical content: one JSON line for each of name and version, groups,
-    /// sources, substances and references, in the library's order, floats in their shortest exact form. Comments and
-    /// blanks in the files do not count.
+    /// sources, substances and references, in the library's order, floats in their shortest exact form; then the measured
+    /// arrays, each after the number of its reference. Comments and blanks in the files do not count. The bundled library
+    /// and the content of a pack take this one way.
     fn digest(&self) -> String {
         let mut hash = Sha256::new();
         let parts = [
@@ -99,13 +113,36 @@ impl Library {
             hash.update(&part);
             hash.update(b"\n");
         }
-        hash.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
-            for nibble in [byte >> 4, byte & 15] {
-                hex.extend(char::from_digit(u32::from(nibble), 16));
-            }
-            hex
-        })
+        for (number, measured) in
+            self.references.iter().enumerate().filter_map(|(i, r)| Some((i, r.measured.as_ref()?)))
+        {
+            hash.update((number as u64).to_le_bytes());
+            measured.update(&mut hash);
+        }
+        hex(&hash.finalize())
     }
+}
+
+impl Reference {
+    /// SHA-256, lower-case hex, over the reference with its array: what an approval is about. Where its substance lies in
+    /// the library does not count.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(serde_json::to_vec(&Self { substance: 0, ..self.clone() }).unwrap_or_default());
+        if let Some(measured) = &self.measured {
+            measured.update(&mut hash);
+        }
+        hex(&hash.finalize())
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for nibble in bytes.iter().flat_map(|b| [b >> 4, b & 15]) {
+        text.extend(char::from_digit(u32::from(nibble), 16));
+    }
+    text
 }
 
 /// Ascending keys; references follow their substances, in their own order.
@@ -268,6 +305,12 @@ fn check_reference(reference: &Reference, substance: &Substance, file: &str) -> 
     }
     if reference.bands.is_empty() {
         return refuse("a reference has no bands".to_owned());
+    }
+    if reference.bands.len() > MAX_BANDS {
+        return refuse(format!("a reference has more than {MAX_BANDS} bands"));
+    }
+    if reference.measured.as_ref().is_some_and(|m| m.spectrum().technique() != reference.technique) {
+        return refuse("a measured array is of another technique than its reference".to_owned());
     }
     let mut last = f64::NEG_INFINITY;
     let mut highest = 0.0_f64;

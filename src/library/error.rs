@@ -59,12 +59,6 @@ pub enum LibraryError {
         /// What is wrong.
         rule: String,
     },
-    /// Signed packs are not read by this version.
-    #[error("the pack {path} was not opened: this version reads only the bundled library; run without a pack")]
-    PackUnsupported {
-        /// The pack.
-        path: String,
-    },
 }
 
 impl LibraryError {

@@ -114,6 +114,8 @@ pub(super) fn read_substance(file: &str, text: &str) -> Result<(Substance, Vec<R
             licence: String::new(),
             own_resolution_cm1: 0.0,
             source_item: table.source_item,
+            provenance: None,
+            measured: None,
         });
     }
     let substance = Substance {

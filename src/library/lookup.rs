@@ -37,7 +37,9 @@ impl Library {
 
     /// The references of the substance with this index.
     pub fn references_of(&self, substance: usize) -> impl Iterator<Item = &Reference> {
-        self.references.iter().filter(move |r| r.substance == substance)
+        // References lie in the order of their substances.
+        let before = |s: usize| self.references.partition_point(|r| r.substance < s);
+        self.references.get(before(substance)..before(substance + 1)).unwrap_or_default().iter()
     }
 
     /// The substance of a reference.

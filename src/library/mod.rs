@@ -11,16 +11,17 @@ mod error;
 mod file;
 mod formula;
 mod lookup;
+mod measured;
 mod model;
-mod pack;
+pub mod pack;
 
 pub use assemble::LibraryTexts;
 pub use cas::is_valid_cas;
 pub use error::LibraryError;
 pub use formula::{Formula, FormulaError};
 pub use lookup::Coverage;
+pub use measured::{MEASURED_POINTS_MAX, MeasuredArray, Provenance, ReplicateAgreement, SourceFile};
 pub use model::{
     Control, Group, KNOWN_LICENCES, Library, LibraryIdentity, MIN_BANDS_TO_SUPPORT, Reference, RelatedForm, Source,
     Substance, Tier,
 };
-pub use pack::Pack;

@@ -1,7 +1,10 @@
 //! The library in memory.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use super::measured::{MeasuredArray, Provenance};
 use crate::spectrum::{Band, Technique};
 
 /// Where a reference came from, from the strongest evidence to the weakest.
@@ -130,10 +133,12 @@ pub struct Source {
 }
 
 /// Terms under which a reference may be in a library: open licences, numbers that nobody owns (`facts`), positions
-/// and relative heights with the source named (`facts-with-attribution`), and work of this project (`project`).
-pub const KNOWN_LICENCES: [&str; 5] = ["MIT", "CC0-1.0", "facts", "facts-with-attribution", "project"];
+/// and relative heights with the source named (`facts-with-attribution`), work of this project (`project`), measured by
+/// the laboratory that owns the pack (`laboratory`), and taken over from its owner by agreement (`by-agreement`).
+pub const KNOWN_LICENCES: [&str; 7] =
+    ["MIT", "CC0-1.0", "facts", "facts-with-attribution", "project", "laboratory", "by-agreement"];
 
-/// One reference spectrum of one substance in one form, as bands.
+/// One reference spectrum of one substance in one form: bands, and the measured array where there is one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reference {
     /// Index into [`Library::substances`].
@@ -164,6 +169,13 @@ pub struct Reference {
     pub own_resolution_cm1: f64,
     /// Name of the item inside the source, where it has one.
     pub source_item: Option<String>,
+    /// How it came into the library, where somebody brought it in with this program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Box<Provenance>>,
+    /// The array as measured; the search then uses it instead of the bands, which summarise it for people. The digest
+    /// and packs take it apart from the other fields.
+    #[serde(skip)]
+    pub measured: Option<Arc<MeasuredArray>>,
 }
 
 /// Fewer bands than this cannot support an identification.

@@ -1,9 +1,12 @@
 //! What a session is made of.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+use super::library_in_use::library_in_use;
 use crate::analyzer::guardian;
 use crate::analyzer::laser::LaserSetup;
 use crate::analyzer::{PortListing, SpectrometerSetup, TransportError, list_ports};
@@ -82,14 +85,15 @@ pub struct SessionConfig {
 }
 
 impl SessionConfig {
-    /// A session with the bundled library and nobody to wake.
+    /// A session with the library in use in the data folder and nobody to wake.
     pub fn new(data_dir: PathBuf, kit: KitChoice) -> Self {
+        let packs = data_dir.clone();
         Self {
             data_dir,
             kit,
             operator: None,
             idle_lock: Some(IDLE_LOCK),
-            engine: Box::new(bundled_engine),
+            engine: Box::new(move || engine_in_use(&packs)),
             guardian: guardian::announced(),
             ports: Box::new(list_ports),
             waker: Box::new(|| {}),
@@ -133,9 +137,12 @@ impl SessionConfig {
     }
 }
 
-/// The engine over the bundled library.
-fn bundled_engine() -> Result<(Arc<Library>, Identifier), String> {
-    let library = Library::bundled().map_err(|e| e.to_string())?;
-    let engine = Engine::new(Arc::clone(&library));
-    Ok((library, Box::new(move |spectrum| engine.identify(spectrum))))
+/// The engine over the installed pack, or over the bundled library where none is installed.
+fn engine_in_use(data_dir: &Path) -> Result<(Arc<Library>, Identifier), String> {
+    let used = library_in_use(data_dir, Timestamp::now()).map_err(|e| e.to_string())?;
+    if let Some(warning) = used.warning {
+        tracing::warn!(warning);
+    }
+    let engine = Engine::new(Arc::clone(&used.library));
+    Ok((used.library, Box::new(move |spectrum| engine.identify(spectrum))))
 }

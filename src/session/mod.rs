@@ -19,6 +19,7 @@ mod kit_records;
 mod kit_store;
 mod kit_wishes;
 mod kit_worker;
+mod library_in_use;
 mod messages;
 mod operators;
 mod replay;
@@ -38,6 +39,9 @@ pub use kit_records::{
     read_kit_records,
 };
 pub use kit_store::{KitChoices, KitShelf, KitStoreError, forget_kit, keep_choices, read_choices, save_kit};
+pub use library_in_use::{
+    LibraryInUse, age_warning, library_by_digest, library_in_use, library_of_pack, library_or_pack,
+};
 pub use messages::{Command, Connection, Event, KitMeasured, KitMeasurement, KitStatus, ProbeOutcome, Probed, Stage};
 pub use replay::{Replay, ReplayDifference, ReplayError, ReplayField, replay, spectrum_again};
 pub use running::{Refused, Session};

@@ -19,7 +19,7 @@ pub use baseline::{Baseline, arpls};
 pub use despike::{Despiked, despike};
 pub use grid::SearchGrid;
 pub use noise::{noise_level, noise_profile};
-pub use prepare::{MATCH_RESOLUTION_CM1, Prepared, prepare};
+pub use prepare::{MATCH_RESOLUTION_CM1, Prepared, prepare, prepare_to};
 pub use quality::{Quality, WEAKEST_SNR};
 pub use resample::resample;
 pub use smooth::{SavitzkyGolay, SmoothError, gaussian_blur, wide_blur};

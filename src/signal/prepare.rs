@@ -129,6 +129,12 @@ impl Prepared {
 /// resolution, noise carried along, quality measured. Never fails: a spectrum that is worth nothing comes out with a
 /// quality that says so. Every number in the result is finite.
 pub fn prepare(spectrum: &Spectrum) -> Prepared {
+    prepare_to(spectrum, 0)
+}
+
+/// The same at match resolution number `at_least`, or at the sharpest coarser one that the spectrum can reach: a measured
+/// reference is conditioned like the query it is compared with.
+pub fn prepare_to(spectrum: &Spectrum, at_least: usize) -> Prepared {
     let technique = spectrum.technique();
     let grid = SearchGrid::of(technique);
     let points = Points::within(spectrum, grid);
@@ -157,6 +163,7 @@ pub fn prepare(spectrum: &Spectrum) -> Prepared {
         stated.or_else(|| sharpest_line(&bands, &cell_noise, grid.step_cm1())).unwrap_or(USUAL_RESOLUTION_CM1);
     let wanted = resolution_cm1.hypot(LEAST_SMOOTHING_CM1);
     let match_index = MATCH_RESOLUTION_CM1.iter().position(|r| *r >= wanted).unwrap_or(MATCH_RESOLUTION_CM1.len() - 1);
+    let match_index = match_index.max(at_least.min(MATCH_RESOLUTION_CM1.len() - 1));
     let extra = (MATCH_RESOLUTION_CM1[match_index].powi(2) - resolution_cm1.powi(2)).max(1.0).sqrt();
     let sigma = extra / FWHM_PER_SIGMA;
     let mut signal = gaussian_blur(&bands, sigma / grid.step_cm1());

@@ -9,22 +9,35 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("spectrum", &[]),
     ("formats", &["spectrum"]),
     ("signal", &["spectrum"]),
-    ("library", &["spectrum"]),
+    ("signature", &[]), // notes and keys: casebook and packs sign alike
+    ("library", &["spectrum", "signature"]),
     ("identify", &["spectrum", "signal", "library"]),
     ("analyzer", &["spectrum"]),
-    ("casebook", &["spectrum", "library", "identify", "analyzer"]),
+    ("casebook", &["spectrum", "signature", "library", "identify", "analyzer"]),
     // Renders records for people and laboratories; the search's own preparation of a spectrum is what it draws.
     ("report", &["spectrum", "formats", "signal", "library", "identify", "analyzer", "casebook"]),
     ("session", &["spectrum", "signal", "library", "identify", "analyzer", "casebook"]),
     ("ui", &["spectrum", "signal", "library", "identify", "analyzer", "casebook", "session"]),
     (
         "cli",
-        &["spectrum", "formats", "signal", "library", "identify", "analyzer", "casebook", "report", "session", "ui"],
+        &[
+            "spectrum",
+            "formats",
+            "signal",
+            "library",
+            "identify",
+            "analyzer",
+            "casebook",
+            "report",
+            "session",
+            "ui",
+            "signature",
+        ],
     ),
 ];
 
 /// Rooms in which only numbers and bytes go in and out.
-const PURE: &[&str] = &["spectrum", "formats", "signal", "identify", "report"];
+const PURE: &[&str] = &["spectrum", "formats", "signal", "signature", "identify", "report"];
 /// What a pure room must not touch.
 const IMPURE: &[&str] =
     &["std::fs", "std::thread", "std::env", "std::net", "Instant::now", "SystemTime::now", "Timestamp::now"];

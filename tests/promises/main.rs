@@ -35,6 +35,7 @@ mod measured_data;
 mod nirscan;
 mod obp_models;
 mod ocean_letter;
+mod packs;
 mod power_cut;
 mod record_acts;
 mod record_examples;

@@ -143,8 +143,11 @@ pub fn laboratory_pack(library: &Library, standards: &[Standard]) -> Result<Libr
             licence: "project".to_owned(),
             own_resolution_cm1: model.resolution_cm1,
             source_item: None,
+            provenance: None,
+            measured: None,
         });
     }
+    pack.references.sort_by_key(|r| r.substance);
     Ok(pack)
 }
 

@@ -233,14 +233,14 @@ fn emulated_scan(seed: u64, sample: Sample) -> Result<Spectrum, anyhow::Error> {
     Ok(acquisition.spectrum)
 }
 
-fn data_folder(argument: Option<&Path>) -> Result<PathBuf, anyhow::Error> {
+pub(super) fn data_folder(argument: Option<&Path>) -> Result<PathBuf, anyhow::Error> {
     argument.map(Path::to_owned).or_else(|| std::env::var_os(DATA_VARIABLE).map(PathBuf::from)).with_context(|| {
         format!("no labelled spectra: name their folder with --data DIR or in the variable {DATA_VARIABLE}")
     })
 }
 
 /// The spectra of the manifest whose path starts with `folder`, with their labels.
-fn labelled(data: &Path, folder: &str) -> Result<Vec<Query>, anyhow::Error> {
+pub(super) fn labelled(data: &Path, folder: &str) -> Result<Vec<Query>, anyhow::Error> {
     let manifest = data.join("manifest.csv");
     let name = manifest.display();
     let mut rows = csv::Reader::from_path(&manifest)

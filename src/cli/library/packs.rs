@@ -1,0 +1,242 @@
+//! `library draft|check|sign|install|rollback|installed|warn-after`: the way of a pack from the laboratory to the field.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::super::{Context, output};
+use super::{evaluation, keys};
+use crate::library::Library;
+use crate::library::pack::{self, Installed, Pack, PackContent, PackShelf};
+use crate::session;
+
+/// Arguments of `library draft`.
+#[derive(Args, Debug)]
+pub(super) struct DraftArgs {
+    /// The draft to make
+    #[arg(value_name = "DRAFT")]
+    draft: PathBuf,
+    /// Name of the pack; units install newer versions of the same name only
+    #[arg(long)]
+    name: Option<String>,
+    /// Version: one to four numbers joined by dots
+    #[arg(long)]
+    version: String,
+}
+
+/// Arguments of `library sign`.
+#[derive(Args, Debug)]
+pub(super) struct SignArgs {
+    /// The draft
+    #[arg(value_name = "DRAFT")]
+    draft: PathBuf,
+    /// Name of the signing key; its passphrase is read from standard input
+    #[arg(long)]
+    key: String,
+    /// The pack to write
+    #[arg(long, value_name = "PACK")]
+    out: PathBuf,
+    /// Why the draft is released without an evaluation; stays in the pack
+    #[arg(long, value_name = "WHY")]
+    not_evaluated: Option<String>,
+}
+
+/// Arguments of `library check`.
+#[derive(Args, Debug)]
+pub(super) struct CheckArgs {
+    /// A pack or a draft
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// Arguments of `library install`.
+#[derive(Args, Debug)]
+pub(super) struct InstallArgs {
+    /// The pack
+    #[arg(value_name = "PACK")]
+    pack: PathBuf,
+    /// Change to a pack of another name than the installed one
+    #[arg(long)]
+    other_name: bool,
+}
+
+/// Arguments of `library rollback`.
+#[derive(Args, Debug)]
+pub(super) struct RollbackArgs {
+    /// Version or digest of the pack to use again, or `bundled`; the pack before the present one without it
+    #[arg(value_name = "VERSION")]
+    to: Option<String>,
+}
+
+/// Arguments of `library warn-after`.
+#[derive(Args, Debug)]
+pub(super) struct WarnArgs {
+    /// Days; 0 never warns
+    #[arg(value_name = "DAYS")]
+    days: u32,
+}
+
+pub(super) fn data_dir(context: &Context) -> Result<PathBuf, anyhow::Error> {
+    Ok(session::data_dir(context.data_dir.as_deref())?)
+}
+
+pub(super) fn draft(args: &DraftArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
+    if args.draft.exists() {
+        bail!("{} is there already; choose another name for the new draft", args.draft.display());
+    }
+    pack::PackVersion::parse(&args.version)?;
+    let now = Timestamp::now();
+    let mut content = match PackShelf::of(&data_dir(context)?).open_used()? {
+        Some((_, used)) => used.content()?,
+        None => PackContent::of_bundled(Library::bundled()?.as_ref(), Library::bundled_notices(), now),
+    };
+    let name = args.name.clone().unwrap_or_else(|| content.library.identity.name.clone());
+    content.library = content.library.renamed(&name, &args.version);
+    content.made_at = now;
+    // What was said about the pack before does not hold for this one.
+    content.documents.retain(|name, _| name.starts_with("LICENSES/"));
+    pack::write_draft(&args.draft, &content)?;
+    report(&content, "draft", &args.draft, context)
+}
+
+pub(super) fn sign(args: &SignArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
+    let mut content = pack::read_draft(&args.draft)?;
+    if let Some((substance, _)) = content.waiting().first() {
+        bail!(
+            "the draft was not signed: a reference of {substance} waits for a reviewer; run 'library review' first or take it out"
+        );
+    }
+    evaluation::check_release(&content, args.not_evaluated.as_deref())?;
+    evaluation::keep_reason(&mut content, args.not_evaluated.as_deref());
+    let signer = keys::open(&args.key, context)?;
+    content.made_at = Timestamp::now();
+    pack::sign(&args.out, &content, &signer)?;
+    report(&content, "signed pack", &args.out, context)
+}
+
+fn report(content: &PackContent, what: &str, path: &Path, context: &Context) -> Result<ExitCode, anyhow::Error> {
+    let library = &content.library;
+    let measured = library.references.iter().filter(|r| r.measured.is_some()).count();
+    if context.json {
+        output::print_json(&json!({
+            "file": path.to_string_lossy(), "what": what, "library": library.identity, "made_at": content.made_at,
+            "substances": library.substances.len(), "references": library.references.len(),
+            "measured_arrays": measured, "waiting_for_review": content.waiting(),
+            "documents": content.documents.keys().collect::<Vec<_>>(),
+        }))?;
+    } else {
+        output::print_text(&output::printable(&format!(
+            "{}: {what} of {} {}\n  {} substances, {} references, {measured} with the measured array, {} waiting for review\n  \
+             content sha256 {}\n",
+            path.display(),
+            library.identity.name,
+            library.identity.version,
+            library.substances.len(),
+            library.references.len(),
+            content.waiting().len(),
+            library.identity.sha256
+        )))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn check(args: &CheckArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
+    let shelf = PackShelf::of(&data_dir(context)?);
+    if is_draft(&args.file)? {
+        return report(&pack::read_draft(&args.file)?, "draft", &args.file, context);
+    }
+    let checked = Pack::open(&args.file, &shelf.trust()?).and_then(|p| p.content());
+    match checked {
+        Ok(content) => report(&content, "pack with a good signature", &args.file, context),
+        Err(error) => {
+            let sentence = output::sentence(&error.into());
+            if context.json {
+                output::print_json(&json!({ "file": args.file.to_string_lossy(), "refused": sentence }))?;
+            }
+            output::complain(&sentence);
+            Ok(ExitCode::from(1))
+        }
+    }
+}
+
+/// A draft has no page behind its database: the database's own length is the file's.
+fn is_draft(path: &Path) -> Result<bool, anyhow::Error> {
+    use std::io::Read as _;
+    let name = path.display();
+    let mut head = [0; 100];
+    let mut file = std::fs::File::open(path).with_context(|| format!("cannot open {name}"))?;
+    let bytes = file.metadata().with_context(|| format!("cannot read {name}"))?.len();
+    if file.read_exact(&mut head).is_err() {
+        return Ok(false); // reading it as a pack says what is wrong
+    }
+    let pages = u32::from_be_bytes([head[28], head[29], head[30], head[31]]);
+    Ok(head.starts_with(b"SQLite format 3\0") && u64::from(pages) * 4_096 == bytes)
+}
+
+fn describe(installed: &Installed) -> String {
+    format!(
+        "{} {}  sha256 {}  signed by {}, made {:.0}, installed {:.0}",
+        installed.name,
+        installed.version,
+        installed.sha256.get(..16).unwrap_or_default(),
+        installed.signer,
+        installed.made_at,
+        installed.installed_at
+    )
+}
+
+pub(super) fn install(args: &InstallArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
+    let shelf = PackShelf::of(&data_dir(context)?);
+    let installed = shelf.install(&args.pack, Timestamp::now(), args.other_name)?;
+    say("Installed", Some(&installed), context)
+}
+
+pub(super) fn rollback(args: &RollbackArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
+    let used = PackShelf::of(&data_dir(context)?).rollback(args.to.as_deref())?;
+    say("Now in use", used.as_ref(), context)
+}
+
+fn say(what: &str, installed: Option<&Installed>, context: &Context) -> Result<ExitCode, anyhow::Error> {
+    if context.json {
+        output::print_json(&json!({ "used": installed }))?;
+    } else {
+        let words = installed.map_or_else(|| "the bundled library".to_owned(), describe);
+        output::print_text(&output::printable(&format!("{what}: {words}\n")))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn installed(context: &Context) -> Result<ExitCode, anyhow::Error> {
+    let current = PackShelf::of(&data_dir(context)?).current()?;
+    let days = current.warn_after_days;
+    let warning = current.used().and_then(|p| session::age_warning(p, days, Timestamp::now()));
+    if context.json {
+        output::print_json(&json!({
+            "used": current.used(), "packs": current.packs, "warn_after_days": days, "warning": warning,
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut text = String::new();
+    for pack in &current.packs {
+        let mark = if current.used.as_ref() == Some(&pack.file) { "in use" } else { "" };
+        writeln!(text, "{mark:<7} {}", describe(pack))?;
+    }
+    if current.used.is_none() {
+        text.push_str("in use  the bundled library\n");
+    }
+    if let Some(warning) = warning {
+        writeln!(text, "\n{warning}")?;
+    }
+    output::print_text(&output::printable(&text))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn warn_after(args: &WarnArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
+    PackShelf::of(&data_dir(context)?).warn_after(args.days)?;
+    installed(context)
+}

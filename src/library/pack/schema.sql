@@ -1,0 +1,7 @@
+CREATE TABLE manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE groups (position INTEGER PRIMARY KEY, content TEXT NOT NULL) STRICT;
+CREATE TABLE source (position INTEGER PRIMARY KEY, content TEXT NOT NULL) STRICT;
+CREATE TABLE substance (position INTEGER PRIMARY KEY, key TEXT NOT NULL, words TEXT NOT NULL, member TEXT NOT NULL, listed INTEGER NOT NULL, content TEXT NOT NULL) STRICT;
+CREATE TABLE reference (position INTEGER PRIMARY KEY, substance INTEGER NOT NULL, content TEXT NOT NULL, points INTEGER, resolution REAL, measured BLOB) STRICT;
+CREATE TABLE document (name TEXT PRIMARY KEY, content TEXT NOT NULL) STRICT;
+CREATE INDEX reference_of ON reference (substance);

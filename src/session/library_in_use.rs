@@ -1,0 +1,70 @@
+//! Which library answers: the pack that is installed in the data folder, or the bundled library where none is.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::library::pack::{Installed, Pack, PackError, PackShelf};
+use crate::library::{Library, LibraryError};
+
+/// Seconds of a day.
+const DAY_SECONDS: i64 = 86_400;
+
+/// The library in use and where it came from.
+#[derive(Clone, Debug)]
+pub struct LibraryInUse {
+    /// The library.
+    pub library: Arc<Library>,
+    /// The installed pack; none for the bundled library and for a pack that was named.
+    pub installed: Option<Installed>,
+    /// A sentence for the operator where the pack is older than the unit's settings allow.
+    pub warning: Option<String>,
+}
+
+/// The library in use in a data folder. An installed pack that cannot be trusted any more is an error and never replaced in
+/// silence by another library: what it lists decides what alarms.
+pub fn library_in_use(data_dir: &Path, now: Timestamp) -> Result<LibraryInUse, PackError> {
+    let shelf = PackShelf::of(data_dir);
+    let Some((installed, pack)) = shelf.open_used()? else {
+        let library = Library::bundled()?;
+        return Ok(LibraryInUse { library, installed: None, warning: None });
+    };
+    let library = Arc::new(pack.content()?.library);
+    let warning = age_warning(&installed, shelf.current()?.warn_after_days, now);
+    Ok(LibraryInUse { library, installed: Some(installed), warning })
+}
+
+/// The library of a pack file that was named, signed by a key that the data folder trusts.
+pub fn library_of_pack(pack: &Path, data_dir: &Path) -> Result<Arc<Library>, PackError> {
+    Ok(Arc::new(Pack::open(pack, &PackShelf::of(data_dir).trust()?)?.content()?.library))
+}
+
+/// The library of a pack that was named, else the one in use.
+pub fn library_or_pack(pack: Option<&Path>, data_dir: &Path, now: Timestamp) -> Result<LibraryInUse, PackError> {
+    let Some(pack) = pack else { return library_in_use(data_dir, now) };
+    Ok(LibraryInUse { library: library_of_pack(pack, data_dir)?, installed: None, warning: None })
+}
+
+/// The library with this digest, for the replay of a record: bundled, or any pack that was ever installed here.
+pub fn library_by_digest(data_dir: &Path, sha256: &str) -> Result<Option<Arc<Library>>, PackError> {
+    let bundled: Result<Arc<Library>, LibraryError> = Library::bundled();
+    match bundled {
+        Ok(library) if library.identity.sha256 == sha256 => Ok(Some(library)),
+        Ok(_) | Err(_) => PackShelf::of(data_dir)
+            .open_by_content(sha256)?
+            .map(|pack| Ok(Arc::new(pack.content()?.library)))
+            .transpose(),
+    }
+}
+
+/// The sentence about a pack that is older than `days`; zero days never warns.
+pub fn age_warning(installed: &Installed, days: u32, now: Timestamp) -> Option<String> {
+    let age = now.as_second().saturating_sub(installed.made_at.as_second()) / DAY_SECONDS;
+    (days > 0 && age > i64::from(days)).then(|| {
+        format!(
+            "The reference pack {} {} is {age} days old, and this unit warns after {days}: ask the laboratory for a newer one.",
+            installed.name, installed.version
+        )
+    })
+}
