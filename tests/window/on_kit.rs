@@ -157,7 +157,7 @@ fn a_failed_check_says_what_is_wrong_and_stays_in_the_trend() {
     assert_eq!(script.commands(), [Command::ShowKitHistory(kit.clone())]);
     let history = Arc::new(KitHistory { records: vec![record], damaged_lines: 0 });
     happen(&script, &mut h, Event::KitHistory { kit, history });
-    assert!(name_starting(&h, "Trend of shift in checks, cm⁻¹: 1 results, the last 3.90").is_some(), "{:?}", names(&h));
+    assert!(name_starting(&h, "Trend of shift in checks, cm⁻¹: 1 result, the last 3.90").is_some(), "{:?}", names(&h));
     press(&mut h, "Back to the device");
     assert!(name_starting(&h, "UNVERIFIED").is_some());
 }

@@ -93,7 +93,7 @@ fn a_new_kit_is_calibrated_and_checked_and_both_are_kept_with_their_trend() {
     press(&mut h, "Check now");
     press(&mut h, "Measure");
     wait_for(&mut h, "Passed");
-    wait_for(&mut h, "Trend of shift in checks, cm⁻¹: 1 results");
+    wait_for(&mut h, "Trend of shift in checks, cm⁻¹: 1 result,");
     press(&mut h, "Back to the device");
     wait_for(&mut h, "VALID");
     assert!(name_starting(&h, "Unverified").is_none(), "the top bar says nothing any more");

@@ -262,10 +262,7 @@ fn port_row(ui: &mut Ui, port: &SetupPort) -> Response {
 fn guidance(ui: &mut Ui, setup: &Setup) {
     if setup.probing {
         heading(ui, "Asking");
-        paragraph(
-            ui,
-            "Each port is asked in the order that is safest, with the laser's commands last. No question switches a laser on.",
-        );
+        paragraph(ui, "Each port is asked in the order that is safest. No question switches a laser on.");
         return;
     }
     if setup.probed {

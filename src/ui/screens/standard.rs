@@ -226,8 +226,9 @@ fn cell(ui: &mut Ui, text: &str) {
 }
 
 fn head(ui: &mut Ui, titles: &[&str]) {
+    let t = tokens(ui);
     for title in titles {
-        note(ui, title);
+        ui.add(Label::new(RichText::new(*title).font(tokens::regular(tokens::TEXT_NOTE)).color(t.mute)));
     }
     ui.end_row();
 }

@@ -2,9 +2,13 @@
 
 use egui::accesskit::Role;
 use egui::{Sense, Ui, WidgetInfo, vec2};
-use egui_plot::{AxisHints, HLine, Line, LineStyle, MarkerShape, Plot, PlotPoint, PlotPoints, Points};
+use egui_plot::{
+    AxisHints, GridInput, GridMark, HLine, Line, LineStyle, MarkerShape, Plot, PlotPoint, PlotPoints, Points,
+};
 
 use crate::ui::tokens::{self, tokens};
+
+use super::spectrum_plot::grid_marks;
 
 /// A result.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,11 +37,45 @@ const SPAN_MIN_S: f64 = 3600.0;
 /// Spans below this are labelled with hours, longer ones with days.
 const HOURS_BELOW_S: f64 = 2.0 * 86_400.0;
 
+/// Distances of the marks on the time axis, seconds: minutes, hours, days, weeks, months, years.
+const TIME_STEPS_S: [f64; 13] = [
+    300.0,
+    900.0,
+    3_600.0,
+    10_800.0,
+    21_600.0,
+    43_200.0,
+    86_400.0,
+    172_800.0,
+    604_800.0,
+    2_592_000.0,
+    7_776_000.0,
+    15_552_000.0,
+    31_536_000.0,
+];
+/// Smallest distance of two marks, points: room for a label.
+const MARK_PX: f32 = 64.0;
+
+/// Marks at round times, as close as their labels allow.
+fn time_marks(input: &GridInput) -> Vec<GridMark> {
+    let wanted = input.base_step_size;
+    let step_size = TIME_STEPS_S.into_iter().find(|s| *s >= wanted).unwrap_or(wanted.max(1.0));
+    let (first, last) = ((input.bounds.0 / step_size).ceil(), (input.bounds.1 / step_size).floor());
+    if !first.is_finite() || !last.is_finite() || last - first > 500.0 {
+        return Vec::new();
+    }
+    (first as i64..=last as i64).map(|k| GridMark { value: k as f64 * step_size, step_size }).collect()
+}
+
 /// Time of a place on the axis in the words of the clock on the wall.
 fn tick(at_s: f64, hours: bool) -> String {
     let at = jiff::Timestamp::from_second(at_s.round() as i64).unwrap_or_default();
     let local = at.to_zoned_datetime(jiff::tz::TimeZone::system());
     local.strftime(if hours { "%H:%M" } else { "%m-%d" }).to_string()
+}
+
+fn counted(results: usize) -> String {
+    if results == 1 { "1 result".to_owned() } else { format!("{results} results") }
 }
 
 /// Shows the trend in all the room of `ui`.
@@ -57,7 +95,11 @@ pub fn trend_plot(ui: &mut Ui, trend: &Trend) {
     let y_axis = AxisHints::new_y()
         .tick_label_font(tokens::regular(tokens::TEXT_NOTE))
         .tick_label_color(t.mute)
-        .formatter(move |mark, _| if signed { format!("{:+}", mark.value) } else { format!("{}", mark.value) });
+        .formatter(move |mark, _| {
+            // A step of a tenth is not always a tenth in binary.
+            let value = (mark.value * 100.0).round() / 100.0;
+            if signed && value != 0.0 { format!("{value:+}") } else { format!("{}", value.abs()) }
+        });
     let line: Vec<PlotPoint> = trend.points.iter().map(|p| PlotPoint { x: p.at_s, y: p.value }).collect();
     let marks = |good: bool| -> Vec<[f64; 2]> {
         trend.points.iter().filter(|p| p.good == good).map(|p| [p.at_s, p.value]).collect()
@@ -65,7 +107,9 @@ pub fn trend_plot(ui: &mut Ui, trend: &Trend) {
     let response = Plot::new("trend")
         .custom_x_axes(vec![x_axis])
         .custom_y_axes(vec![y_axis])
-        .grid_spacing(egui::Rangef::new(56.0, 160.0))
+        .x_grid_spacer(|input| time_marks(&input))
+        .y_grid_spacer(|input| grid_marks(&input))
+        .grid_spacing(egui::Rangef::new(MARK_PX, MARK_PX + 1.0))
         .grid_color(t.grid)
         .show_background(false)
         .show_crosshair(false)
@@ -89,7 +133,7 @@ pub fn trend_plot(ui: &mut Ui, trend: &Trend) {
         })
         .response;
     response.widget_info(|| {
-        let said = format!("Trend of {}: {} results, the last {:.2}", trend.what, trend.points.len(), last.value);
+        let said = format!("Trend of {}: {}, the last {:.2}", trend.what, counted(trend.points.len()), last.value);
         WidgetInfo::labeled(Role::Image, true, said)
     });
 }
