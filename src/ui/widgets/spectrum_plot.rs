@@ -126,7 +126,7 @@ fn header(ui: &mut Ui, traces: &Traces) -> Option<Zoom> {
     let mut zoom = None;
     ui.horizontal(|ui| {
         ui.set_height(TARGET);
-        let buttons = 3.0 * TARGET + 40.0 + 3.0 * ui.spacing().item_spacing.x;
+        let buttons = 3.0 * TARGET + 32.0;
         ui.allocate_ui(vec2((ui.available_width() - buttons).max(0.0), TARGET), |ui| {
             ui.vertical(|ui| {
                 ui.set_width(ui.available_width());
