@@ -44,6 +44,9 @@ pub struct ReferenceNote {
     pub tier: Tier,
     /// Source key.
     pub source: String,
+    /// Name of the item inside the source, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<String>,
 }
 
 /// One candidate; asserts nothing.
@@ -80,7 +83,8 @@ pub struct Component {
     pub groups: Vec<String>,
     /// Share of the fitted signal, 0..=1; never a share of weight.
     pub spectral_share: f64,
-    /// Interval of the share, 95 %; null where the fit could state none.
+    /// Interval of the share, 95 %, its lower end lowered by the share of the signal that no component explains; null
+    /// where the fit could state none.
     pub share_interval: Option<(f64, f64)>,
     /// Probability that chance alone gains as much with any of the references that were tried.
     pub p_value: Option<f64>,

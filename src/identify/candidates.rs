@@ -23,6 +23,8 @@ pub(super) struct Contender<'a> {
     pub substance: &'a Substance,
     /// What the two spectra say about each other.
     pub evidence: Evidence,
+    /// True when a reference of another form of the substance fits nearly as well, so that the form stays open.
+    pub other_forms_fit: bool,
 }
 
 /// Demands on a name. Chosen on the tuning half of the measured references (left-one-substance-out, and simulated with
@@ -142,27 +144,31 @@ pub(super) fn contenders<'a>(
     let mut out: Vec<Contender<'a>> = Vec::with_capacity(WEIGHED);
     for hit in hits {
         let Some(entry) = index.entries.get(hit.entry) else { continue };
-        if out.iter().any(|c| c.entry.substance == entry.substance) {
+        let Some(reference) = library.references.get(entry.reference) else { continue };
+        if let Some(better) = out.iter_mut().find(|c| c.entry.substance == entry.substance) {
+            let as_well = (1.0 - better.hit.score).max(0.0) > demand::CLOSE * (1.0 - hit.score).max(0.0);
+            better.other_forms_fit |= as_well && entry.supports && reference.form != better.reference.form;
             continue;
         }
-        let Some(reference) = library.references.get(entry.reference) else { continue };
+        if out.len() == WEIGHED {
+            continue;
+        }
         let Some(substance) = library.substances.get(entry.substance) else { continue };
         let evidence = weigh(query, bands, entry, hit.shift_cm1);
-        out.push(Contender { hit: *hit, entry, reference, substance, evidence });
-        if out.len() == WEIGHED {
-            break;
-        }
+        out.push(Contender { hit: *hit, entry, reference, substance, evidence, other_forms_fit: false });
     }
     out
 }
 
-/// The substance that the program stands by, and those that this scan cannot tell from it.
+/// The substance that the program stands by, and those that this scan cannot tell from it: those that fit as well, and
+/// those whose references are nearly the same, which one scan cannot decide whatever fits better today.
 pub(super) fn named<'c, 'a>(contenders: &'c [Contender<'a>]) -> Option<(&'c Contender<'a>, Vec<&'c Contender<'a>>)> {
     let (place, first) = contenders.iter().enumerate().find(|(_, c)| c.entry.supports)?;
     if !first.is_named() {
         return None;
     }
-    let others = contenders.iter().skip(place + 1).filter(|c| c.is_named() && first.is_close_to(c)).collect();
+    let as_good = |c: &&Contender<'_>| c.is_named() && first.is_close_to(c);
+    let others = contenders.iter().skip(place + 1).filter(|c| as_good(c) || first.entry.is_nearly(c.entry)).collect();
     Some((first, others))
 }
 

@@ -130,7 +130,9 @@ pub(super) fn verdict(found: &Found<'_>, limits: &[DetectionLimit], coverage: &C
             headline += ", through ";
             headline += &containers.join(" and ");
         }
-        return Verdict::alarm("identified-listed-in-mixture", headline, hold(&threats(found)));
+        let alone = found.all_proven && others.is_empty();
+        let rule = if alone { "identified-listed" } else { "identified-listed-in-mixture" };
+        return Verdict::alarm(rule, headline, hold(&threats(found)));
     }
     let unclear = found.proven.iter().find(|p| p.may_alarm());
     if let Some(part) = unclear {
@@ -183,7 +185,8 @@ pub(super) fn verdict(found: &Found<'_>, limits: &[DetectionLimit], coverage: &C
     }
     if found.all_proven {
         let names: Vec<String> = found.proven.iter().map(|p| either(p.substance, &p.alternatives)).collect();
-        return Verdict::none_detected("identified-mixture-not-listed", &names.join(" and "), limits, coverage);
+        let rule = if names.len() == 1 { "identified-not-listed" } else { "identified-mixture-not-listed" };
+        return Verdict::none_detected(rule, &names.join(" and "), limits, coverage);
     }
     if found.axis_is_off {
         let headline = "Not identified, and the axis seems to be off: the nearest reference fits only when shifted";

@@ -32,6 +32,11 @@ const BLEND_LEAVES: f64 = 0.25;
 
 /// Similarity and shift (cm-1) from which the axis is suspected: portable units in order stay within 2 cm-1.
 const OFF_AXIS: (f64, f64) = (0.75, 4.5);
+/// What a reference so far off must show: bands in common, share explained, share of heights missing, scatter of the
+/// positions around the common shift (cm-1).
+const OFF_AXIS_EVIDENCE: (usize, f64, f64, f64) = (5, 0.93, 0.03, 1.5);
+/// A reference in its place that explains this much leaves nothing for the axis to answer for.
+const IN_PLACE: f64 = 0.85;
 /// Most references that are tried as components: of a larger library the most similar ones.
 const POOL: usize = 400;
 
@@ -312,10 +317,21 @@ fn explained(all_proven: bool, proven: &[ProvenPart<'_>]) -> bool {
     all_proven && proven.iter().all(|p| !p.may_alarm())
 }
 
-/// True when the best reference that may identify is similar only at a shift that no unit in order has.
+/// True when several bands of the best reference agree on one shift that no unit in order has, so shifted it explains
+/// nearly everything, and no reference explains much without such a shift. A wrong reference is similar at some shift too.
 fn axis_is_off(contenders: &[Contender<'_>]) -> bool {
-    let best = contenders.iter().find(|c| c.entry.supports);
-    best.is_some_and(|c| c.hit.score >= OFF_AXIS.0 && c.hit.shift_cm1.abs() >= OFF_AXIS.1)
+    let able = || contenders.iter().filter(|c| c.entry.supports);
+    let (bands, explains, missing, scatter_cm1) = OFF_AXIS_EVIDENCE;
+    let agree = |c: &Contender<'_>| {
+        c.hit.score >= OFF_AXIS.0
+            && c.hit.shift_cm1.abs() >= OFF_AXIS.1
+            && c.evidence.matched.len() >= bands
+            && c.evidence.explained >= explains
+            && c.evidence.missing_share <= missing
+            && c.evidence.position_scatter_cm1 <= scatter_cm1
+    };
+    let in_place = |c: &Contender<'_>| c.hit.shift_cm1.abs() < OFF_AXIS.1 && c.evidence.explained >= IN_PLACE;
+    able().next().is_some_and(agree) && !able().any(in_place)
 }
 
 /// References that may enter a mixture: all that may identify, one place each, in the order of their similarity; the

@@ -14,6 +14,12 @@ const FAINTEST_TOP: f64 = 0.02;
 /// Wings of a Lorentzian are cut at this many widths, where they have fallen under 0.1 %.
 const LORENTZ_REACH: f64 = 16.0;
 
+/// Similarity from which two references are one for a scan: emulated samples with the measured gap reach 0.96 of their
+/// own reference at the median.
+const NEARLY: f64 = 0.96;
+/// Share of the shorter range that both must cover for that.
+const NEARLY_RANGE: f64 = 0.9;
+
 /// How a reference is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Metric {
@@ -140,6 +146,25 @@ impl Indexed {
     /// True when the reference was measured.
     pub fn is_measured(&self) -> bool {
         matches!(self.tier, Tier::MeasuredHere | Tier::MeasuredElsewhere | Tier::Simulated)
+    }
+
+    /// True when the two references are more alike than a sample usually is to its own reference, so that whichever fits
+    /// better is a coin toss.
+    pub fn is_nearly(&self, other: &Self) -> bool {
+        let (from, to) = (self.span.start.max(other.span.start), self.span.end.min(other.span.end));
+        let shorter = self.span.len().min(other.span.len());
+        if !self.supports
+            || !other.supports
+            || self.metric != other.metric
+            || to <= from
+            || ((to - from) as f64) < NEARLY_RANGE * shorter as f64
+        {
+            return false;
+        }
+        let own = self.feature.get(from - self.span.start..to - self.span.start).unwrap_or_default();
+        let others = other.feature.get(from - other.span.start..to - other.span.start).unwrap_or_default();
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        dot(own, others) >= NEARLY * (dot(own, own) * dot(others, others)).sqrt().max(1e-12)
     }
 
     /// Intensity at a fractional grid position; none outside the span.

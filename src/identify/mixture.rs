@@ -504,6 +504,11 @@ impl Search<'_> {
         let surplus: Vec<f64> = seen.iter().enumerate().map(|(i, q)| (q - GENEROSITY * reached(i)).max(0.0)).collect();
         let whole: f64 = seen.iter().sum();
         let unexplained = if whole > 0.0 { (surplus.iter().sum::<f64>() / whole).clamp(0.0, 1.0) } else { 1.0 };
+        // What no component explains may be more of any, or none of them: of the signal each has at least so much less.
+        let mut parts = parts;
+        for part in &mut parts {
+            part.interval.0 *= 1.0 - unexplained;
+        }
         Mixture { window: self.window.clone(), parts, surplus, unexplained, shift_cm1, space: None }
     }
 }

@@ -44,11 +44,11 @@ pub(super) fn candidate(contender: &Contender<'_>, probability: Option<f64>) -> 
 }
 
 pub(super) fn named(contender: &Contender<'_>, others: &[&Contender<'_>]) -> Identified {
-    let form = &contender.reference.form;
+    let form = if contender.other_forms_fit { "" } else { contender.reference.form.as_str() };
     Identified {
         substance: contender.substance.name.clone(),
         cas: contender.substance.cas.clone(),
-        form: if form.is_empty() { FORM_UNKNOWN.to_owned() } else { form.clone() },
+        form: if form.is_empty() { FORM_UNKNOWN.to_owned() } else { form.to_owned() },
         strength: Strength::Identified,
         groups: contender.substance.groups.clone(),
         alternatives: others.iter().map(|c| c.substance.name.clone()).collect(),
@@ -147,5 +147,5 @@ pub(super) fn residual(query: &Prepared, mixture: &Mixture) -> Residual {
 }
 
 fn note(reference: &Reference) -> ReferenceNote {
-    ReferenceNote { tier: reference.tier, source: reference.source.clone() }
+    ReferenceNote { tier: reference.tier, source: reference.source.clone(), item: reference.source_item.clone() }
 }

@@ -33,11 +33,13 @@ pub fn traces(spectrum: &Spectrum, answer: &Answer, library: Option<&Library>) -
     out
 }
 
-/// The reference behind a candidate: same substance, tier and source, same technique.
+/// The reference behind a candidate: same substance, tier, source and item of it, same technique. Answers of older records
+/// name no item.
 fn reference_of<'a>(library: &'a Library, candidate: &Candidate, answer: &Answer) -> Option<&'a Reference> {
     library.references.iter().find(|r| {
         r.tier == candidate.reference.tier
             && r.source == candidate.reference.source
+            && (candidate.reference.item.is_none() || r.source_item == candidate.reference.item)
             && r.technique == answer.technique
             && library.substance_of(r).is_some_and(|s| s.name == candidate.substance)
     })

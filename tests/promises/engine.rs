@@ -311,6 +311,76 @@ fn polystyrene_without_its_reference_is_not_taken_for_another_phenyl() {
     }
 }
 
+/// The bundled library with a second reference of lactose: of another substance, or of another form, 0.3 cm-1 away.
+fn library_with_a_twin(of_another_substance: bool) -> Library {
+    let mut library = Library::bundled().unwrap().as_ref().clone();
+    let mut twin = reference(&library, "lactose", false).clone();
+    twin.bands.iter_mut().for_each(|b| b.position_cm1 += 0.3);
+    "another form".clone_into(&mut twin.form);
+    if of_another_substance {
+        let mut substance = library.substances[twin.substance].clone();
+        ("lactose-twin".clone_into(&mut substance.key), "lactose twin".clone_into(&mut substance.name));
+        twin.substance = library.substances.len();
+        library.substances.push(substance);
+    }
+    library.references.push(twin);
+    library
+}
+
+#[test]
+fn near_identical_references_are_named_as_a_group_and_not_as_a_coin_toss() {
+    let engine = Engine::new(Arc::new(library_with_a_twin(true)));
+    for seed in 0..8 {
+        let answer = engine.identify(&scan(vec![part(engine.library(), "lactose", 1.0)], 60 + seed));
+        let named = answer.identified.first().unwrap();
+        let mut group: Vec<&str> =
+            named.alternatives.iter().map(String::as_str).chain([named.substance.as_str()]).collect();
+        group.sort_unstable();
+        assert!(group.contains(&"lactose") && group.contains(&"lactose twin"), "seed {seed}: {group:?}");
+    }
+}
+
+#[test]
+fn a_form_is_not_stated_where_another_form_fits_as_well() {
+    let spectrum = |engine: &Engine| scan(vec![part(engine.library(), "lactose", 1.0)], 61);
+    let engine = Engine::new(Arc::new(library_with_a_twin(false)));
+    let answer = engine.identify(&spectrum(&engine));
+    assert_eq!(answer.identified[0].substance, "lactose");
+    assert_eq!(answer.identified[0].form, "form not determined");
+}
+
+#[test]
+fn a_unit_in_order_is_not_sent_to_be_checked_because_a_wrong_reference_fits_elsewhere() {
+    let engine = bundled();
+    let library = engine.library();
+    let mut scans = 0;
+    for (number, reference) in library.references.iter().enumerate() {
+        if reference.technique != Technique::Raman || reference.tier != Tier::MeasuredElsewhere {
+            continue;
+        }
+        let key = &library.substance_of(reference).unwrap().key;
+        let bands = reference.bands.clone();
+        let spectrum = scan(vec![SamplePart { share: 1.0, bands }], 4_000 + number as u64);
+        let answer = engine.identify_without(&spectrum, &|s| s.key == *key);
+        assert_ne!(answer.verdict.rule(), "out-of-calibration", "{key}: {:?}", answer.candidates.first());
+        scans += 1;
+    }
+    assert!(scans >= 70, "{scans}");
+}
+
+#[test]
+fn an_axis_that_is_off_is_called_so() {
+    let engine = bundled();
+    let mut called = 0;
+    for key in ["acetaminophen", "sucrose", "caffeine", "ibuprofen", "lactose", "glucose"] {
+        let mut bands = reference(engine.library(), key, false).bands.clone();
+        bands.iter_mut().for_each(|b| b.position_cm1 += 11.0);
+        let answer = engine.identify(&synthetic(&bands, 8.0, 3_000.0));
+        called += usize::from(answer.verdict.rule() == "out-of-calibration");
+    }
+    assert!(called >= 4, "{called} of 6");
+}
+
 #[test]
 fn lists_of_positions_and_single_bands_never_identify() {
     let engine = bundled();

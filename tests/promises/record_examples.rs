@@ -192,7 +192,11 @@ fn any_answer() -> impl Strategy<Value = Answer> {
     let measured = vec((any::<String>(), number(), number(), vec(number(), 0..4), prop::option::of(number())), 0..4);
     (verdict(), any::<bool>(), named, measured, (number(), number(), number()), any::<[String; 4]>()).prop_map(
         |(verdict, flag, named, measured, (snr, a, b), [name, version, sha256, engine])| {
-            let reference = |source: &str| ReferenceNote { tier: Tier::Literature, source: source.to_owned() };
+            let reference = |source: &str| ReferenceNote {
+                tier: Tier::Literature,
+                source: source.to_owned(),
+                item: source.is_empty().then(|| "an item".to_owned()),
+            };
             let identified = named
                 .into_iter()
                 .map(|([substance, form, group], cas, alternatives)| Identified {
