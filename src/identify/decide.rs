@@ -115,24 +115,7 @@ pub(super) fn verdict(found: &Found<'_>, limits: &[DetectionLimit], coverage: &C
         }
     }
     if let Some(part) = found.proven.iter().find(|p| p.alarms()) {
-        let others: Vec<&ProvenPart<'_>> =
-            found.proven.iter().filter(|p| p.substance.key != part.substance.key).collect();
-        let contents: Vec<&str> =
-            others.iter().filter(|p| !p.is_container()).map(|p| p.substance.name.as_str()).collect();
-        let containers: Vec<&str> =
-            others.iter().filter(|p| p.is_container()).map(|p| p.substance.name.as_str()).collect();
-        let mut headline = format!("{} identified", either(part.substance, &part.alternatives));
-        if !contents.is_empty() {
-            headline += " beside ";
-            headline += &contents.join(" and ");
-        }
-        if !containers.is_empty() {
-            headline += ", through ";
-            headline += &containers.join(" and ");
-        }
-        let alone = found.all_proven && others.is_empty();
-        let rule = if alone { "identified-listed" } else { "identified-listed-in-mixture" };
-        return Verdict::alarm(rule, headline, hold(&threats(found)));
+        return in_mixture(found, part);
     }
     let unclear = found.proven.iter().find(|p| p.may_alarm());
     if let Some(part) = unclear {
@@ -202,6 +185,25 @@ pub(super) fn verdict(found: &Found<'_>, limits: &[DetectionLimit], coverage: &C
         "Not identified: nothing in the library fits well enough".to_owned(),
         UNKNOWN.to_owned(),
     )
+}
+
+/// The alarm on a component, with what else was found.
+fn in_mixture(found: &Found<'_>, part: &ProvenPart<'_>) -> Verdict {
+    let others: Vec<&ProvenPart<'_>> = found.proven.iter().filter(|p| p.substance.key != part.substance.key).collect();
+    let contents: Vec<&str> = others.iter().filter(|p| !p.is_container()).map(|p| p.substance.name.as_str()).collect();
+    let containers: Vec<&str> = others.iter().filter(|p| p.is_container()).map(|p| p.substance.name.as_str()).collect();
+    let mut headline = format!("{} identified", either(part.substance, &part.alternatives));
+    if !contents.is_empty() {
+        headline += " beside ";
+        headline += &contents.join(" and ");
+    }
+    if !containers.is_empty() {
+        headline += ", through ";
+        headline += &containers.join(" and ");
+    }
+    let alone = found.all_proven && others.is_empty();
+    let rule = if alone { "identified-listed" } else { "identified-listed-in-mixture" };
+    Verdict::alarm(rule, headline, hold(&threats(found)))
 }
 
 /// A name with those that cannot be told from it.

@@ -23,7 +23,7 @@ pub fn full_record() -> ScanRecord {
         format!("{long} identified"),
         "Presumptive. Hold the parcel and send it to the laboratory. Do not open; wear gloves.".to_owned(),
     );
-    let reference = || ReferenceNote { tier: Tier::MeasuredElsewhere, source: "source".to_owned() };
+    let reference = || ReferenceNote { tier: Tier::MeasuredElsewhere, source: "source".to_owned(), item: None };
     answer.identified = vec![Identified {
         substance: long.clone(),
         cas: Some("244195-32-2".to_owned()),
