@@ -315,11 +315,14 @@ fn polystyrene_without_its_reference_is_not_taken_for_another_phenyl() {
 fn library_with_a_twin(of_another_substance: bool) -> Library {
     let mut library = Library::bundled().unwrap().as_ref().clone();
     let mut twin = reference(&library, "lactose", false).clone();
-    twin.bands.iter_mut().for_each(|b| b.position_cm1 += 0.3);
+    for band in &mut twin.bands {
+        band.position_cm1 += 0.3;
+    }
     "another form".clone_into(&mut twin.form);
     if of_another_substance {
         let mut substance = library.substances[twin.substance].clone();
-        ("lactose-twin".clone_into(&mut substance.key), "lactose twin".clone_into(&mut substance.name));
+        "lactose-twin".clone_into(&mut substance.key);
+        "lactose twin".clone_into(&mut substance.name);
         twin.substance = library.substances.len();
         library.substances.push(substance);
     }
@@ -374,7 +377,9 @@ fn an_axis_that_is_off_is_called_so() {
     let mut called = 0;
     for key in ["acetaminophen", "sucrose", "caffeine", "ibuprofen", "lactose", "glucose"] {
         let mut bands = reference(engine.library(), key, false).bands.clone();
-        bands.iter_mut().for_each(|b| b.position_cm1 += 11.0);
+        for band in &mut bands {
+            band.position_cm1 += 11.0;
+        }
         let answer = engine.identify(&synthetic(&bands, 8.0, 3_000.0));
         called += usize::from(answer.verdict.rule() == "out-of-calibration");
     }
