@@ -19,7 +19,7 @@ pub const GPS_BAUDS: [u32; 4] = [9_600, 4_800, 38_400, 115_200];
 /// How long a speed is listened to: receivers speak once a second.
 const LISTEN: Duration = Duration::from_millis(2_200);
 /// Age from which a position is no longer where the scan was made.
-const AGE_MAX: Duration = Duration::from_secs(10);
+pub const AGE_MAX: Duration = Duration::from_secs(10);
 /// Longest sentence that is read; the standard has 82 characters, some receivers take a few more.
 const SENTENCE_MAX: usize = 120;
 

@@ -23,8 +23,9 @@ pub mod wasatch;
 
 pub use acquisition::{
     AcquireProgress, AcquireStage, Acquisition, AutoExposure, Brightness, CheckState, CoolerRecord, DarkPolicy,
-    DarkSource, DeviceIdentity, Exposure, ExposureChoice, ExposureKind, ExposureMode, LaserState, Optics, PROBES_MAX,
-    PreviewFrame, PreviewSettings, Reduced, ScanConditions, ScanSettings, raman_shift_axis_cm1, reduce,
+    DarkSource, DeviceIdentity, Exposure, ExposureChoice, ExposureKind, ExposureMode, LaserState, NirConditions,
+    Optics, PROBES_MAX, PreviewFrame, PreviewSettings, Reduced, ScanConditions, ScanSettings, raman_shift_axis_cm1,
+    reduce,
 };
 pub use clock::{Clock, SystemClock, VirtualClock};
 pub use error::AnalyzerError;

@@ -2,7 +2,7 @@
 //! kept with the kit.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -12,39 +12,42 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::analyzer::emulator::{EXCITATION_NM, Gap, memory_kit};
-use crate::analyzer::{Acquisition, Clock, Kit, ScanSettings, SerialLink, SystemClock, VirtualClock};
+use crate::analyzer::{Acquisition, Clock, Kit, ScanSettings, VirtualClock};
 use crate::library::Library;
 use crate::session::{
-    CheckPolicy, KitFinding, KitHistory, KitRecord, MeasuredStandard, StandardPurpose, append_kit_record, data_dir,
-    find_in_standards, read_kit_records, standard_sample,
+    CheckPolicy, KitChoice, KitFinding, KitHistory, KitMeasurement, KitRecord, KitShelf, MeasuredStandard,
+    StandardPurpose, append_kit_record, data_dir, find_in_standards, read_choices, read_kit_records, standard_sample,
 };
 use crate::signal::calibration::{CheckLimits, Standards};
 
-use super::{Context, input, output};
+use super::kit_args::KitArgs;
+use super::{Context, input, on_kit, output};
 
+/// The standard of a near-infrared scanner.
+const WHITE: &str = "white";
 /// The name that stands for the kit in memory.
 const EMULATOR: &str = "emulator";
-/// Line speeds of the kit as delivered.
-const SPEEDS: (u32, u32) = (9_600, 115_200);
 
 /// Where the measurement of a standard comes from.
 #[derive(Args, Debug)]
 struct Origin {
     /// Port of the spectrometer, or 'emulator' for the emulated kit in memory with the standard under its probe
-    #[arg(long, value_name = "PORT|emulator", required_unless_present = "file")]
+    #[arg(long, value_name = "PORT|emulator", required_unless_present_any = ["file", "kit"])]
     port: Option<String>,
-    /// Port of the laser
-    #[arg(long, value_name = "PORT")]
-    laser_port: Option<String>,
+    /// A saved kit by its name or serial number, wherever it is connected
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["port", "laser_port"])]
+    kit: Option<String>,
+    #[command(flatten)]
+    on_ports: KitArgs,
     /// Spectrum files of the standards instead of a kit, one for each standard, in their order
-    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "port")]
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["port", "kit"])]
     file: Vec<PathBuf>,
     /// Serial number of the kit that measured the files; without it the result is told and not kept
     #[arg(long, value_name = "NUMBER")]
     serial: Option<String>,
-    /// Laser wavelength in nm, where the file does not state one
-    #[arg(long, value_name = "NM", default_value_t = EXCITATION_NM)]
-    excitation_nm: f64,
+    /// Account of the operator of a kit, by name or badge; the secret is read from standard input
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
     /// Which emulated unit
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -57,7 +60,7 @@ struct Origin {
                   Several standards are fitted together: --standard polystyrene --standard acetaminophen."
 )]
 pub struct CalibrateArgs {
-    /// Standard: polystyrene, cyclohexane, acetaminophen, neon, calcite, srm2241 ...
+    /// Standard: polystyrene, cyclohexane, acetaminophen, neon, calcite, srm2241 ...; white for a near-infrared scanner
     #[arg(long, value_name = "NAME", required = true)]
     standard: Vec<String>,
     #[command(flatten)]
@@ -74,9 +77,9 @@ pub struct CheckArgs {
     /// Largest distance of a line from its place, cm-1
     #[arg(long, value_name = "CM-1", default_value_t = 3.0)]
     tolerance: f64,
-    /// Days for which a passed check holds
-    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=366))]
-    valid_days: u32,
+    /// Tell the state as if a passed check held for so many days [default: those of 'parcelscope kit policy']
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=366))]
+    valid_days: Option<u32>,
     #[command(flatten)]
     origin: Origin,
 }
@@ -85,6 +88,8 @@ pub struct CheckArgs {
 struct Measurements {
     spectra: Vec<MeasuredStandard>,
     serial: Option<String>,
+    /// Serial number of the laser, where it is known.
+    laser: Option<String>,
     simulated: bool,
     history: KitHistory,
 }
@@ -110,23 +115,18 @@ impl Origin {
                 }
                 all.context("no standard was named")
             }
-            Some(port) => {
-                let [name] = standards else {
-                    bail!("only one standard lies under a real probe; calibrate with one, or measure files with each");
-                };
-                let laser =
-                    self.laser_port.as_deref().context("the laser's port is missing; give it with --laser-port")?;
-                let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-                let laser = SerialLink::open(laser, SPEEDS.1, Arc::clone(&clock))?;
-                let spectrometer = SerialLink::open(port, SPEEDS.0, Arc::clone(&clock))?;
-                let kit = Kit::connect(Box::new(spectrometer), Box::new(laser), self.excitation_nm, clock)?;
-                if !kit.simulated() {
-                    bail!(
-                        "only emulated kits may be measured from the command line without an account; the laser stayed off"
-                    );
-                }
-                scan(kit, name, context)
-            }
+            Some(port) => bail!("{port} is no place where standards are read"),
+        }
+    }
+
+    /// The kit that is connected, where it is neither the one in memory nor files.
+    fn connected(&mut self, data_dir: &Path) -> Result<Option<KitChoice>, anyhow::Error> {
+        if let Some(kit) = &self.kit {
+            return Ok(Some(KitChoice::Saved(KitShelf::of(data_dir).find(kit)?.id())));
+        }
+        match self.port.take_if(|port| port != EMULATOR) {
+            Some(port) => Ok(Some(self.on_ports.clone().choice(port)?)),
+            None => Ok(None),
         }
     }
 
@@ -147,11 +147,11 @@ impl Origin {
             let (reported, laser_nm) =
                 usable.with_context(|| format!("{name} holds no Raman spectrum of a sample over cm-1"))?;
             let corrected = correction.apply(&reported).with_context(|| name.clone())?;
-            let excitation_nm = laser_nm.unwrap_or(self.excitation_nm);
+            let excitation_nm = laser_nm.or(self.on_ports.excitation_nm).unwrap_or(EXCITATION_NM);
             let standard = standard.clone();
             spectra.push(MeasuredStandard { standard, reported, corrected, excitation_nm, seconds: None });
         }
-        Ok(Measurements { spectra, serial: self.serial.clone(), simulated: false, history })
+        Ok(Measurements { spectra, serial: self.serial.clone(), laser: None, simulated: false, history })
     }
 }
 
@@ -162,20 +162,45 @@ fn scan(mut kit: Kit, standard: &str, context: &Context) -> Result<Measurements,
     kit.set_correction(history.correction());
     let scan: Acquisition = kit.acquire(&ScanSettings::automatic(), &|| false, &mut |_| {}, &mut |_| {})?;
     let measured = MeasuredStandard::of_scan(standard, &scan)?;
-    Ok(Measurements { spectra: vec![measured], serial: Some(serial), simulated: scan.simulated, history })
+    Ok(Measurements {
+        spectra: vec![measured],
+        serial: Some(serial),
+        laser: Some(scan.laser.serial),
+        simulated: scan.simulated,
+        history,
+    })
 }
 
 /// Runs `calibrate`.
-pub fn run(args: CalibrateArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
+pub fn run(mut args: CalibrateArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
     let standards = Standards::bundled()?;
+    if let Some(kit) = args.origin.connected(&data_dir(context.data_dir.as_deref())?)? {
+        let [standard] = args.standard.as_slice() else {
+            bail!("only one standard lies under a real probe; calibrate with one, or measure files with each");
+        };
+        let measurement = if standard == WHITE {
+            KitMeasurement::White
+        } else {
+            KitMeasurement::Calibrate { standard: standard.clone(), with_earlier: false }
+        };
+        let measured = on_kit::measure(kit, measurement, args.origin.user.as_deref(), context)?;
+        let text = lines_of(&measured.record.finding);
+        tell(&measured.record, Some(&measured.kit.0), &text, true, context)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let measurements = args.origin.measure(&args.standard, context)?;
     let (spectra, history) = (&measurements.spectra, &measurements.history);
     let finding = find_in_standards(StandardPurpose::Calibration, &standards, spectra, history)?;
     let text = lines_of(&finding);
-    let record =
-        KitRecord { taken_at: Timestamp::now(), samples: args.standard, simulated: measurements.simulated, finding };
+    let record = KitRecord {
+        taken_at: Timestamp::now(),
+        samples: args.standard,
+        laser: measurements.laser.clone(),
+        simulated: measurements.simulated,
+        finding,
+    };
     let kept = keep(&measurements, &record, context)?;
-    tell(&record, &measurements, &text, kept, context)?;
+    tell(&record, measurements.serial.as_deref(), &text, kept, context)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -200,35 +225,55 @@ fn lines_of(finding: &KitFinding) -> String {
 }
 
 /// Runs `check`.
-#[expect(clippy::needless_pass_by_value, reason = "every command takes its arguments by value")]
-pub fn check(args: CheckArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
+pub fn check(mut args: CheckArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
     if !(args.tolerance.is_finite() && args.tolerance > 0.0) {
         bail!("--tolerance is a distance in cm-1 above 0");
     }
     let standards = Standards::bundled()?;
     standards.with_lines(&args.standard)?;
+    let limits = CheckLimits { tolerance_cm1: args.tolerance, ..CheckLimits::default() };
+    let folder = data_dir(context.data_dir.as_deref())?;
+    let days = args.valid_days.map(|days| SignedDuration::from_hours(24 * i64::from(days)));
+    let policy = read_choices(&folder).policy;
+    let policy = CheckPolicy { valid_for: days.unwrap_or(policy.valid_for), ..policy };
+    if let Some(kit) = args.origin.connected(&folder)? {
+        let measurement = KitMeasurement::Check { standard: args.standard, limits };
+        let measured = on_kit::measure(kit, measurement, args.origin.user.as_deref(), context)?;
+        let history = read_kit_records(&folder, &measured.kit.0)?;
+        return conclude(&measured.record, &history, &policy, Some(&measured.kit.0), true, context);
+    }
     let samples = vec![args.standard.clone()];
     let mut measurements = args.origin.measure(&samples, context)?;
-    let limits = CheckLimits { tolerance_cm1: args.tolerance, ..CheckLimits::default() };
     let (spectra, history) = (&measurements.spectra, &measurements.history);
     let finding = find_in_standards(StandardPurpose::Check(limits), &standards, spectra, history)?;
-    let problems = match &finding {
-        KitFinding::Check { outcome, .. } => outcome.problems.clone(),
-        KitFinding::Axis { .. } | KitFinding::Response { .. } | KitFinding::Resolution { .. } => Vec::new(),
-    };
-    let passed = problems.is_empty();
-    let mut text = format!("{}\n", finding.words());
-    for problem in &problems {
-        let _ = writeln!(text, "  {problem}");
-    }
-    let record = KitRecord { taken_at: Timestamp::now(), samples, simulated: measurements.simulated, finding };
+    let (taken_at, laser) = (Timestamp::now(), measurements.laser.clone());
+    let record = KitRecord { taken_at, samples, laser, simulated: measurements.simulated, finding };
     let kept = keep(&measurements, &record, context)?;
     measurements.history.records.push(record.clone());
-    let valid_for = SignedDuration::from_hours(24 * i64::from(args.valid_days));
-    let state = measurements.history.check_state(record.taken_at, &CheckPolicy { valid_for, ..CheckPolicy::default() });
-    let _ = writeln!(text, "  {}", state.words());
-    tell(&record, &measurements, &text, kept, context)?;
-    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    conclude(&record, &measurements.history, &policy, measurements.serial.as_deref(), kept, context)
+}
+
+/// Tells how a check ended and what it is worth from now on.
+fn conclude(
+    record: &KitRecord,
+    history: &KitHistory,
+    policy: &CheckPolicy,
+    serial: Option<&str>,
+    kept: bool,
+    context: &Context,
+) -> Result<ExitCode, anyhow::Error> {
+    let problems = match &record.finding {
+        KitFinding::Check { outcome, .. } => outcome.problems.as_slice(),
+        _ => &[],
+    };
+    let mut text = format!("{}\n", record.finding.words());
+    for problem in problems {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {problem}");
+    }
+    let _ = writeln!(text, "  {}", history.check_state(record.taken_at, policy).words());
+    tell(record, serial, &text, kept, context)?;
+    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 /// Appends the record to the kit's, where a kit is known.
@@ -240,7 +285,7 @@ fn keep(measurements: &Measurements, record: &KitRecord, context: &Context) -> R
 
 fn tell(
     record: &KitRecord,
-    measurements: &Measurements,
+    serial: Option<&str>,
     text: &str,
     kept: bool,
     context: &Context,
@@ -248,7 +293,7 @@ fn tell(
     if context.json {
         let mut document: Value = serde_json::to_value(record)?;
         if let Some(fields) = document.as_object_mut() {
-            fields.insert("serial".to_owned(), json!(measurements.serial));
+            fields.insert("serial".to_owned(), json!(serial));
             fields.insert("kept".to_owned(), json!(kept));
         }
         output::print_json(&document)?;

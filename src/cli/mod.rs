@@ -25,7 +25,10 @@ mod guardian;
 mod identify;
 mod input;
 mod keeping;
+mod kit;
+mod kit_args;
 mod library;
+mod on_kit;
 mod output;
 mod ports;
 mod record_acts;
@@ -81,6 +84,8 @@ enum Command {
     Scan(scan::ScanArgs),
     /// Calibrate a kit with a standard: axis, resolution or response
     Calibrate(calibrate::CalibrateArgs),
+    /// Save kits, list and choose them, and say what is demanded of their performance checks
+    Kit(kit::KitCommand),
     /// Check a kit's performance with polystyrene
     Check(calibrate::CheckArgs),
     /// Run an emulated device on a new pseudo-terminal
@@ -139,6 +144,7 @@ fn dispatch(command: Command, context: &Context) -> Result<ExitCode, anyhow::Err
         Command::Convert(args) => convert::run(args, context),
         Command::Scan(args) => scan::run(args, context),
         Command::Calibrate(args) => calibrate::run(args, context),
+        Command::Kit(args) => kit::run(args, context),
         Command::Check(args) => calibrate::check(args, context),
         Command::Emulate(args) => emulate::run(args, context),
         Command::Ports(args) => ports::run(args, context),
@@ -153,11 +159,18 @@ fn dispatch(command: Command, context: &Context) -> Result<ExitCode, anyhow::Err
     }
 }
 
-/// Opens the window with the emulated kit, sugar under its probe. Another seed each time: no two scans are the same.
+/// Opens the window with the saved kit that was chosen, else with the emulated one, sugar under its probe. Another seed
+/// each time: no two scans are the same.
 fn open_window(context: &Context) -> Result<ExitCode, anyhow::Error> {
     let data_dir = session::data_dir(context.data_dir.as_deref())?;
-    let kit =
-        KitChoice::Emulator { sample: scan::DEFAULT_SAMPLE.to_owned(), seed: scan::fresh_seed(), virtual_time: false };
+    let shelf = session::KitShelf::of(&data_dir);
+    let saved = shelf.choices.in_use.as_ref().and_then(|id| shelf.get(id));
+    let emulator = || KitChoice::Emulator {
+        sample: scan::DEFAULT_SAMPLE.to_owned(),
+        seed: scan::fresh_seed(),
+        virtual_time: false,
+    };
+    let kit = saved.map_or_else(emulator, |kit| KitChoice::Saved(kit.id()));
     ui::run(WindowConfig { data_dir, kit })?;
     Ok(ExitCode::SUCCESS)
 }

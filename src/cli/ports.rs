@@ -35,8 +35,10 @@ const ADAPTERS: [(u16, &str); 9] = [
 #[derive(Args, Debug)]
 #[command(
     after_help = "Nothing is sent to any port unless it is named after --probe: a strange device may take a question for a command.\n\
-                  A probe asks for an Ocean Binary Protocol spectrometer at its usual line speeds, then for a MatchBox laser. \
+                  A probe asks for spectrometers with the Ocean Binary Protocol, Wasatch modules and NIRscan scanners, then for MatchBox, OBIS, \
+                  Cobolt and Ondax lasers, last for the Ocean letter protocol, each at its usual line speeds: ten seconds for a silent port. \
                   It switches nothing on and changes no setting.\n\
+                  What answered can be saved under a name: 'parcelscope kit --help'.\n\
                   The exit code is 1 if a probed port does not answer, and 2 if it cannot be opened."
 )]
 pub struct PortsArgs {

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,16 +12,17 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::analyzer::WireLog;
-use crate::analyzer::laser::{LaserKind, LaserSetup};
-use crate::analyzer::wasatch::{Calibration, CalibrationSource, WasatchOptions};
-use crate::analyzer::{Clock, OnWait, SpectrometerSetup, SystemClock, gps};
+use crate::analyzer::gps::{NoFix, Place};
 use crate::casebook::{Act, Actor, Casebook, StoredScan};
 use crate::identify::Answer;
-use crate::session::{Command, Connection, Event, KitChoice, Session, SessionConfig, Stage, casebook_path, data_dir};
+use crate::session::{
+    Command, Connection, Event, KitChoice, KitShelf, Session, SessionConfig, Stage, casebook_path, data_dir,
+};
 
+use super::kit_args::KitArgs;
 use super::secrets::SecretInput;
 use super::{Context, account, answer_text, output};
 
@@ -30,10 +30,6 @@ use super::{Context, account, answer_text, output};
 const EMULATOR: &str = "emulator";
 /// What lies under the emulated probe unless somebody says otherwise.
 pub(super) const DEFAULT_SAMPLE: &str = "sucrose";
-/// Laser wavelength of most handheld kits, nm.
-const USUAL_EXCITATION_NM: f64 = 785.0;
-/// Wavelengths of the lasers that Raman kits have, nm: deep ultraviolet to 1064 nm lasers, with some room.
-const EXCITATION_NM: (f64, f64) = (200.0, 1_200.0);
 /// How often the signals are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -49,29 +45,16 @@ const GPS_PATIENCE: Duration = Duration::from_secs(12);
 )]
 pub struct ScanArgs {
     /// Port of the spectrometer, or 'emulator' for the emulated kit in memory; 'parcelscope ports' lists the ports
-    #[arg(long, value_name = "PORT|emulator")]
-    port: String,
-    /// Protocol of the spectrometer: obp, ocean-letter or wasatch, which has its laser on the same port
-    #[arg(long, value_name = "KIND", default_value = "obp")]
-    spectrometer: SpectrometerSetup,
-    /// Settings of a spectrometer whose protocol leaves some open (docs/devices.md), a TOML file
-    #[arg(long, value_name = "FILE")]
-    spectrometer_settings: Option<PathBuf>,
-    /// Port of the laser; for a Ventana, whose laser is its own, the same port again
-    #[arg(long, value_name = "PORT")]
-    laser_port: Option<String>,
-    /// Protocol of the laser: matchbox, obis, cobolt, ondax or wasatch
-    #[arg(long, value_name = "KIND", default_value = "matchbox")]
-    laser: LaserKind,
-    /// Line speed of the laser, where it is not the usual one; Ondax lasers need it
-    #[arg(long, value_name = "BAUD")]
-    laser_baud: Option<u32>,
-    /// Port of a GPS receiver: the place is said on stderr before the scan
+    #[arg(long, value_name = "PORT|emulator", required_unless_present = "kit")]
+    port: Option<String>,
+    /// A saved kit by its name or serial number, wherever it is connected; 'parcelscope kit list' names them
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["port", "laser_port", "excitation_nm", "sample", "seed"])]
+    kit: Option<String>,
+    #[command(flatten)]
+    on_ports: KitArgs,
+    /// Port of a GPS receiver: the place goes into the record and is said on stderr before the scan
     #[arg(long, value_name = "PORT")]
     gps_port: Option<String>,
-    /// Laser wavelength of a kit on ports, in nm [default: that of a module's calibration, else 785]
-    #[arg(long, value_name = "NM", value_parser = excitation)]
-    excitation_nm: Option<f64>,
     /// What lies under the emulated probe: a substance of the library, or 'empty'
     #[arg(long, value_name = "NAME")]
     sample: Option<String>,
@@ -109,23 +92,18 @@ struct Document<'a> {
 pub fn run(args: ScanArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
     let (parcel, wire_log, gps_port) = (args.parcel.clone(), args.wire_log.clone(), args.gps_port.clone());
     let user = args.user.clone();
-    let kit = choose_kit(args)?;
-    let interrupted = watch_signals().context("the signals of this process cannot be watched; try again")?;
+    let with_gps = gps_port.is_some();
     let data_dir = data_dir(context.data_dir.as_deref())?;
+    let kit = choose_kit(args, &data_dir)?;
+    let interrupted = watch_signals().context("the signals of this process cannot be watched; try again")?;
     // What could not be recorded is not scanned: nobody sits here to whom a window would show the unsaved scan.
     let mut casebook = Casebook::open(&casebook_path(&data_dir)).context("nothing was scanned")?;
-    let operator = operator(&mut casebook, user.as_deref())?;
+    let operator = operator(&mut casebook, user.as_deref(), Act::Scan).context("nothing was scanned")?;
     drop(casebook);
-    if let Some(port) = gps_port {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-        let on_wait: &mut OnWait<'_> =
-            &mut || if interrupted.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        output::complain(&gps::locate(&port, GPS_PATIENCE, &clock, on_wait).words());
-    }
-    let session = Session::start(SessionConfig::new(data_dir, kit).with_operator(operator))
+    let session = Session::start(SessionConfig::new(data_dir, kit).with_operator(operator).with_gps(gps_port))
         .context("this system gives no more threads")?;
     let wires = session.wire_log();
-    let outcome = scan(&session, parcel, &interrupted);
+    let outcome = scan(&session, parcel, with_gps, &interrupted);
     // The laser is commanded off and the threads end before the result is printed.
     drop(session);
     if let Some(path) = wire_log
@@ -145,12 +123,12 @@ pub fn run(args: ScanArgs, context: &Context) -> Result<ExitCode, anyhow::Error>
     }
 }
 
-/// Who scans: whoever `--user` names, with the secret from standard input; nobody while no account is enrolled.
-fn operator(casebook: &mut Casebook, user: Option<&str>) -> Result<Option<Actor>, anyhow::Error> {
+/// Who acts: whoever `--user` names, with the secret from standard input; nobody while no account is enrolled.
+pub(super) fn operator(casebook: &mut Casebook, user: Option<&str>, act: Act) -> Result<Option<Actor>, anyhow::Error> {
     let Some(user) = user else {
         if casebook.has_accounts()? {
             bail!(
-                "accounts are enrolled in this folder, so a scan needs one: give --user NAME and the secret on standard input; nothing was scanned"
+                "accounts are enrolled in this folder, so this needs one: give --user NAME and the secret on standard input"
             );
         }
         return Ok(None);
@@ -160,32 +138,22 @@ fn operator(casebook: &mut Casebook, user: Option<&str>) -> Result<Option<Actor>
             "no account is enrolled in this folder: leave out --user to scan the emulator, or enrol with 'parcelscope account enrol NAME --role administrator'"
         );
     }
-    let actor = account::sign_in(casebook, user, &mut SecretInput::new()).context("nothing was scanned")?;
-    casebook.permit(Timestamp::now(), &actor, Act::Scan, None).context("nothing was scanned")?;
+    let actor = account::sign_in(casebook, user, &mut SecretInput::new())?;
+    casebook.permit(Timestamp::now(), &actor, act, None)?;
     Ok(Some(actor))
 }
 
-fn choose_kit(args: ScanArgs) -> Result<KitChoice, anyhow::Error> {
-    let ScanArgs {
-        port,
-        spectrometer,
-        spectrometer_settings,
-        laser_port,
-        laser: kind,
-        laser_baud,
-        excitation_nm,
-        sample,
-        seed,
-        user: _,
-        parcel: _,
-        gps_port: _,
-        wire_log: _,
-    } = args;
+fn choose_kit(args: ScanArgs, data_dir: &Path) -> Result<KitChoice, anyhow::Error> {
+    let ScanArgs { port, kit, on_ports, sample, seed, user: _, parcel: _, gps_port: _, wire_log: _ } = args;
+    if let Some(kit) = kit {
+        return Ok(KitChoice::Saved(KitShelf::of(data_dir).find(&kit)?.id()));
+    }
+    let port = port.context("name the port of the spectrometer with --port, or a saved kit with --kit")?;
     if port == EMULATOR {
-        if laser_port.is_some() {
+        if on_ports.laser_port.is_some() {
             bail!("--laser-port does not go with --port emulator: the emulated kit has its own laser");
         }
-        if excitation_nm.is_some() {
+        if on_ports.excitation_nm.is_some() {
             bail!("--excitation-nm does not go with --port emulator: the emulated kit states its own wavelength");
         }
         let sample = sample.unwrap_or_else(|| DEFAULT_SAMPLE.to_owned());
@@ -196,85 +164,7 @@ fn choose_kit(args: ScanArgs) -> Result<KitChoice, anyhow::Error> {
             "--sample and --seed go with --port emulator only; for an emulator on a port, give them to 'parcelscope emulate'"
         );
     }
-    let mut spectrometer_setup = match spectrometer_settings {
-        None => spectrometer,
-        Some(path) => read_settings(&spectrometer, &path)?,
-    };
-    let stated_nm = excitation_nm;
-    let excitation_nm = stated_nm.unwrap_or(USUAL_EXCITATION_NM);
-    if let SpectrometerSetup::Wasatch(options) = &mut spectrometer_setup {
-        options.excitation_nm = stated_nm.or(options.excitation_nm);
-        if laser_port.is_some() {
-            bail!("--laser-port does not go with --spectrometer wasatch: the module has its laser on its own port");
-        }
-        let (laser, laser_setup) = (port.clone(), LaserSetup::usual(LaserKind::Wasatch));
-        return Ok(KitChoice::Ports { spectrometer: port, spectrometer_setup, laser, laser_setup, excitation_nm });
-    }
-    let Some(laser) = laser_port else {
-        bail!(
-            "the laser's port is missing; give it with --laser-port ('parcelscope ports' lists the ports); for a Ventana, whose laser is its own, give the same port again"
-        );
-    };
-    if laser == port && spectrometer_setup != SpectrometerSetup::Obp {
-        bail!("spectrometer and laser cannot both be on {port}; name the port of each");
-    }
-    let laser_setup = LaserSetup { kind, baud: laser_baud };
-    laser_setup.baud()?;
-    Ok(KitChoice::Ports { spectrometer: port, spectrometer_setup, laser, laser_setup, excitation_nm })
-}
-
-/// The settings in a file for the protocol that was named.
-fn read_settings(named: &SpectrometerSetup, path: &Path) -> Result<SpectrometerSetup, anyhow::Error> {
-    let file = path.display();
-    let text = std::fs::read_to_string(path).with_context(|| format!("the settings {file} cannot be read"))?;
-    match named {
-        SpectrometerSetup::Obp => {
-            bail!("--spectrometer-settings does not go with obp: the device is asked for everything")
-        }
-        SpectrometerSetup::OceanLetter(_) => Ok(SpectrometerSetup::OceanLetter(
-            toml::from_str(&text).with_context(|| format!("{file} is no file of settings; see docs/devices.md"))?,
-        )),
-        SpectrometerSetup::Wasatch(_) => Ok(SpectrometerSetup::Wasatch(read_wasatch(&text, path)?)),
-    }
-}
-
-/// A laser wavelength that a Raman kit can have.
-fn excitation(text: &str) -> Result<f64, String> {
-    let (shortest, longest) = EXCITATION_NM;
-    text.parse().ok().filter(|nm| (shortest..=longest).contains(nm)).ok_or_else(|| {
-        format!(
-            "'{text}' is no laser wavelength of a Raman kit; give nanometres between {shortest:.0} and {longest:.0}"
-        )
-    })
-}
-
-/// The settings of a Wasatch module. `[calibration_file]` with `path` and `serial` takes the calibration of a unit from a
-/// JSON file beside the settings.
-fn read_wasatch(text: &str, path: &Path) -> Result<WasatchOptions, anyhow::Error> {
-    let file = path.display();
-    let wrong = || format!("{file} is no file of settings; see docs/devices.md");
-    let mut table: toml::Table = text.parse().with_context(wrong)?;
-    let place = table.remove("calibration_file").map(toml::Value::try_into::<CalibrationPlace>).transpose();
-    let place = place.with_context(wrong)?;
-    let mut options: WasatchOptions = table.try_into().with_context(wrong)?;
-    if let Some(CalibrationPlace { path: name, serial }) = place {
-        let name = path.parent().unwrap_or(Path::new("")).join(name);
-        let bytes =
-            std::fs::read(&name).with_context(|| format!("the calibration file {} cannot be read", name.display()))?;
-        options.calibration = CalibrationSource::Given(Box::new(Calibration::from_json(&bytes, &serial)?));
-    }
-    if let CalibrationSource::Given(calibration) = options.calibration {
-        options.calibration = CalibrationSource::Given(Box::new(calibration.checked()?));
-    }
-    Ok(options)
-}
-
-/// Where the calibration of a unit stands.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CalibrationPlace {
-    path: PathBuf,
-    serial: String,
+    on_ports.choice(port)
 }
 
 /// Another number in every run: the keys that the standard library draws for its hash tables.
@@ -283,7 +173,7 @@ pub(super) fn fresh_seed() -> u64 {
 }
 
 /// A flag that is raised when somebody asks the process to end.
-fn watch_signals() -> io::Result<Arc<AtomicBool>> {
+pub(super) fn watch_signals() -> io::Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     #[cfg(unix)]
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT, signal_hook::consts::SIGHUP] {
@@ -293,8 +183,11 @@ fn watch_signals() -> io::Result<Arc<AtomicBool>> {
 }
 
 /// Connects and scans.
-fn scan(session: &Session, parcel: String, interrupted: &AtomicBool) -> Result<Outcome, anyhow::Error> {
-    connect(session, interrupted)?;
+fn scan(session: &Session, parcel: String, with_gps: bool, interrupted: &AtomicBool) -> Result<Outcome, anyhow::Error> {
+    let place = connect(session, interrupted)?;
+    if with_gps {
+        output::complain(&await_place(session, place, interrupted).words());
+    }
     session.send(Command::Scan { parcel })?;
     follow(session, interrupted)
 }
@@ -306,10 +199,28 @@ fn write_wire_log(path: &Path, wires: &WireLog) -> Result<(), anyhow::Error> {
     })
 }
 
-/// Waits until the kit is ready.
-fn connect(session: &Session, interrupted: &AtomicBool) -> Result<(), anyhow::Error> {
+/// Waits for a position, and not for ever.
+fn await_place(session: &Session, mut place: Option<Place>, interrupted: &AtomicBool) -> Place {
+    let end = Instant::now() + GPS_PATIENCE;
+    loop {
+        // The sentence that brings height and satellites may be the second one; no receiver will not come.
+        let whole = matches!(&place, Some(Place::Fix(fix)) if fix.satellites.is_some());
+        let hopeless = matches!(&place, Some(Place::NoFix { why: NoFix::NoReceiver | NoFix::Silent }));
+        if whole || hopeless || Instant::now() >= end || interrupted.load(Ordering::SeqCst) {
+            return place.unwrap_or(Place::NoFix { why: NoFix::Silent });
+        }
+        if let Some(Event::Place(new)) = session.recv_timeout(LOOK_EVERY) {
+            place = Some(new);
+        }
+    }
+}
+
+/// Waits until the kit is ready; returns what was said of the place meanwhile.
+pub(super) fn connect(session: &Session, interrupted: &AtomicBool) -> Result<Option<Place>, anyhow::Error> {
+    let mut place = None;
     loop {
         match session.recv_timeout(LOOK_EVERY) {
+            Some(Event::Place(new)) => place = Some(new),
             Some(Event::Connection(Connection::Ready(kit))) => {
                 let spectrometer = &kit.spectrometer;
                 let laser = kit.laser.as_ref().map(|laser| format!(" with laser {} {}", laser.model, laser.serial));
@@ -320,7 +231,7 @@ fn connect(session: &Session, interrupted: &AtomicBool) -> Result<(), anyhow::Er
                     laser.unwrap_or_default(),
                     Duration::from_millis(kit.scan_ms).as_secs_f64()
                 ));
-                return Ok(());
+                return Ok(place);
             }
             Some(Event::Connection(Connection::Lost(why)) | Event::Failed(why)) => bail!(why),
             _ => {}
@@ -370,7 +281,7 @@ fn follow(session: &Session, interrupted: &AtomicBool) -> Result<Outcome, anyhow
     }
 }
 
-const fn stage_words(stage: Stage) -> &'static str {
+pub(super) const fn stage_words(stage: Stage) -> &'static str {
     match stage {
         Stage::Preparing => "preparing",
         Stage::Dark => "dark exposure, laser off",

@@ -16,6 +16,7 @@ mod probability;
 mod probability_fit;
 mod probability_table;
 mod report;
+mod sample_change;
 mod search;
 mod shares;
 mod tops;

@@ -78,6 +78,8 @@ pub struct SessionConfig {
     pub engine: EngineLoader,
     /// The program that can hold the laser's port as a guardian; without one the session holds it itself.
     pub guardian: Option<PathBuf>,
+    /// Port of the GPS receiver; without one, that of the data folder's choices.
+    pub gps_port: Option<String>,
     /// Tells which ports there are.
     pub ports: PortLister,
     /// Called after every event, from the thread that reports it; must return at once.
@@ -95,6 +97,7 @@ impl SessionConfig {
             idle_lock: Some(IDLE_LOCK),
             engine: Box::new(move || engine_in_use(&packs)),
             guardian: guardian::announced(),
+            gps_port: None,
             ports: Box::new(list_ports),
             waker: Box::new(|| {}),
         }
@@ -104,6 +107,13 @@ impl SessionConfig {
     #[must_use]
     pub fn with_guardian(mut self, program: PathBuf) -> Self {
         self.guardian = Some(program);
+        self
+    }
+
+    /// The same with a GPS receiver.
+    #[must_use]
+    pub fn with_gps(mut self, port: Option<String>) -> Self {
+        self.gps_port = port;
         self
     }
 

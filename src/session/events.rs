@@ -70,7 +70,12 @@ impl Events {
 fn is_state(event: &Event) -> bool {
     matches!(
         event,
-        Event::Connection(_) | Event::Laser(_) | Event::Progress { .. } | Event::Preview(_) | Event::Kits(_)
+        Event::Connection(_)
+            | Event::Laser(_)
+            | Event::Progress { .. }
+            | Event::Preview(_)
+            | Event::Kits(_)
+            | Event::Place(_)
     )
 }
 

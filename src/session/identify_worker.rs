@@ -81,6 +81,15 @@ impl IdentifyWorker {
         self.shared.progress(Stage::Identifying, 0.96, Duration::from_millis(100));
         let mut answer = engine(&acquisition.spectrum);
         answer.simulated = acquisition.simulated;
+        let mut answer = match acquisition.conditions.changed_during_scan {
+            Some(sigmas) => answer.with_sample_change(sigmas),
+            None => answer,
+        };
+        let check = &acquisition.conditions.check;
+        // A kit in memory cannot go out of adjustment; a near-infrared scan stands on its white reference.
+        if emulated_sample.is_none() && acquisition.conditions.nir.is_none() && !check.is_verified() {
+            answer.quality.problems.push(check.words());
+        }
         if !claim() {
             return; // cancelled meanwhile; that has ended the scan
         }

@@ -3,18 +3,19 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::analyzer::emulator::{Bench, Gap, Sample};
 use crate::analyzer::guardian::{self, LeftOn};
-use crate::analyzer::nirscan::{NirKit, NirSettings};
+use crate::analyzer::nirscan::{NirKit, NirScan, NirSettings};
 use crate::analyzer::{
-    AcquireStage, Acquisition, AnalyzerError, CheckState, Clock, DeviceIdentity, Kit, LaserState, PreviewSettings,
-    ScanSettings, SystemClock,
+    AcquireProgress, AcquireStage, Acquisition, AnalyzerError, CheckState, Clock, DeviceIdentity, Kit, LaserState,
+    PreviewSettings, ScanSettings, SystemClock,
 };
 use crate::library::Library;
-use crate::spectrum::Correction;
+use crate::spectrum::{Correction, Spectrum, Technique};
 
 use super::emulated_sample::sample_from_name;
 use super::shared::Shared;
@@ -146,7 +147,10 @@ impl KitLink {
 
     /// What scans of this kit are corrected with.
     fn correction(&self) -> Option<Correction> {
-        self.history.correction()
+        match &self.linked {
+            Linked::Raman { kit, .. } => self.history.correction_with(Some((&kit.laser().serial, kit.excitation_nm()))),
+            Linked::Nir(_) => None,
+        }
     }
 
     /// Finds out what the last performance check is worth now.
@@ -212,24 +216,44 @@ impl KitLink {
         self.show(Gap::MEASURED, |library| sample_from_name(library, sample).map_err(|e| words(&e)))
     }
 
+    /// Measures the sample. `settings` go before the usual ones of a Raman kit.
     pub(super) fn acquire(&mut self, settings: Option<ScanSettings>, shared: &Shared) -> Result<Acquisition, Ended> {
-        let Linked::Raman { kit, settings: usual, .. } = &mut self.linked else {
-            return Err(Ended::Failed("A near-infrared scanner makes no Raman scan; choose a Raman kit.".to_owned()));
+        let place = Some(shared.place());
+        match &mut self.linked {
+            Linked::Raman { kit, settings: usual, .. } => {
+                let end = kit.acquire(
+                    &settings.unwrap_or(*usual),
+                    &|| shared.cancelled(),
+                    &mut |progress| tell(shared, &progress),
+                    &mut |state: LaserState| shared.events.push(Event::Laser(state)),
+                );
+                let mut acquisition = end.map_err(Ended::from)?;
+                acquisition.conditions.place = place;
+                Ok(acquisition)
+            }
+            Linked::Nir(kit) => {
+                let settings = NirSettings::default();
+                let taken_at = restore_white(kit, &self.history, &settings).map_err(Ended::Failed)?;
+                let end = kit.acquire(&settings, &|| shared.cancelled(), &mut |progress| tell(shared, &progress));
+                Ok(end.map_err(Ended::from)?.into_record(taken_at, place))
+            }
+        }
+    }
+
+    /// Measures the white standard of a near-infrared scanner: its scans and their spectrum.
+    pub(super) fn white(&mut self, shared: &Shared) -> Result<(Vec<NirScan>, Spectrum), Ended> {
+        let Linked::Nir(kit) = &mut self.linked else {
+            return Err(Ended::Failed("A Raman kit has no white standard; choose a near-infrared scanner.".to_owned()));
         };
-        let end = kit.acquire(
-            &settings.unwrap_or(*usual),
-            &|| shared.cancelled(),
-            &mut |progress| {
-                let stage = match progress.stage {
-                    AcquireStage::Preparing => Stage::Preparing,
-                    AcquireStage::Dark => Stage::Dark,
-                    AcquireStage::Light => Stage::Light,
-                };
-                shared.progress(stage, progress.fraction * ACQUISITION_SHARE, progress.remaining);
-            },
-            &mut |state: LaserState| shared.events.push(Event::Laser(state)),
-        );
-        end.map_err(Ended::from)
+        let (cancelled, progress) = (|| shared.cancelled(), &mut |progress| tell(shared, &progress));
+        let reference = kit.acquire_reference(&NirSettings::default(), &cancelled, progress)?;
+        let scans = reference.scans.clone();
+        let first = scans.first().ok_or_else(|| Ended::Failed("The white standard gave no scan.".to_owned()))?;
+        // Rising wavenumbers are falling wavelengths.
+        let axis = first.wavelengths_nm.iter().rev().map(|nm| 1e7 / nm).collect();
+        let intensity = first.intensities.iter().rev().map(|i| f64::from(*i)).collect();
+        let spectrum = Spectrum::new(Technique::Nir, axis, intensity).map_err(|e| Ended::Failed(words(&e)))?;
+        Ok((scans, spectrum))
     }
 
     /// Shows frames until the user ends it.
@@ -258,6 +282,32 @@ impl From<AnalyzerError> for Ended {
             error => Self::Failed(words(&error)),
         }
     }
+}
+
+/// Reports how far an acquisition is.
+fn tell(shared: &Shared, progress: &AcquireProgress) {
+    let stage = match progress.stage {
+        AcquireStage::Preparing => Stage::Preparing,
+        AcquireStage::Dark => Stage::Dark,
+        AcquireStage::Light => Stage::Light,
+    };
+    shared.progress(stage, progress.fraction * ACQUISITION_SHARE, progress.remaining);
+}
+
+/// Gives a scanner the white reference that is stored with it; says when that was measured. A clock that was set back
+/// makes it useless, not younger.
+fn restore_white(kit: &mut NirKit, history: &KitHistory, settings: &NirSettings) -> Result<Timestamp, String> {
+    let again = "Lay the white standard on the window and measure it.";
+    let (taken_at, scans) =
+        history.white().ok_or_else(|| format!("This scanner has no white reference yet. {again}"))?;
+    let age = Duration::try_from(Timestamp::now().duration_since(taken_at));
+    let age = age.ok().filter(|age| *age <= settings.reference_max_age);
+    let age = age.ok_or_else(|| {
+        let minutes = settings.reference_max_age.as_secs() / 60;
+        format!("The white reference of {taken_at:.0} holds for {minutes} minutes and is too old. {again}")
+    })?;
+    kit.restore_reference(scans.to_vec(), age);
+    Ok(taken_at)
 }
 
 /// An error as a sentence for the screen.

@@ -10,11 +10,14 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::analyzer::CheckState;
+use crate::analyzer::nirscan::NirScan;
 use crate::signal::calibration::{AxisFit, CheckLimits, CheckOutcome};
 use crate::spectrum::{Correction, ResponseCurve};
 
 /// Largest file of records that is read; thousands of records.
 const MAX_BYTES: u64 = 64 << 20;
+/// Stated laser wavelengths nearer than this are the same, nm.
+const SAME_LASER_NM: f64 = 0.01;
 /// Longest serial number that names a folder.
 const MAX_SERIAL: usize = 64;
 
@@ -56,6 +59,11 @@ pub enum KitFinding {
         /// Its standard deviation, cm-1.
         sd_cm1: f64,
     },
+    /// The white standard of a near-infrared scanner was measured.
+    White {
+        /// Its scans.
+        scans: Vec<NirScan>,
+    },
     /// A performance check was made.
     Check {
         /// What it showed.
@@ -72,6 +80,9 @@ pub struct KitRecord {
     pub taken_at: Timestamp,
     /// Standards that were measured.
     pub samples: Vec<String>,
+    /// Serial number of the laser with which it was measured; none where it is not known or there is no laser.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub laser: Option<String>,
     /// True when the kit or its sample was emulated.
     pub simulated: bool,
     /// What was found.
@@ -113,8 +124,24 @@ pub struct KitHistory {
 impl KitHistory {
     /// What scans of this kit are corrected with: the newest of each kind. `None` where nothing was calibrated.
     pub fn correction(&self) -> Option<Correction> {
+        self.correction_with(None)
+    }
+
+    /// The same for the spectrometer with this laser: what was measured with another laser, or under another wavelength
+    /// (nm), does not hold.
+    pub fn correction_with(&self, laser: Option<(&str, f64)>) -> Option<Correction> {
         let mut correction = Correction::default();
-        for record in &self.records {
+        let holds = |record: &&KitRecord| {
+            let Some((serial, excitation_nm)) = laser else { return true };
+            let same_line = match &record.finding {
+                KitFinding::Axis { fit } => {
+                    (fit.correction.reported_excitation_nm - excitation_nm).abs() <= SAME_LASER_NM
+                }
+                _ => true,
+            };
+            same_line && record.laser.as_deref().is_none_or(|with| with == serial)
+        };
+        for record in self.records.iter().filter(holds) {
             let name = match &record.finding {
                 KitFinding::Axis { fit } => {
                     correction.axis = Some(fit.correction.clone());
@@ -128,7 +155,7 @@ impl KitHistory {
                     correction.resolution_cm1 = Some(*fwhm_cm1);
                     "resolution"
                 }
-                KitFinding::Check { .. } => continue,
+                KitFinding::Check { .. } | KitFinding::White { .. } => continue,
             };
             correction.sources.retain(|s| !s.starts_with(&format!("{name} ")));
             correction.sources.push(format!("{name} {:.0} {}", record.taken_at, record.samples.join(" + ")));
@@ -153,6 +180,14 @@ impl KitHistory {
         } else {
             CheckState::Expired { expired: expires }
         }
+    }
+
+    /// The white reference that was measured last, and when.
+    pub fn white(&self) -> Option<(Timestamp, &[NirScan])> {
+        self.records.iter().rev().find_map(|r| match &r.finding {
+            KitFinding::White { scans } => Some((r.taken_at, scans.as_slice())),
+            _ => None,
+        })
     }
 
     /// Signal of the first passed check, with which later ones are compared.
@@ -254,6 +289,7 @@ mod tests {
         KitRecord {
             taken_at: Timestamp::from_second(1_790_000_000 + day * 86_400).unwrap(),
             samples: vec!["polystyrene".to_owned()],
+            laser: None,
             simulated: true,
             finding: KitFinding::Check { outcome, limits: CheckLimits::default() },
         }

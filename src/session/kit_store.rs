@@ -72,6 +72,8 @@ pub struct KitChoices {
     pub in_use: Option<KitId>,
     /// Policy on performance checks.
     pub policy: CheckPolicy,
+    /// Port of the GPS receiver.
+    pub gps_port: Option<String>,
 }
 
 /// The choices as they stand in the file.
@@ -81,6 +83,7 @@ struct ChoiceFile {
     in_use: Option<KitId>,
     check_valid_hours: Option<i64>,
     refuse_unverified: bool,
+    gps_port: Option<String>,
 }
 
 /// All saved kits, by name, and what cannot be read.
@@ -188,7 +191,7 @@ pub fn read_choices(data_dir: &Path) -> KitChoices {
     let valid_for = file.check_valid_hours.filter(|hours| VALID_HOURS.contains(hours)).map(SignedDuration::from_hours);
     let policy =
         CheckPolicy { valid_for: valid_for.unwrap_or(usual.valid_for), refuse_unverified: file.refuse_unverified };
-    KitChoices { in_use: file.in_use, policy }
+    KitChoices { in_use: file.in_use, policy, gps_port: file.gps_port }
 }
 
 /// Keeps the choices.
@@ -197,6 +200,7 @@ pub fn keep_choices(data_dir: &Path, choices: &KitChoices) -> Result<(), KitStor
         in_use: choices.in_use.clone(),
         check_valid_hours: Some(choices.policy.valid_for.as_hours().clamp(*VALID_HOURS.start(), *VALID_HOURS.end())),
         refuse_unverified: choices.policy.refuse_unverified,
+        gps_port: choices.gps_port.clone(),
     };
     let path = data_dir.join("kits").join(CHOICE);
     write(&path, &file).map_err(|e| KitStoreError::Disk { path, what: e.to_string() })

@@ -15,9 +15,10 @@ use crate::spectrum::Spectrum;
 use super::kit_link::{Ended, KitLink, words};
 use super::kit_worker::{KitWorker, Link};
 use super::{
-    CheckPolicy, Connection, Event, KitChoice, KitChoices, KitId, KitMeasured, KitMeasurement, KitName, KitParts,
-    KitRecord, KitShelf, MeasuredStandard, ProbeOutcome, Probed, SavedDevice, SavedKit, SavedLaser, StandardPurpose,
-    append_kit_record, find_in_standards, forget_kit, keep_choices, read_kit_records, save_kit, standard_sample,
+    CheckPolicy, Connection, Event, KitChoice, KitChoices, KitFinding, KitId, KitMeasured, KitMeasurement, KitName,
+    KitParts, KitRecord, KitShelf, MeasuredStandard, ProbeOutcome, Probed, SavedDevice, SavedKit, SavedLaser,
+    StandardPurpose, append_kit_record, find_in_standards, forget_kit, keep_choices, read_choices, read_kit_records,
+    save_kit, standard_sample,
 };
 
 /// Line speed at which a port is opened for a probe, which then sets its own.
@@ -32,6 +33,7 @@ pub(super) enum KitWish {
     Forget(KitId),
     Use(KitChoice),
     Policy(CheckPolicy),
+    Gps(Option<String>),
     Measure(KitMeasurement),
     Preview(PreviewSettings),
     History(KitId),
@@ -58,6 +60,13 @@ impl KitWorker {
                 self.policy = policy;
                 self.keep_choice();
                 self.refresh();
+                self.tell_kits();
+            }
+            KitWish::Gps(gps_port) => {
+                let choices = KitChoices { gps_port, ..read_choices(&self.keeping.data_dir) };
+                if let Err(error) = keep_choices(&self.keeping.data_dir, &choices) {
+                    self.trouble(words(&error));
+                }
                 self.tell_kits();
             }
             KitWish::Measure(measurement) => {
@@ -107,7 +116,8 @@ impl KitWorker {
             KitChoice::Saved(id) => Some(id.clone()),
             _ => None,
         };
-        if let Err(error) = keep_choices(&self.keeping.data_dir, &KitChoices { in_use, policy: self.policy }) {
+        let choices = KitChoices { in_use, policy: self.policy, ..read_choices(&self.keeping.data_dir) };
+        if let Err(error) = keep_choices(&self.keeping.data_dir, &choices) {
             self.trouble(words(&error));
         }
     }
@@ -232,6 +242,7 @@ impl KitWorker {
     fn measure(&mut self, measurement: &KitMeasurement) -> Result<(), Ended> {
         let standards = Standards::bundled().map_err(|e| Ended::Failed(words(&e)))?;
         let (name, with_earlier) = match measurement {
+            KitMeasurement::White => return self.measure_white(),
             KitMeasurement::Calibrate { standard, with_earlier } => (standard.clone(), *with_earlier),
             KitMeasurement::Check { standard, .. } => (standard.clone(), false),
         };
@@ -239,8 +250,7 @@ impl KitWorker {
             self.measured.clear();
         }
         let operator = self.shared.operators.current();
-        let (shared, sample, policy) = (Arc::clone(&self.shared), self.sample.clone(), self.policy);
-        let data_dir = self.keeping.data_dir.clone();
+        let (shared, sample) = (Arc::clone(&self.shared), self.sample.clone());
         let kit = self.usable(operator.as_ref(), Act::Calibrate)?;
         // Under an emulated probe it lies at once.
         kit.show_standard(|library| standard_sample(library, &standards, &name).map_err(|e| words(&e)))
@@ -254,20 +264,43 @@ impl KitWorker {
         let history = kit.history.clone();
         let purpose = match measurement {
             KitMeasurement::Check { limits, .. } => StandardPurpose::Check(*limits),
-            KitMeasurement::Calibrate { .. } => StandardPurpose::Calibration,
+            KitMeasurement::Calibrate { .. } | KitMeasurement::White => StandardPurpose::Calibration,
         };
         self.measured.push(measured);
         let finding = find_in_standards(purpose, &standards, &self.measured, &history);
         let finding = finding.map_err(|e| Ended::Failed(words(&e)))?;
         let samples = self.measured.iter().map(|m| m.standard.clone()).collect();
+        let laser = Some(acquisition.laser.serial);
+        let record =
+            KitRecord { taken_at: Timestamp::now(), samples, laser, simulated: acquisition.simulated, finding };
+        self.keep_measured(record, spectrum)
+    }
+
+    fn measure_white(&mut self) -> Result<(), Ended> {
+        let (shared, operator) = (Arc::clone(&self.shared), self.shared.operators.current());
         let kit = self.usable(operator.as_ref(), Act::Calibrate)?;
-        let record = KitRecord { taken_at: Timestamp::now(), samples, simulated: acquisition.simulated, finding };
+        let (scans, spectrum) = kit.white(&shared)?;
+        let record = KitRecord {
+            taken_at: Timestamp::now(),
+            samples: vec!["white".to_owned()],
+            laser: None,
+            simulated: kit.simulated(),
+            finding: KitFinding::White { scans },
+        };
+        self.keep_measured(record, spectrum)
+    }
+
+    /// Keeps what was found with the kit, uses it from now on and tells it.
+    fn keep_measured(&mut self, record: KitRecord, spectrum: Spectrum) -> Result<(), Ended> {
+        let (data_dir, policy) = (self.keeping.data_dir.clone(), self.policy);
+        let operator = self.shared.operators.current();
+        let kit = self.usable(operator.as_ref(), Act::Calibrate)?;
         let serial = kit.spectrometer().serial.clone();
         append_kit_record(&data_dir, &serial, &record).map_err(|e| Ended::Failed(words(&e)))?;
         kit.read_records(&data_dir, &policy).map_err(Ended::Failed)?;
         let check = kit.check.clone();
         let measured = KitMeasured { kit: KitId(serial), record, spectrum, check };
-        shared.end_scan(Event::Measured(Box::new(measured)));
+        self.shared.end_scan(Event::Measured(Box::new(measured)));
         self.refresh();
         Ok(())
     }

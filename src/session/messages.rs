@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::analyzer::gps::Place;
 use crate::analyzer::probe::Answered;
 use crate::analyzer::{CheckState, DeviceIdentity, LaserState, PortListing, PreviewFrame, PreviewSettings};
 use crate::casebook::{Actor, ScanSummary, Secret, StoredScan};
@@ -73,6 +74,8 @@ pub enum Command {
     UseKit(KitChoice),
     /// Demand so much of performance checks from now on; kept.
     SetCheckPolicy(CheckPolicy),
+    /// Listen to the GPS receiver on this port from now on, or to none; kept.
+    UseGps(Option<String>),
     /// Measure a standard: progress events, then [`Event::Measured`], [`Event::Failed`] or [`Event::Cancelled`].
     Measure(KitMeasurement),
     /// Show what the probe sees, laser on, until [`Command::Cancel`] or the time is over: [`Event::Preview`], then
@@ -98,6 +101,8 @@ pub enum KitMeasurement {
         /// Fit the axis together with the standards that were measured just before in this way.
         with_earlier: bool,
     },
+    /// Measure the white standard, which lies on the window of a near-infrared scanner.
+    White,
     /// Make a performance check.
     Check {
         /// Key of the standard.
@@ -114,7 +119,7 @@ pub struct KitMeasured {
     pub kit: KitId,
     /// What was found, as it is kept; its finding says it in words.
     pub record: KitRecord,
-    /// The spectrum of the standard with the calibration that the kit had before.
+    /// The spectrum of the standard with the calibration that the kit had before; of the white standard its intensities.
     pub spectrum: Spectrum,
     /// State of the performance check now.
     pub check: CheckState,
@@ -275,6 +280,8 @@ pub enum Event {
     KitTrouble(String),
     /// A standard was measured.
     Measured(Box<KitMeasured>),
+    /// Where the machine is, when that changed.
+    Place(Place),
     /// A frame of the preview. Of those that were not read only the newest waits.
     Preview(Arc<PreviewFrame>),
     /// The preview is over and the laser was commanded off.

@@ -12,6 +12,7 @@ mod emulated_sample;
 mod emulated_standard;
 mod events;
 mod find_kit;
+mod gps_watch;
 mod identify_worker;
 mod kit_link;
 mod kit_open;

@@ -13,13 +13,14 @@ use crate::casebook::Act;
 
 use super::casebook_worker::{CasebookRequest, CasebookWorker};
 use super::events::Events;
+use super::gps_watch::{self, GpsPort};
 use super::identify_worker::IdentifyWorker;
 use super::kit_link::LaserKeeping;
 use super::kit_wishes::KitWish;
 use super::kit_worker::{KitRequest, KitWorker};
 use super::operators::Operators;
 use super::shared::Shared;
-use super::{Command, Event, SessionConfig};
+use super::{Command, Event, SessionConfig, read_choices};
 
 /// Requests that may wait for a worker.
 const QUEUE: usize = 16;
@@ -52,6 +53,7 @@ pub enum Refused {
 /// Three threads that connect, scan, identify and record. Dropping it ends them, laser off first.
 pub struct Session {
     kit: SyncSender<KitRequest>,
+    gps: Option<SyncSender<GpsPort>>,
     casebook: Option<SyncSender<CasebookRequest>>,
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -61,7 +63,8 @@ impl Session {
     /// Starts the threads and returns at once; what they find is reported by events. Fails only when the system gives
     /// no threads.
     pub fn start(config: SessionConfig) -> io::Result<Self> {
-        let SessionConfig { data_dir, kit: choice, operator, idle_lock, engine, guardian, ports, waker } = config;
+        let SessionConfig { data_dir, kit: choice, operator, idle_lock, engine, guardian, gps_port, ports, waker } =
+            config;
         let shared = Arc::new(Shared::new(Events::new(waker), Operators::new(operator, idle_lock)));
         let (kit, kit_requests) = sync_channel(QUEUE);
         let (jobs, jobs_waiting) = sync_channel(1);
@@ -69,12 +72,18 @@ impl Session {
 
         let writer = CasebookWorker::new(data_dir.clone(), casebook_requests, Arc::clone(&shared));
         let thinker = IdentifyWorker { jobs: jobs_waiting, casebook: casebook.clone(), shared: Arc::clone(&shared) };
+        let gps_port = gps_port.or_else(|| read_choices(&data_dir).gps_port);
         let keeping = LaserKeeping { data_dir, guardian };
         let scanner = KitWorker::new(choice, keeping, ports, kit_requests, jobs, Arc::clone(&shared));
         let library_to = kit.clone();
-        let mut session = Self { kit, casebook: Some(casebook), shared, threads: Vec::new() };
+        let (gps, gps_ports) = sync_channel(QUEUE);
+        // The channel is new: it has room.
+        let _ = gps.try_send(gps_port);
+        let mut session = Self { kit, gps: Some(gps), casebook: Some(casebook), shared, threads: Vec::new() };
         session.spawn("casebook", move || writer.run())?;
         session.spawn("identify", move || thinker.run(engine, library_to))?;
+        let listener = Arc::clone(&session.shared);
+        session.spawn("gps", move || gps_watch::watch(&listener, &gps_ports))?;
         session.spawn("kit", move || scanner.run())?;
         Ok(session)
     }
@@ -112,6 +121,10 @@ impl Session {
             Command::Disconnect => self.wish(KitWish::Disconnect),
             Command::Connect => self.wish(KitWish::Connect),
             Command::ExportWireLog => self.ask_casebook(CasebookRequest::ExportWireLog(self.wire_log())),
+            Command::UseGps(port) => {
+                self.gps.as_ref().map_or(Err(Refused::Ended), |gps| self.ask(gps, port.clone()))?;
+                self.wish(KitWish::Gps(port))
+            }
             Command::ProbePorts(ports) => self.occupy(KitRequest::Wish(KitWish::Probe(ports))),
             Command::SaveKit { name, kit } => self.occupy(KitRequest::Wish(KitWish::Save(name, kit))),
             Command::Measure(measurement) => self.occupy(KitRequest::Wish(KitWish::Measure(measurement))),
@@ -182,6 +195,7 @@ impl Drop for Session {
         // Wakes an idle kit thread. Where the queue is full it is awake.
         let _ = self.kit.try_send(KitRequest::Close);
         self.casebook = None;
+        self.gps = None;
         let end = Instant::now() + PATIENCE;
         for thread in self.threads.drain(..) {
             while !thread.is_finished() && Instant::now() < end {

@@ -2,10 +2,11 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use crate::analyzer::gps::{AGE_MAX, GpsFix, NoFix, Place};
 use crate::analyzer::{SystemClock, WireLog};
 
 use super::events::Events;
@@ -29,6 +30,8 @@ pub(super) struct Shared {
     identifying: AtomicU64,
     /// Number of the last acquisition that was handed to the engine.
     last_ticket: AtomicU64,
+    /// What the GPS receiver said last, and when.
+    place: Mutex<Option<(Place, Instant)>>,
 }
 
 impl Shared {
@@ -43,6 +46,37 @@ impl Shared {
             unsaved_full: AtomicBool::new(false),
             identifying: AtomicU64::new(0),
             last_ticket: AtomicU64::new(0),
+            place: Mutex::new(None),
+        }
+    }
+
+    /// Keeps what the GPS receiver says. True when it is another place, or another reason for having none.
+    pub(super) fn set_place(&self, place: Place, at: Instant) -> bool {
+        let mut kept = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        let ageless = |place: &Place| match place {
+            Place::Fix(fix) => Place::Fix(GpsFix { age_ms: 0, ..fix.clone() }),
+            none @ Place::NoFix { .. } => none.clone(),
+        };
+        let other = kept.as_ref().is_none_or(|(old, _)| ageless(old) != ageless(&place));
+        *kept = Some((place, at));
+        other
+    }
+
+    /// Where the machine is now, as far as the GPS receiver says; a position ages while nothing is heard.
+    pub(super) fn place(&self) -> Place {
+        let kept = self.place.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match kept {
+            None => Place::NoFix { why: NoFix::NoReceiver },
+            Some((Place::Fix(fix), at)) => {
+                let since = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let age_ms = fix.age_ms.saturating_add(since);
+                if Duration::from_millis(age_ms) <= AGE_MAX {
+                    Place::Fix(GpsFix { age_ms, ..fix })
+                } else {
+                    Place::NoFix { why: NoFix::Silent }
+                }
+            }
+            Some((none, _)) => none,
         }
     }
 

@@ -182,6 +182,10 @@ impl KitFinding {
                 format!("response measured from {low:.0} to {high:.0} cm-1")
             }
             Self::Resolution { fwhm_cm1, sd_cm1 } => format!("resolution {fwhm_cm1:.2} +- {sd_cm1:.2} cm-1"),
+            Self::White { scans } => {
+                let points = scans.first().map_or(0, |scan| scan.wavelengths_nm.len());
+                format!("white standard measured: {} scans of {points} points", scans.len())
+            }
             Self::Check { outcome, limits } => format!(
                 "{}: shift {:+.2}, worst {:+.2} cm-1 (allowed {:.1}), band {:.1} cm-1 wide, {:.0} times its noise",
                 if outcome.passed() { "passed" } else { "failed" },

@@ -166,5 +166,19 @@ fn a_scan_says_where_it_was_made_or_that_nobody_knows() {
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && said.contains(words), "{said}");
+        let shown = std::process::Command::new(env!("CARGO_BIN_EXE_parcelscope"))
+            .arg("--data-dir")
+            .arg(dir.path())
+            .args(["casebook", "show", if port == "/dev/none" { "2" } else { "1" }, "--json"])
+            .output()
+            .unwrap();
+        let record: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+        let place = &record["record"]["acquisition"]["conditions"]["place"];
+        if port == "/dev/none" {
+            assert_eq!((&place["state"], &place["why"]), (&"no-fix".into(), &"no-receiver".into()), "{place}");
+        } else {
+            assert_eq!((&place["state"], &place["simulated"]), (&"fix".into(), &true.into()), "{place}");
+            assert!(place["age_ms"].as_u64().unwrap() < 10_000, "{place}");
+        }
     }
 }

@@ -5,22 +5,32 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use parcelscope::analyzer::emulator::{
-    Bench, Faults, FaultyWire, Gap, Log, MatchBox, ObpDevice, ObpModel, ObpUnit, PtyHost, Traffic,
+    Bench, Cobolt, Device, Faults, FaultyWire, Gap, Log, MatchBox, MemoryLink, NirSample, NirScan, NirWindow, Obis,
+    ObpDevice, ObpModel, ObpUnit, OceanLetter, Ondax, PtyHost, Traffic, Wasatch, WasatchForm,
 };
 use parcelscope::analyzer::laser::LaserSetup;
+use parcelscope::analyzer::nirscan::absorbance;
 use parcelscope::analyzer::obp::codec::Checksum;
-use parcelscope::analyzer::{PortListing, SpectrometerSetup, SystemClock, UsbDevice};
+use parcelscope::analyzer::probe::{ProbedProtocol, probe};
+use parcelscope::analyzer::{
+    CheckState, Clock, PortListing, PreviewSettings, SpectrometerSetup, SystemClock, UsbDevice, VirtualClock,
+};
+use parcelscope::casebook::{Casebook, StoredScan};
 use parcelscope::library::Library;
 use parcelscope::session::{
-    Command, Connection, Event, KitChoice, KitId, KitName, KitShelf, ProbeOutcome, Session, SessionConfig,
-    sample_from_name,
+    CheckPolicy, Command, Connection, Event, KitChoice, KitFinding, KitId, KitMeasurement, KitName, KitShelf,
+    ProbeOutcome, Refused, Session, SessionConfig, casebook_path, sample_from_name, standard_sample,
 };
+use parcelscope::signal::calibration::{CheckLimits, Standards};
+use parcelscope::spectrum::Technique;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An emulated kit on pseudo-terminals whose adapters have the serial numbers `A-<unit>` and `B-<unit>`.
 struct Unit {
-    serial: u64,
+    /// Number in the serial numbers of the adapters.
+    adapters: u64,
+    bench: Bench,
     spectrometer: PtyHost,
     laser: PtyHost,
     spectrometer_faults: Faults,
@@ -38,13 +48,14 @@ impl Unit {
         let log = Log::default();
         let unit = ObpUnit { model: ObpModel::Sts, serial_number: serial, checksum: Checksum::None, baud: 9_600 };
         let device = ObpDevice::new(unit, bench.clone(), Log::default(), spectrometer_faults.clone());
+        let light_bench = bench.clone();
         let light = MatchBox::new(bench, serial, log.clone(), laser_faults.clone());
         let clock = Arc::new(SystemClock::start());
         let wire = FaultyWire::new(device, Traffic::Spectra, spectrometer_faults.clone(), serial);
         let spectrometer = PtyHost::start("spectrometer", wire, clock.clone()).unwrap();
         let wire = FaultyWire::new(light, Traffic::ShortReplies, laser_faults.clone(), serial);
         let laser = PtyHost::start("laser", wire, clock).unwrap();
-        Self { serial, spectrometer, laser, spectrometer_faults, laser_faults, log }
+        Self { adapters: serial, bench: light_bench, spectrometer, laser, spectrometer_faults, laser_faults, log }
     }
 
     fn ports(&self) -> Vec<PortListing> {
@@ -52,7 +63,7 @@ impl Unit {
             let usb = UsbDevice {
                 vendor: 0x0403,
                 product: 0x6001,
-                serial: Some(format!("{adapter}-{}", self.serial)),
+                serial: Some(format!("{adapter}-{}", self.adapters)),
                 title: None,
             };
             name.map(|name| PortListing { name, usb: Some(usb) })
@@ -176,6 +187,246 @@ fn a_kit_is_set_up_once_and_found_again_under_other_port_names() {
     assert!(lost(&again).contains("forgotten"));
     drop(again);
     assert!(KitShelf::of(dir.path()).kits.is_empty());
+}
+
+/// Follows a scan to its end: the record, or the sentence why there is none.
+fn scan(session: &Session) -> Result<Arc<StoredScan>, String> {
+    session.send(Command::Scan { parcel: String::new() }).unwrap();
+    until(session, "end of the scan", |e| match e {
+        Event::Saved(scan) => Some(Ok(Arc::clone(scan))),
+        Event::Failed(why) => Some(Err(why.clone())),
+        _ => None,
+    })
+}
+
+fn told(log: &Log, what: &str) -> usize {
+    log.lines().iter().filter(|(_, line)| line.contains(what)).count()
+}
+
+#[test]
+fn a_kit_that_is_unplugged_in_a_scan_says_so_and_is_connected_again_elsewhere_without_light() {
+    let dir = tempfile::tempdir().unwrap();
+    let unit = Unit::start(5);
+    let listing: Listing = Arc::new(Mutex::new(unit.ports()));
+    let emulator = KitChoice::Emulator { sample: "sucrose".to_owned(), seed: 1, virtual_time: true };
+    let session = session(dir.path(), emulator, &listing);
+    let id = save(&session, "Van", unit.choice());
+    for (times, faults) in [&unit.spectrometer_faults, &unit.laser_faults].into_iter().enumerate() {
+        let before = unit.ports();
+        session.send(Command::Scan { parcel: String::new() }).unwrap();
+        wait_for(|| told(&unit.log, "e 1") > times);
+        faults.unplug();
+        let why = until(&session, "end of the scan", |e| match e {
+            Event::Failed(why) => Some(why.clone()),
+            Event::Saved(_) | Event::Answered(_) => panic!("half a scan was taken"),
+            _ => None,
+        });
+        println!("{why}");
+        // A laser that is out of reach was told to go off and cannot say that it did.
+        assert!(why.contains("was unplugged") || why.contains("treat it as on"), "{why}");
+        wait_for(|| unit.ports().len() == 1);
+        // The freed name goes to another program's terminal, so that the kit must come back under a new one.
+        let taken: Vec<_> = (0..4).map(|_| nix::pty::openpty(None, None).unwrap()).collect();
+        *listing.lock().unwrap() = unit.ports();
+        faults.plug_in();
+        wait_for(|| unit.ports().len() == 2);
+        assert_ne!(unit.ports(), before, "it has another port name");
+        *listing.lock().unwrap() = unit.ports();
+        assert_eq!(ready(&session), Some(id.clone()));
+        drop(taken);
+        assert_eq!(told(&unit.log, "e 1"), times + 1, "coming back switches nothing on");
+    }
+    assert_eq!(KitId(scan(&session).unwrap().record.acquisition.spectrometer.serial.clone()), id);
+    assert_eq!(told(&unit.log, "e 1"), 3);
+}
+
+#[test]
+fn another_unit_behind_the_same_adapters_is_refused_until_it_is_set_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let unit = Unit::start(6);
+    let listing: Listing = Arc::new(Mutex::new(unit.ports()));
+    let emulator = KitChoice::Emulator { sample: "sucrose".to_owned(), seed: 1, virtual_time: true };
+    let session = session(dir.path(), emulator, &listing);
+    let id = save(&session, "Van", unit.choice());
+    unit.spectrometer_faults.unplug();
+    unit.laser_faults.unplug();
+    lost(&session);
+    let other = Unit { adapters: 6, ..Unit::start(7) };
+    *listing.lock().unwrap() = other.ports();
+    let why = until(&session, "refusal", |e| match e {
+        Event::Connection(Connection::Lost(why)) if why.contains("another unit") => Some(why.clone()),
+        Event::Connection(Connection::Ready(status)) => panic!("it was taken: {status:?}"),
+        _ => None,
+    });
+    assert!(why.contains("000007") && why.contains("000006"), "{why}");
+    assert!(scan(&session).unwrap_err().contains("another unit"));
+    assert_eq!(told(&other.log, "e 1"), 0, "its laser stayed off");
+    let second = save(&session, "Van 2", other.choice());
+    assert_ne!(second, id);
+    assert!(scan(&session).is_ok());
+}
+
+#[test]
+fn a_calibration_is_applied_to_every_scan_and_a_kit_without_a_valid_check_is_stamped_or_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let unit = Unit::start(8);
+    let listing: Listing = Arc::new(Mutex::new(unit.ports()));
+    let emulator = KitChoice::Emulator { sample: "sucrose".to_owned(), seed: 1, virtual_time: true };
+    let session = session(dir.path(), emulator, &listing);
+    let id = save(&session, "Lab", unit.choice());
+
+    let stamped = scan(&session).unwrap();
+    assert_eq!(stamped.record.acquisition.conditions.check, CheckState::Never);
+    assert!(stamped.record.answer.quality.problems.iter().any(|p| p.starts_with("unverified")));
+    assert_eq!(stamped.record.acquisition.conditions.correction, None);
+    let strict = CheckPolicy { refuse_unverified: true, ..CheckPolicy::default() };
+    session.send(Command::SetCheckPolicy(strict)).unwrap();
+    let lights = told(&unit.log, "e 1");
+    assert!(scan(&session).unwrap_err().contains("never checked"));
+    assert_eq!(told(&unit.log, "e 1"), lights, "refused before the laser");
+    assert!(KitShelf::of(dir.path()).choices.policy.refuse_unverified, "the policy is kept");
+
+    let (library, standards) = (Library::bundled().unwrap(), Standards::bundled().unwrap());
+    unit.bench.set_sample(standard_sample(&library, &standards, "polystyrene").unwrap());
+    let measure = |measurement| {
+        session.send(Command::Measure(measurement)).unwrap();
+        until(&session, "measured standard", |e| match e {
+            Event::Measured(measured) => Some((**measured).clone()),
+            Event::Failed(why) => panic!("{why}"),
+            _ => None,
+        })
+    };
+    let standard = "polystyrene".to_owned();
+    let axis = measure(KitMeasurement::Calibrate { standard: standard.clone(), with_earlier: false });
+    assert!(matches!(axis.record.finding, KitFinding::Axis { .. }), "{:?}", axis.record.finding.words());
+    assert_eq!(axis.record.laser.as_deref(), Some("000008"));
+    let check = measure(KitMeasurement::Check { standard, limits: CheckLimits::default() });
+    println!("{}; {}", axis.record.finding.words(), check.record.finding.words());
+    assert!(check.check.is_verified(), "{:?}", check.check);
+
+    let verified = scan(&session).unwrap();
+    let conditions = &verified.record.acquisition.conditions;
+    assert!(matches!(conditions.check, CheckState::Passed { .. }), "{:?}", conditions.check);
+    let correction = conditions.correction.as_ref().expect("it is recorded");
+    let KitFinding::Axis { fit } = &axis.record.finding else { unreachable!() };
+    assert_eq!(correction.axis.as_ref(), Some(&fit.correction));
+    assert!(correction.sources.iter().any(|s| s.contains("polystyrene")), "{:?}", correction.sources);
+    assert!(!verified.record.answer.quality.problems.iter().any(|p| p.starts_with("unverified")));
+
+    session.send(Command::ShowKitHistory(id)).unwrap();
+    let history = until(&session, "history", |e| match e {
+        Event::KitHistory { history, .. } => Some(Arc::clone(history)),
+        _ => None,
+    });
+    assert_eq!(history.records, [axis.record, check.record]);
+}
+
+#[test]
+fn a_preview_shows_frames_and_ends_with_the_laser_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let unit = Unit::start(9);
+    let listing: Listing = Arc::new(Mutex::new(unit.ports()));
+    let session = session(dir.path(), unit.choice(), &listing);
+    ready(&session);
+    session.send(Command::Preview(PreviewSettings::default())).unwrap();
+    let mut frames = 0;
+    until(&session, "end of the preview", |e| match e {
+        Event::Preview(frame) => {
+            assert!(frame.axis_cm1.len() == frame.counts.len() && frame.fill > 0.0);
+            frames += 1;
+            if frames == 3 {
+                assert!(matches!(session.send(Command::Scan { parcel: String::new() }), Err(Refused::ScanRunning)));
+                session.send(Command::Cancel).unwrap();
+            }
+            None
+        }
+        Event::PreviewEnded => Some(()),
+        Event::Failed(why) => panic!("{why}"),
+        _ => None,
+    });
+    let lines = unit.log.lines();
+    let last = |what: &str| lines.iter().rposition(|(_, line)| line.contains(what));
+    assert!(frames >= 3 && last("e 0") > last("e 1"), "{lines:?}");
+}
+
+#[test]
+fn a_near_infrared_scan_stands_on_the_stored_white_reference_and_names_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let window = NirWindow::new(NirSample::White);
+    let device = NirScan::new(window.clone(), 11, Log::default(), Faults::default());
+    let host = PtyHost::start("scanner", device, Arc::new(SystemClock::start())).unwrap();
+    let listing: Listing = Arc::default();
+    let choice = KitChoice::Nir { port: host.path().to_owned() };
+    let first = session(dir.path(), choice.clone(), &listing);
+    ready(&first);
+    let id = save(&first, "NIR", choice);
+    assert!(scan(&first).unwrap_err().contains("white reference"));
+    first.send(Command::Measure(KitMeasurement::White)).unwrap();
+    until(&first, "white reference", |e| match e {
+        Event::Measured(measured) => {
+            assert!(measured.record.finding.words().contains("white standard"));
+            Some(())
+        }
+        Event::Failed(why) => panic!("{why}"),
+        _ => None,
+    });
+    drop(first);
+    window.lay(NirSample::from_name("a powder"));
+    // The reference is there at the next start.
+    let second = session(dir.path(), KitChoice::Saved(id), &listing);
+    ready(&second);
+    let stored = scan(&second).unwrap();
+    let record = &stored.record;
+    assert_eq!(record.answer.verdict.rule(), "no-nir-library");
+    assert_eq!(record.acquisition.spectrum.technique(), Technique::Nir);
+    assert!(record.answer.candidates.is_empty() && record.answer.identified.is_empty());
+    let nir = record.acquisition.conditions.nir.as_ref().expect("what it was computed from is recorded");
+    let again = absorbance(&nir.reference, &nir.sample, "record").unwrap();
+    assert_eq!(again, record.acquisition.spectrum, "stored scans give the same spectrum again");
+    assert!(Casebook::open(&casebook_path(dir.path())).unwrap().load(stored.id).unwrap() == *stored);
+}
+
+#[test]
+fn a_probe_knows_every_device_that_there_is_a_driver_for() {
+    let library = Library::bundled().unwrap();
+    let bench =
+        || Bench::with_detector(3, Gap::NONE, sample_from_name(&library, "sucrose").unwrap(), ObpModel::Sts.detector());
+    let (log, none) = (Log::default, Faults::default);
+    let letter_bench = Bench::with_detector(
+        3,
+        Gap::NONE,
+        sample_from_name(&library, "sucrose").unwrap(),
+        parcelscope::analyzer::emulator::Detector::LETTER,
+    );
+    let module = Wasatch::bench(3, Gap::NONE, sample_from_name(&library, "sucrose").unwrap());
+    let obp = |model| {
+        let unit = ObpUnit { model, serial_number: 3, checksum: Checksum::None, baud: 115_200 };
+        Box::new(ObpDevice::new(unit, bench(), log(), none())) as Box<dyn Device>
+    };
+    let devices: Vec<(ProbedProtocol, Option<&str>, Box<dyn Device>)> = vec![
+        (ProbedProtocol::Obp, Some("EMU00003"), obp(ObpModel::Sts)),
+        (ProbedProtocol::Obp, Some("EMU00003"), obp(ObpModel::QePro)),
+        (ProbedProtocol::Obp, Some("EMU00003"), obp(ObpModel::Ventana)),
+        (ProbedProtocol::Wasatch, None, Box::new(Wasatch::new(WasatchForm::new(3), module, log(), none()))),
+        (
+            ProbedProtocol::Nirscan,
+            Some("EMU0003"),
+            Box::new(NirScan::new(NirWindow::new(NirSample::White), 3, log(), none())),
+        ),
+        (ProbedProtocol::MatchBox, Some("000003"), Box::new(MatchBox::new(bench(), 3, log(), none()))),
+        (ProbedProtocol::Obis, Some("000003"), Box::new(Obis::new(bench(), 3, log(), none()))),
+        (ProbedProtocol::Cobolt, Some("000003"), Box::new(Cobolt::new(bench(), 3, log(), none()))),
+        (ProbedProtocol::Ondax, Some("EMU000003"), Box::new(Ondax::new(bench(), 3, log(), none()))),
+        (ProbedProtocol::OceanLetter, None, Box::new(OceanLetter::new(letter_bench, 3, log(), none()))),
+    ];
+    for (protocol, serial, device) in devices {
+        let clock: Arc<dyn Clock> = Arc::new(VirtualClock::default());
+        let mut link = MemoryLink::new("probed", device, Arc::clone(&clock));
+        let answered = probe(&mut link, clock.as_ref()).unwrap().unwrap_or_else(|| panic!("{protocol:?} is silent"));
+        println!("{answered:?} after {:.1} s", clock.now().as_secs_f64());
+        assert_eq!(answered.protocol, protocol);
+        assert!(answered.serial.as_deref() == serial || protocol == ProbedProtocol::Nirscan, "{answered:?}");
+    }
 }
 
 fn wait_for(mut met: impl FnMut() -> bool) {

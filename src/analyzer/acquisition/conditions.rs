@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::analyzer::DetectorFacts;
+use crate::analyzer::gps::Place;
+use crate::analyzer::nirscan::NirScan;
 use crate::spectrum::Correction;
 
 /// What the last performance check of the kit allows.
@@ -93,6 +95,23 @@ pub struct ScanConditions {
     pub cooler: Option<CoolerRecord>,
     /// How the exposure was chosen; none where it was given.
     pub auto_exposure: Option<ExposureChoice>,
+    /// Where the scan was made, by a GPS receiver; none in records of programs that did not ask.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// What a near-infrared spectrum was computed from; none for a Raman scan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nir: Option<Box<NirConditions>>,
+}
+
+/// What the absorbance of a near-infrared scan was computed from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NirConditions {
+    /// Scans of the white standard.
+    pub reference: Vec<NirScan>,
+    /// When it was measured, by the clock of this machine.
+    pub reference_taken_at: Timestamp,
+    /// Scans of the sample.
+    pub sample: Vec<NirScan>,
 }
 
 /// A cooler as it is recorded.

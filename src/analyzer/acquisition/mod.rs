@@ -16,7 +16,7 @@ mod timings;
 
 pub use auto_exposure::{AutoExposure, PROBES_MAX};
 use auto_exposure::{ProbeOutcome, Prober};
-pub use conditions::{Brightness, CheckState, CoolerRecord, DarkSource, ExposureChoice, ScanConditions};
+pub use conditions::{Brightness, CheckState, CoolerRecord, DarkSource, ExposureChoice, NirConditions, ScanConditions};
 pub(super) use dark::DarkCache;
 pub use dark::DarkPolicy;
 pub use exposure::{Acquisition, DeviceIdentity, Exposure, ExposureKind, LaserState};

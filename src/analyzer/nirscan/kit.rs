@@ -4,14 +4,21 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::absorbance::absorbance;
 use super::scanner::{NirScan, NirScanner, REPEATS_MAX};
 use crate::analyzer::acquisition::{AcquireProgress, AcquireStage, Plan, Ticker};
-use crate::analyzer::{AnalyzerError, Clock, DeviceIdentity, Transport};
+use crate::analyzer::gps::Place;
+use crate::analyzer::{
+    Acquisition, AnalyzerError, Clock, DeviceIdentity, Exposure, ExposureKind, LaserState, NirConditions,
+    ScanConditions, Transport,
+};
 use crate::spectrum::Spectrum;
 
+/// What a record says in the place of a laser.
+const NO_LASER: &str = "none";
 /// Most scans of one measurement.
 const SCANS_MAX: u8 = 20;
 
@@ -58,6 +65,46 @@ pub struct NirAcquisition {
     pub simulated: bool,
 }
 
+impl NirAcquisition {
+    /// The measurement in the form in which scans are kept. It has no laser, no dark and no counts: the fields for them
+    /// say so, and the scans stand in the conditions.
+    pub fn into_record(self, reference_taken_at: Timestamp, place: Option<Place>) -> Acquisition {
+        let Self { scanner, reference, sample, spectrum, simulated } = self;
+        let none = |kind| Exposure {
+            kind,
+            counts: Vec::new(),
+            integration_us: 0,
+            scans_averaged: sample.first().map_or(0, |scan| scan.repeats),
+            saturation_counts: 0,
+            temperatures_c: sample.first().map(|scan| scan.temperatures_c.clone()).unwrap_or_default(),
+            laser_before: LaserState::Off,
+            laser_after: LaserState::Off,
+            started_ms: sample.first().map_or(0, |scan| scan.started_ms),
+        };
+        let laser = DeviceIdentity {
+            model: NO_LASER.to_owned(),
+            serial: NO_LASER.to_owned(),
+            firmware: None,
+            driver: scanner.driver.clone(),
+            port: scanner.port.clone(),
+            simulated: scanner.simulated,
+        };
+        let (dark, light) = (none(ExposureKind::Dark), vec![none(ExposureKind::Light)]);
+        let nir = Some(Box::new(NirConditions { reference: reference.scans, reference_taken_at, sample }));
+        Acquisition {
+            spectrometer: scanner,
+            laser,
+            excitation_nm: 0.0,
+            wavelength_coefficients_nm: Vec::new(),
+            dark,
+            light,
+            spectrum,
+            simulated,
+            conditions: ScanConditions { place, nir, ..ScanConditions::default() },
+        }
+    }
+}
+
 /// A connected scanner with the white reference that was measured last.
 pub struct NirKit {
     scanner: NirScanner,
@@ -95,6 +142,12 @@ impl NirKit {
     /// The white reference that was measured last.
     pub const fn reference(&self) -> Option<&NirReference> {
         self.reference.as_ref()
+    }
+
+    /// Takes a reference that was measured earlier with this scanner, `age` ago.
+    pub fn restore_reference(&mut self, scans: Vec<NirScan>, age: Duration) {
+        let ended = self.clock.now().saturating_sub(age);
+        self.reference = Some(NirReference { scans, ended_ms: u64::try_from(ended.as_millis()).unwrap_or(u64::MAX) });
     }
 
     /// Why a white reference must be measured before a sample can be; `None` when the last one still holds.

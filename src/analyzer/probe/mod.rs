@@ -2,16 +2,18 @@
 //!
 //! Even so a strange device may take the bytes for a command, so only ports that the user names are asked.
 
+mod questions;
+
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::laser::{LaserKind, LaserSetup};
-use super::obp::codec::{self, Decoder, Message};
 use super::obp::kinds;
 use super::ocean_letter::LetterSettings;
 use super::wasatch::{self, WasatchOptions};
-use super::{Clock, SpectrometerSetup, Transport, TransportError};
+use super::{Clock, SpectrometerSetup, Transport, TransportError, nirscan};
+use questions::Asked;
 
 /// Line speeds at which an OBP spectrometer may have been left, the power-up default first, then the most usual ones.
 const OBP_BAUDS: [u32; 5] = [9_600, 115_200, 57_600, 19_200, 38_400];
@@ -21,11 +23,6 @@ const USUAL_BAUD: u32 = 115_200;
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Silence after which the line is taken for quiet. MatchBox lasers tell commands apart by 30 ms of silence.
 const QUIET: Duration = Duration::from_millis(60);
-/// Longest wait for silence.
-const DRAIN: Duration = Duration::from_millis(400);
-/// Longest answer of a laser that is read.
-const MAX_REPLY: usize = 256;
-
 /// A protocol that a probe knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -111,8 +108,17 @@ impl ProbedProtocol {
     }
 }
 
-/// The order of a probe: frames that nothing else understands first.
-const ORDER: [ProbedProtocol; 2] = [ProbedProtocol::Obp, ProbedProtocol::MatchBox];
+/// The order of a probe: frames that nothing else understands first, a bare letter last.
+const ORDER: [ProbedProtocol; 8] = [
+    ProbedProtocol::Obp,
+    ProbedProtocol::Wasatch,
+    ProbedProtocol::Nirscan,
+    ProbedProtocol::MatchBox,
+    ProbedProtocol::Obis,
+    ProbedProtocol::Cobolt,
+    ProbedProtocol::Ondax,
+    ProbedProtocol::OceanLetter,
+];
 
 /// What answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -147,93 +153,51 @@ pub fn ask(
     baud: u32,
 ) -> Result<Option<Answered>, TransportError> {
     port.set_baud(baud)?;
-    // Whatever is there may still chew on earlier questions and complain about them.
-    quieten(port, clock)?;
-    let (model, serial) = match protocol {
-        ProbedProtocol::Obp => {
-            if ask_obp(port, clock, kinds::SERIAL_NUMBER_LENGTH)?.is_none() {
-                return Ok(None);
+    let mut asked = Asked { port, clock };
+    asked.quieten()?;
+    // The model, where the protocol has a question for it, and the serial number.
+    let found = match protocol {
+        ProbedProtocol::Obp => match asked.obp(kinds::SERIAL_NUMBER_LENGTH)? {
+            Some(_) => Some((None, asked.obp(kinds::SERIAL_NUMBER)?.map(|data| printable(&data)))),
+            None => None,
+        },
+        // Its serial number lies in an EEPROM, which is read when it is opened.
+        ProbedProtocol::Wasatch => asked.wasatch()?.then_some((None, None)),
+        ProbedProtocol::Nirscan => match asked.nirscan(nirscan::kinds::VERSIONS)? {
+            Some(_) => {
+                let model = asked.nirscan(nirscan::kinds::MODEL)?.map(|data| printable(&data));
+                Some((model, asked.nirscan(nirscan::kinds::SERIAL_NUMBER)?.map(|data| printable(&data))))
             }
-            (None, ask_obp(port, clock, kinds::SERIAL_NUMBER)?.map(|data| printable(&data)))
-        }
-        ProbedProtocol::MatchBox => {
-            let Some(model) = ask_matchbox(port, clock, b"NM?")? else { return Ok(None) };
-            quieten(port, clock)?;
-            (Some(model), ask_matchbox(port, clock, b"ID?")?)
-        }
-        _ => return Ok(None),
+            None => None,
+        },
+        ProbedProtocol::MatchBox => match asked.matchbox(b"NM?")? {
+            Some(model) => {
+                asked.quieten()?;
+                Some((Some(model), asked.matchbox(b"ID?")?))
+            }
+            None => None,
+        },
+        ProbedProtocol::Obis => match asked.line(b"*IDN?\r\n")?.filter(|line| line.starts_with("Coherent")) {
+            Some(model) => {
+                asked.quieten()?;
+                Some((Some(model), asked.serial_line(b"SYST:INF:SNUM?\r\n")?))
+            }
+            None => None,
+        },
+        ProbedProtocol::Cobolt => asked.serial_line(b"gsn?\r\n")?.map(|serial| (None, Some(serial))),
+        ProbedProtocol::Ondax => asked.serial_line(b"rsn?\r")?.map(|serial| (None, Some(serial))),
+        ProbedProtocol::OceanLetter => asked.letter()?.then_some((None, None)),
     };
-    Ok(Some(Answered { protocol, baud, model, serial }))
-}
-
-fn quieten(port: &mut dyn Transport, clock: &dyn Clock) -> Result<(), TransportError> {
-    port.drain(QUIET, clock.now() + DRAIN)
-}
-
-/// The data of the answer to an OBP question. Only a whole, valid frame that answers this question counts.
-fn ask_obp(port: &mut dyn Transport, clock: &dyn Clock, kind: u32) -> Result<Option<Vec<u8>>, TransportError> {
-    let deadline = clock.now() + PATIENCE;
-    port.write_all(&codec::encode(&Message::query(kind, &[])), deadline)?;
-    let mut decoder = Decoder::new();
-    let mut buffer = [0; 256];
-    while let Some(n) = read(port, clock, &mut buffer, deadline)? {
-        decoder.push(buffer.get(..n).unwrap_or_default());
-        while let Some(frame) = decoder.next() {
-            if let Ok(message) = frame
-                && message.kind == kind
-                && message.has(codec::flags::RESPONSE)
-            {
-                return Ok(Some(message.data));
-            }
-        }
+    if found.is_some() {
+        asked.quieten()?;
     }
-    Ok(None)
+    Ok(found.map(|(model, serial)| Answered { protocol, baud, model, serial }))
 }
 
-/// The text between angle brackets that a MatchBox answers.
-fn ask_matchbox(
-    port: &mut dyn Transport,
-    clock: &dyn Clock,
-    question: &[u8],
-) -> Result<Option<String>, TransportError> {
-    let deadline = clock.now() + PATIENCE;
-    port.write_all(question, deadline)?;
-    let mut reply = Vec::new();
-    let mut buffer = [0; 64];
-    while let Some(n) = read(port, clock, &mut buffer, deadline)? {
-        reply.extend_from_slice(buffer.get(..n).unwrap_or_default());
-        if let Some(end) = reply.windows(2).position(|pair| pair == b"\r\n") {
-            let line = String::from_utf8_lossy(reply.get(..end).unwrap_or_default()).into_owned();
-            let text = line.trim().strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
-            return Ok(text.filter(|t| !t.is_empty() && !t.starts_with("ERR") && *t != "ACK").map(str::to_owned));
-        }
-        if reply.len() > MAX_REPLY {
-            break;
-        }
-    }
-    Ok(None)
-}
-
-/// Some bytes, or `None` where the deadline passed. A device that never stops talking does not hold the probe up.
-fn read(
-    port: &mut dyn Transport,
-    clock: &dyn Clock,
-    buffer: &mut [u8],
-    deadline: Duration,
-) -> Result<Option<usize>, TransportError> {
-    if clock.now() >= deadline {
-        return Ok(None);
-    }
-    match port.read_some(buffer, deadline) {
-        Ok(n) => Ok(Some(n)),
-        Err(TransportError::Timeout { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// A device's text without padding.
+/// A device's text up to its padding.
 fn printable(data: &[u8]) -> String {
-    let text: String = data.iter().map(|b| char::from(*b)).filter(|c| *c != '\0').collect();
+    let text: String =
+        data.iter().take_while(|b| **b != 0).filter(|b| (0x20..0x7F).contains(*b)).map(|b| char::from(*b)).collect();
     text.trim().to_owned()
 }
 
@@ -241,6 +205,7 @@ fn printable(data: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::analyzer::VirtualClock;
+    use crate::analyzer::obp::codec::{self, Decoder, Message};
 
     /// A device that answers at one line speed and remembers what it was sent.
     struct Device {
@@ -341,7 +306,7 @@ mod tests {
             let clock = VirtualClock::default();
             let mut device = Device::new(&clock, USUAL_BAUD, answer);
             assert_eq!(probe(&mut device, &clock), Ok(None));
-            assert!(clock.now() < Duration::from_secs(8), "{:?}", clock.now());
+            assert!(clock.now() < Duration::from_secs(14), "{:?}", clock.now());
         }
     }
 
@@ -351,8 +316,24 @@ mod tests {
         let mut device = Device::new(&clock, 0, |_| Vec::new());
         assert_eq!(probe(&mut device, &clock), Ok(None));
         let question = codec::encode(&Message::query(kinds::SERIAL_NUMBER_LENGTH, &[]));
-        let expected: Vec<(u32, Vec<u8>)> =
-            OBP_BAUDS.iter().map(|baud| (*baud, question.clone())).chain([(USUAL_BAUD, b"NM?".to_vec())]).collect();
+        let lasers: [(u32, &[u8]); 8] = [
+            (USUAL_BAUD, b"NM?"),
+            (USUAL_BAUD, b"*IDN?\r\n"),
+            (9_600, b"*IDN?\r\n"),
+            (USUAL_BAUD, b"gsn?\r\n"),
+            (19_200, b"rsn?\r"),
+            (9_600, b"rsn?\r"),
+            (USUAL_BAUD, b"rsn?\r"),
+            (9_600, b"v"),
+        ];
+        let mut expected: Vec<(u32, Vec<u8>)> = OBP_BAUDS.iter().map(|baud| (*baud, question.clone())).collect();
+        // Protocols, Wasatch UART: the ping of the published example.
+        expected.push((921_600, vec![0x3C, 0x00, 0x01, 0x4B, 0xA2, 0x3E]));
+        let version = device.heard.get(expected.len()).cloned().unwrap();
+        assert_eq!((version.0, version.1.get(..4)), (USUAL_BAUD, Some(b"ABCD".as_slice())));
+        expected.push(version);
+        expected.extend(lasers.iter().map(|(baud, bytes)| (*baud, bytes.to_vec())));
+        expected.push((USUAL_BAUD, b"v".to_vec()));
         assert_eq!(device.heard, expected);
     }
 }
