@@ -229,8 +229,17 @@ fn text_of(scan: &StoredScan) -> String {
     for (name, device) in [("Analyzer", &acquisition.spectrometer), ("Laser", &acquisition.laser)] {
         line(name, format!("{}, serial {}, on {}", device.model, device.serial, device.port));
     }
-    let light = acquisition.light.first();
-    if let Some(light) = light {
+    let conditions = &acquisition.conditions;
+    if let Some(place) = &conditions.place {
+        line("Place", place.words());
+    }
+    if let Some(nir) = &conditions.nir {
+        let (scans, white) = (nir.sample.len(), nir.reference_taken_at);
+        line("Exposure", format!("{scans} near-infrared scans against the white reference of {white:.0}"));
+    } else {
+        line("Check", conditions.check.words());
+    }
+    if let Some(light) = acquisition.light.first().filter(|_| conditions.nir.is_none()) {
         line(
             "Exposure",
             format!(

@@ -236,3 +236,98 @@ fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::analyzer::laser::LaserSetup;
+    use crate::analyzer::{SpectrometerSetup, UsbDevice};
+    use crate::session::{KitParts, SavedDevice, SavedLaser};
+
+    fn kit(name: &str, serial: &str) -> SavedKit {
+        let device = |serial: &str| SavedDevice {
+            model: "M".to_owned(),
+            serial: serial.to_owned(),
+            usb: Some(UsbDevice { vendor: 0x0403, product: 0x6001, serial: Some("A1".to_owned()), title: None }),
+            last_port: "COM3".to_owned(),
+        };
+        SavedKit {
+            name: KitName::new(name).unwrap(),
+            saved_at: Timestamp::from_second(1_790_000_000).unwrap(),
+            parts: KitParts::Raman {
+                spectrometer: device(serial),
+                setup: Box::new(SpectrometerSetup::OceanLetter(
+                    crate::analyzer::ocean_letter::LetterSettings::default(),
+                )),
+                laser: SavedLaser::OwnPort { device: device("L"), setup: LaserSetup::default() },
+                excitation_nm: 785.0,
+            },
+        }
+    }
+
+    #[test]
+    fn kits_and_choices_are_there_again_and_a_forgotten_kit_leaves_its_records() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(KitShelf::of(dir.path()), KitShelf::default());
+        let (b, a) = (kit("b", "S/2"), kit("A", ".."));
+        save_kit(dir.path(), &b).unwrap();
+        save_kit(dir.path(), &a).unwrap();
+        let policy = CheckPolicy { valid_for: SignedDuration::from_hours(48), refuse_unverified: true };
+        let gps_port = Some("COM9".to_owned());
+        let choices = KitChoices { in_use: Some(b.id()), policy, gps_port };
+        keep_choices(dir.path(), &choices).unwrap();
+        let shelf = KitShelf::of(dir.path());
+        assert_eq!((&shelf.kits, &shelf.choices), (&vec![a.clone(), b.clone()], &choices));
+        assert!(dir.path().read_dir().unwrap().count() == 1, "nothing is written beside the folder of the kits");
+        let taken = save_kit(dir.path(), &kit(" a ", "S3")).unwrap_err().to_string();
+        assert!(taken.contains("already called"), "{taken}");
+        save_kit(dir.path(), &kit("new name", "S/2")).unwrap();
+        assert_eq!(KitShelf::of(dir.path()).find("NEW name").unwrap().id(), b.id());
+        let records = kit_folder(dir.path(), "S/2").unwrap().join("records.jsonl");
+        fs::write(&records, "").unwrap();
+        forget_kit(dir.path(), &b.id()).unwrap();
+        forget_kit(dir.path(), &b.id()).unwrap();
+        let shelf = KitShelf::of(dir.path());
+        assert_eq!((shelf.kits.len(), &shelf.choices.in_use, records.exists()), (1, &None, true));
+        assert_eq!(shelf.choices.policy, policy);
+        assert!(shelf.find("new name").unwrap_err().to_string().contains("there is A"));
+    }
+
+    #[test]
+    fn a_file_that_is_no_kit_is_told_and_harms_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        save_kit(dir.path(), &kit("good", "S1")).unwrap();
+        let copy = fs::read(kit_folder(dir.path(), "S1").unwrap().join(KIT)).unwrap();
+        let bad: [(&str, Vec<u8>); 5] = [
+            ("cut", copy[..copy.len() / 2].to_vec()),
+            ("other", copy.clone()),
+            ("large", vec![b' '; MAX_BYTES as usize + 1]),
+            ("deep", vec![b'['; 100_000]),
+            ("name", String::from_utf8(copy).unwrap().replace("\"good\"", "\"\\u202e\"").into_bytes()),
+        ];
+        for (folder, bytes) in &bad {
+            let folder = kit_folder(dir.path(), folder).unwrap();
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join(KIT), bytes).unwrap();
+        }
+        fs::write(dir.path().join("kits").join("a file"), "x").unwrap();
+        fs::write(dir.path().join("kits").join(CHOICE), "{\"check_valid_hours\": -9, \"in_use\": 7}").unwrap();
+        let shelf = KitShelf::of(dir.path());
+        assert_eq!(shelf.kits, [kit("good", "S1")]);
+        assert_eq!(shelf.trouble.len(), bad.len(), "{:?}", shelf.trouble);
+        assert_eq!(shelf.choices, KitChoices::default());
+    }
+
+    #[test]
+    fn a_name_of_a_kit_is_short_and_can_be_printed() {
+        for bad in ["", "  ", "a\nb", "\u{202E}kit", &"x".repeat(MAX_NAME_TRIED)] {
+            assert!(KitName::new(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(KitName::new("  Tor 4 ").unwrap().as_str(), "Tor 4");
+        assert!(KitName::new("Ž. Gate").is_ok());
+    }
+
+    const MAX_NAME_TRIED: usize = 41;
+}

@@ -231,8 +231,14 @@ fn facts(scan: &StoredScan) -> Vec<(&'static str, String)> {
         out.push(("Emulated sample", sample.clone()));
     }
     out.push(("Spectrometer", device(&a.spectrometer)));
-    out.push(("Laser", format!("{} at {} nm", device(&a.laser), a.excitation_nm)));
-    if let Some(light) = a.light.first() {
+    if let Some(place) = &a.conditions.place {
+        out.push(("Place", place.words()));
+    }
+    let raman = a.conditions.nir.is_none();
+    if raman {
+        out.push(("Laser", format!("{} at {} nm", device(&a.laser), a.excitation_nm)));
+    }
+    if let Some(light) = a.light.first().filter(|_| raman) {
         out.push((
             "Exposure",
             format!(

@@ -28,6 +28,8 @@ mod fuzz_corpus;
 mod gps;
 mod guardian;
 #[cfg(unix)]
+mod kit_commands;
+#[cfg(unix)]
 mod kits;
 mod lasers;
 mod library;
