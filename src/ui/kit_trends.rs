@@ -39,7 +39,7 @@ impl Trends {
                 }
                 KitFinding::Axis { fit } => all.axis.points.push(point(fit.before_rms_cm1, true)),
                 KitFinding::Resolution { fwhm_cm1, .. } => all.resolution.points.push(point(*fwhm_cm1, true)),
-                KitFinding::Response { .. } => {}
+                KitFinding::Response { .. } | KitFinding::White { .. } => {}
             }
         }
         for trend in [&mut all.checks, &mut all.axis, &mut all.resolution] {
@@ -73,6 +73,7 @@ mod tests {
         let resolution = |s, fwhm_cm1| KitRecord {
             taken_at: at(s),
             samples: vec!["calcite".to_owned()],
+            laser: None,
             simulated: true,
             finding: KitFinding::Resolution { fwhm_cm1, sd_cm1: 0.1 },
         };

@@ -373,6 +373,8 @@ impl Model {
                     self.aim = Aim::Live(Box::new(AimView::new(&frame)));
                 }
             }
+            // The record of a scan says where it was made.
+            Event::Place(_) => {}
             Event::PreviewEnded => self.aiming_ended(None),
             Event::Measured(measured) => {
                 if let DevicePage::Standard(wizard) = &mut self.device.page {

@@ -116,6 +116,7 @@ fn check_record(problems: &[&str]) -> KitRecord {
     KitRecord {
         taken_at: "2026-11-24T07:42:00Z".parse().expect("a time"),
         samples: vec!["polystyrene".to_owned()],
+        laser: None,
         simulated: true,
         finding: KitFinding::Check { outcome, limits: CheckLimits::default() },
     }

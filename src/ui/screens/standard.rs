@@ -216,7 +216,7 @@ fn result(ui: &mut Ui, measured: &KitMeasured) {
             note(ui, &words::check(&measured.check));
         }
         KitFinding::Axis { fit } => fitted(ui, &fit.lines),
-        KitFinding::Response { .. } | KitFinding::Resolution { .. } => {}
+        KitFinding::Response { .. } | KitFinding::Resolution { .. } | KitFinding::White { .. } => {}
     }
 }
 
