@@ -17,6 +17,7 @@ const COMMANDS: &[&str] = &[
     "convert",
     "scan",
     "calibrate",
+    "kit",
     "check",
     "emulate",
     "ports",
