@@ -12,6 +12,7 @@ use crate::casebook::{Actor, ScanRecord, Standing, StoredScan};
 
 use super::casebook_worker::CasebookRequest;
 use super::config::Identifier;
+use super::judged::judged;
 use super::kit_worker::KitRequest;
 use super::shared::{Shared, caught};
 use super::{EngineLoader, Event, Stage, UNENROLLED};
@@ -79,17 +80,7 @@ impl IdentifyWorker {
             Err(why) => return self.shared.end_scan(Event::Failed(format!("The scan has no answer: {why}"))),
         };
         self.shared.progress(Stage::Identifying, 0.96, Duration::from_millis(100));
-        let mut answer = engine(&acquisition.spectrum);
-        answer.simulated = acquisition.simulated;
-        let mut answer = match acquisition.conditions.changed_during_scan {
-            Some(sigmas) => answer.with_sample_change(sigmas),
-            None => answer,
-        };
-        let check = &acquisition.conditions.check;
-        // A kit in memory cannot go out of adjustment; a near-infrared scan stands on its white reference.
-        if emulated_sample.is_none() && acquisition.conditions.nir.is_none() && !check.is_verified() {
-            answer.quality.problems.push(check.words());
-        }
+        let answer = judged(engine(&acquisition.spectrum), &acquisition, emulated_sample.is_some());
         if !claim() {
             return; // cancelled meanwhile; that has ended the scan
         }

@@ -14,6 +14,7 @@ mod events;
 mod find_kit;
 mod gps_watch;
 mod identify_worker;
+mod judged;
 mod kit_link;
 mod kit_open;
 mod kit_records;

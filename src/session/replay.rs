@@ -4,10 +4,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::analyzer::AnalyzerError;
+use crate::analyzer::nirscan::absorbance;
 use crate::casebook::ScanRecord;
 use crate::identify::Answer;
 use crate::library::LibraryIdentity;
 use crate::spectrum::{Spectrum, SpectrumError};
+
+use super::judged::judged;
 
 /// Most differing values that are listed.
 const DIFFERENCES_MAX: usize = 200;
@@ -62,6 +65,10 @@ pub struct Replay {
 
 /// The spectrum that the stored counts give: reduced and corrected as the scan was.
 pub fn spectrum_again(record: &ScanRecord) -> Result<Spectrum, ReplayError> {
+    if let Some(nir) = &record.acquisition.conditions.nir {
+        // A near-infrared scan has no counts: its spectrum is that of its scans against their white reference.
+        return Ok(absorbance(&nir.reference, &nir.sample, &record.acquisition.spectrometer.port)?);
+    }
     let plain = record.acquisition.uncorrected()?;
     Ok(match &record.acquisition.conditions.correction {
         Some(correction) => correction.apply(&plain)?,
@@ -78,8 +85,7 @@ pub fn replay(
     identify: impl FnOnce(&Spectrum) -> Answer,
 ) -> Result<Replay, ReplayError> {
     let spectrum = spectrum_again(record)?;
-    let mut now = identify(&spectrum);
-    now.simulated = record.acquisition.simulated;
+    let now = judged(identify(&spectrum), &record.acquisition, record.emulated_sample.is_some());
     let mut fields = vec![ReplayField { field: "spectrum".to_owned(), same: record.acquisition.spectrum == spectrum }];
     let mut differences = Vec::new();
     let (then, now) = (serde_json::to_value(&record.answer)?, serde_json::to_value(&now)?);

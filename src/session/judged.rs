@@ -1,0 +1,21 @@
+//! What the conditions of a scan do to the engine's answer: said once, for the scan and for its replay.
+
+use crate::analyzer::Acquisition;
+use crate::identify::Answer;
+
+/// The engine's answer to the spectrum of `acquisition` with what its conditions say: emulated or not, a sample that
+/// changed, a kit without a valid check. `in_memory` is the emulated kit of this program, which cannot go out of
+/// adjustment.
+pub(super) fn judged(answer: Answer, acquisition: &Acquisition, in_memory: bool) -> Answer {
+    let conditions = &acquisition.conditions;
+    let mut answer = match conditions.changed_during_scan {
+        Some(sigmas) => answer.with_sample_change(sigmas),
+        None => answer,
+    };
+    answer.simulated = acquisition.simulated;
+    // A near-infrared scan stands on its white reference.
+    if !in_memory && conditions.nir.is_none() && !conditions.check.is_verified() {
+        answer.quality.problems.push(conditions.check.words());
+    }
+    answer
+}
