@@ -64,9 +64,14 @@ enum Command {
     },
     /// Write the report of a record as PDF
     Report(super::report::ReportArgs),
-    /// Planned: export records
-    #[command(hide = true)]
-    Export(super::Planned),
+    /// Write the exchange package of a record: report, record, spectra, proof and how to check them
+    Export(super::export::ExportArgs),
+    /// Write a table of records for analysis, as CSV or JSON
+    Select(super::export::SelectArgs),
+    /// Count verdicts, reasons of inconclusive scans, and how often the laboratory agreed
+    Shift(super::export::SelectionArgs),
+    /// Take over the file with which a laboratory states its result about a record
+    TakeResult(super::export::TakeResultArgs),
     /// Compute a record again from its counts: exit code 1 when anything is another than it was recorded
     Replay {
         /// Number of the record
@@ -109,9 +114,10 @@ pub fn run(args: CasebookArgs, context: &Context) -> Result<ExitCode, anyhow::Er
         Command::Replay { id } => replay::run(id, context),
         Command::Act(command) => record_acts::run(command, context),
         Command::Keep(command) => keeping::run(command, context),
-        Command::Export(_) => {
-            bail!("this version cannot export records yet; 'parcelscope casebook show ID --json' prints a whole record")
-        }
+        Command::Export(args) => super::export::export(&args, &existing(context)?, context),
+        Command::Select(args) => super::export::select(&args, &existing(context)?, context),
+        Command::Shift(args) => super::export::shift(&args, &existing(context)?, context),
+        Command::TakeResult(args) => super::export::take_result(&args, &mut existing(context)?, context),
     }
 }
 

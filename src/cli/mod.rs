@@ -21,6 +21,7 @@ mod casebook;
 mod convert;
 mod emulate;
 mod evaluate;
+mod export;
 mod guardian;
 mod identify;
 mod input;

@@ -6,13 +6,21 @@
 mod curves;
 mod digest;
 mod error;
+mod laboratory;
 mod letters;
+mod package;
 mod plot;
 mod record_report;
+mod selection;
 mod sheet;
+mod shift;
 mod words;
 
 pub use digest::sha256_hex;
 pub use error::ReportError;
+pub use laboratory::{LaboratoryOutcome, LaboratoryResult, LaboratorySubstance, RESULT_BYTES_MAX};
+pub use package::package;
 pub use record_report::record_pdf;
+pub use selection::{SelectedRow, Selection, selection_csv};
 pub use sheet::Paper;
+pub use shift::{FieldRates, Rate, ShiftSummary};

@@ -17,6 +17,16 @@ pub(super) const fn level(level: Level) -> &'static str {
     }
 }
 
+/// The key of a level, as in JSON.
+pub(super) const fn level_key(level: Level) -> &'static str {
+    match level {
+        Level::Alarm => "alarm",
+        Level::Alert => "alert",
+        Level::Inconclusive => "inconclusive",
+        Level::NoneDetected => "none-detected",
+    }
+}
+
 /// Where a reference came from.
 pub(super) const fn tier(tier: Tier) -> &'static str {
     match tier {

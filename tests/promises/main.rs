@@ -42,6 +42,7 @@ mod power_cut;
 mod record_acts;
 mod record_examples;
 mod report;
+mod report_exchange;
 mod session;
 mod session_accounts;
 mod wasatch;
