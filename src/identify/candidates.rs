@@ -5,10 +5,12 @@ use crate::signal::Prepared;
 
 use super::evidence::{Evidence, QueryBands, weigh};
 use super::index::{Index, Indexed, Metric};
-use super::search::Hit;
+use super::search::{Hit, Ranking};
 
 /// Substances whose evidence is weighed. The right one is among the first few wherever it can be told at all.
 const WEIGHED: usize = 40;
+/// References that are ranked at first; twice as many again until there are enough substances among them.
+const FIRST_RANKED: usize = 64;
 
 /// The best reference of one substance.
 #[derive(Clone, Debug)]
@@ -139,25 +141,39 @@ pub(super) fn contenders<'a>(
     query: &Prepared,
     bands: &QueryBands,
     index: &'a Index,
-    hits: &[Hit],
+    ranking: &mut Ranking<'_>,
 ) -> Vec<Contender<'a>> {
-    let mut out: Vec<Contender<'a>> = Vec::with_capacity(WEIGHED);
-    for hit in hits {
-        let Some(entry) = index.entries.get(hit.entry) else { continue };
-        let Some(reference) = library.references.get(entry.reference) else { continue };
-        if let Some(better) = out.iter_mut().find(|c| c.entry.substance == entry.substance) {
-            let as_well = (1.0 - better.hit.score).max(0.0) > demand::CLOSE * (1.0 - hit.score).max(0.0);
-            better.other_forms_fit |= as_well && entry.supports && reference.form != better.reference.form;
-            continue;
+    let mut count = FIRST_RANKED;
+    let leaders = loop {
+        let hits = ranking.best(count);
+        let mut leaders: Vec<(Hit, &Indexed)> = Vec::with_capacity(WEIGHED);
+        for hit in &hits {
+            let Some(entry) = index.get(hit.entry) else { continue };
+            if leaders.len() < WEIGHED && leaders.iter().all(|(_, e)| e.substance != entry.substance) {
+                leaders.push((*hit, entry));
+            }
         }
-        if out.len() == WEIGHED {
-            continue;
+        if leaders.len() == WEIGHED || hits.len() < count {
+            break leaders;
         }
-        let Some(substance) = library.substances.get(entry.substance) else { continue };
+        count *= 2;
+    };
+    let mut contender = |(hit, entry): (Hit, &'a Indexed)| {
+        let reference = library.references.get(entry.reference)?;
+        let substance = library.substances.get(entry.substance)?;
+        // Another form of the same substance that fits as well leaves the form open.
+        let other_forms_fit = index.entries_of(entry.substance).any(|other| {
+            let able = index.heads.get(other).filter(|h| other != hit.entry && h.supports);
+            let form = able.and_then(|h| library.references.get(h.reference)).map(|r| &r.form);
+            form.is_some_and(|f| *f != reference.form)
+                && ranking
+                    .compared(other)
+                    .is_some_and(|o| (1.0 - hit.score).max(0.0) > demand::CLOSE * (1.0 - o.score).max(0.0))
+        });
         let evidence = weigh(query, bands, entry, hit.shift_cm1);
-        out.push(Contender { hit: *hit, entry, reference, substance, evidence, other_forms_fit: false });
-    }
-    out
+        Some(Contender { hit, entry, reference, substance, evidence, other_forms_fit })
+    };
+    leaders.into_iter().filter_map(&mut contender).collect()
 }
 
 /// The substance that the program stands by, and those that this scan cannot tell from it: those that fit as well, and

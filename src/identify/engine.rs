@@ -1,6 +1,6 @@
 //! The engine: one spectrum in, one answer out. Deterministic: no clock, no randomness, no threads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::library::{Group, Library, Substance};
@@ -19,7 +19,7 @@ use super::mixture;
 use super::probability::{Tolerance, features, log_odds, probabilities};
 use super::probability_fit::CalibrationRow;
 use super::report;
-use super::search::search;
+use super::search::{Hit, Ranking};
 
 /// Name and version of the engine, kept in every record.
 pub const ENGINE: &str = "parcelscope-engine 1";
@@ -50,6 +50,17 @@ pub struct Engine {
     indexes: Arc<Mutex<Indexes>>,
     believes_simulated: bool,
     tolerance: Tolerance,
+}
+
+/// A reference that is similar to a spectrum.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Near {
+    /// Index into [`Library::references`].
+    pub reference: usize,
+    /// Similarity, -1..=1.
+    pub score: f64,
+    /// Spectrum minus reference, cm-1.
+    pub shift_cm1: f64,
 }
 
 impl Engine {
@@ -116,13 +127,25 @@ impl Engine {
         }
         let index = self.index(technique, query.match_index());
         let bands = QueryBands::of(&query);
-        let contenders = self.contenders(&query, &bands, &index, hidden);
+        let (contenders, promising) = self.contenders(&query, &bands, &index, hidden);
         if contenders.is_empty() {
             let headline = format!("Not compared: the library has no reference for {technique} in this range");
             return self
                 .without_comparison(&query, Verdict::inconclusive("no-references", headline, UNKNOWN.to_owned()));
         }
-        self.answer(&query, &index, &contenders, hidden)
+        self.answer(&query, &index, (&contenders, &promising), hidden)
+    }
+
+    /// The `count` references that are most similar to a prepared spectrum, best first: what every answer begins with.
+    /// The same as comparing all of them, which the fast pass makes needless.
+    pub fn nearest(&self, query: &Prepared, count: usize) -> Vec<Near> {
+        let index = self.index(query.technique(), query.match_index());
+        let hits = Ranking::new(query, &index, &|_| false).best(count);
+        let near = |hit: Hit| {
+            let reference = index.heads.get(hit.entry)?.reference;
+            Some(Near { reference, score: hit.score, shift_cm1: hit.shift_cm1 })
+        };
+        hits.into_iter().filter_map(near).collect()
     }
 
     /// The evidence about the best reference that may identify, for calibration; `is_truth` says whether a substance is
@@ -135,7 +158,7 @@ impl Engine {
     ) -> Option<CalibrationRow> {
         let query = prepare(spectrum);
         let index = self.index(query.technique(), query.match_index());
-        let contenders = self.contenders(&query, &QueryBands::of(&query), &index, hidden);
+        let (contenders, _) = self.contenders(&query, &QueryBands::of(&query), &index, hidden);
         let mut able = contenders.iter().filter(|c| c.entry.supports);
         let best = able.next()?;
         let others = candidates::named(&contenders).map_or_else(Vec::new, |(_, others)| others);
@@ -153,7 +176,7 @@ impl Engine {
         &self,
         query: &Prepared,
         index: &Index,
-        contenders: &[Contender<'_>],
+        (contenders, promising): (&[Contender<'_>], &[usize]),
         hidden: &dyn Fn(&Substance) -> bool,
     ) -> Answer {
         let library = self.library.as_ref();
@@ -166,14 +189,14 @@ impl Engine {
             None => (None, None),
         };
         let skip = |substance: usize| library.substances.get(substance).is_none_or(hidden);
-        let pool = pool(index, contenders, &skip);
+        let pool = pool(contenders, promising);
         let start = mixture::Start {
             pool: &pool,
             shift_cm1: pool.first().map_or(0.0, |(_, shift)| *shift),
             named: named.as_ref().map(|(c, _)| c.hit.entry),
         };
         let mixture = mixture::fit(query, index, &start);
-        let presences = presences(library, technique, query, index, &mixture, &skip);
+        let presences = presences(library, query, index, &mixture, &skip);
         let limits = detection_limits(library, &presences);
         let coverage = coverage(library, technique);
         let substance = |i: usize| library.substances.get(i);
@@ -265,7 +288,7 @@ impl Engine {
             return answer;
         }
         let index = self.index(query.technique(), query.match_index());
-        let contenders = self.contenders(query, &QueryBands::of(query), &index, hidden);
+        let (contenders, _) = self.contenders(query, &QueryBands::of(query), &index, hidden);
         answer.candidates = contenders.iter().take(REPORTED).map(|c| report::candidate(c, None)).collect();
         answer
     }
@@ -289,16 +312,17 @@ impl Engine {
         }
     }
 
+    /// The best reference of each of the most similar substances, and the entries that may enter a mixture.
     fn contenders<'a>(
         &'a self,
         query: &Prepared,
         bands: &QueryBands,
         index: &'a Index,
         hidden: &dyn Fn(&Substance) -> bool,
-    ) -> Vec<Contender<'a>> {
+    ) -> (Vec<Contender<'a>>, Vec<usize>) {
         let skip = |substance: usize| self.library.substances.get(substance).is_none_or(hidden);
-        let hits = search(query, index, &skip);
-        candidates::contenders(&self.library, query, bands, index, &hits)
+        let mut ranking = Ranking::new(query, index, &skip);
+        (candidates::contenders(&self.library, query, bands, index, &mut ranking), ranking.promising(POOL))
     }
 
     /// The references of a technique at a match resolution; synthesised at the first question.
@@ -334,18 +358,19 @@ fn axis_is_off(contenders: &[Contender<'_>]) -> bool {
     able().next().is_some_and(agree) && !able().any(in_place)
 }
 
-/// References that may enter a mixture: all that may identify, one place each, in the order of their similarity; the
-/// contenders come first with the shift at which they fitted.
-fn pool(index: &Index, contenders: &[Contender<'_>], skip: &dyn Fn(usize) -> bool) -> Vec<(usize, f64)> {
+/// References that may enter a mixture, one place each: the contenders with the shift at which each fitted, then the
+/// others that may identify, the most promising first, with the shift of the best.
+fn pool(contenders: &[Contender<'_>], promising: &[usize]) -> Vec<(usize, f64)> {
     let mut pool: Vec<(usize, f64)> =
         contenders.iter().filter(|c| c.entry.supports).map(|c| (c.hit.entry, c.hit.shift_cm1)).collect();
     let shift = pool.first().map_or(0.0, |p| p.1);
-    for (number, entry) in index.entries.iter().enumerate() {
+    let mut inside: BTreeSet<usize> = pool.iter().map(|(entry, _)| *entry).collect();
+    for entry in promising {
         if pool.len() >= POOL {
             break;
         }
-        if entry.supports && !skip(entry.substance) && pool.iter().all(|(e, _)| *e != number) {
-            pool.push((number, shift));
+        if inside.insert(*entry) {
+            pool.push((*entry, shift));
         }
     }
     pool

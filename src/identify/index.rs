@@ -1,12 +1,14 @@
 //! The references of one technique, ready to be compared at one resolution.
 
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use crate::library::{Library, Reference, Tier};
 use crate::signal::{MATCH_RESOLUTION_CM1, SearchGrid, prepare_to};
 use crate::spectrum::{Band, Spectrum, Technique};
 
 use super::features::{TOLERANT_RANGE_CM1, TOLERANT_WIDTH_CM1, sharp_reference, tolerant_reference};
+use super::tables::Tables;
 use super::tops::{Top, tops};
 
 /// Under this share of the strongest band a top of a reference says nothing.
@@ -48,8 +50,25 @@ pub(super) struct Indexed {
     pub shape: Vec<f64>,
     /// The feature over the span.
     pub feature: Vec<f64>,
+    /// Sum and sum of squares of the feature's values before each place.
+    pub sums: Vec<(f64, f64)>,
     /// Its tops, ascending by position.
     pub tops: Vec<Top>,
+}
+
+/// What is known of a reference without synthesising it.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    /// Index into [`Library::references`].
+    pub reference: usize,
+    /// Index into [`Library::substances`].
+    pub substance: usize,
+    /// True when it may carry an identification ([`Reference::can_support_identification`]).
+    pub supports: bool,
+    /// How it is compared.
+    pub metric: Metric,
+    /// Grid points at which it says something.
+    pub span: Range<usize>,
 }
 
 /// All references of one technique at one match resolution.
@@ -58,34 +77,86 @@ pub(super) struct Index {
     /// The grid.
     pub grid: SearchGrid,
     /// The references, in the order of the library.
-    pub entries: Vec<Indexed>,
+    pub heads: Vec<Head>,
+    /// The bytes that the fast pass reads.
+    pub tables: Tables,
+    /// Substance and entry, ascending: a library's references need not lie in the order of its substances.
+    by_substance: Vec<(usize, usize)>,
+    /// Substances with a reference of the technique, ascending.
+    known: Vec<usize>,
+    library: Arc<Library>,
+    resolution_cm1: f64,
+    /// The synthesised references: those that a query came near to.
+    built: Vec<OnceLock<Option<Box<Indexed>>>>,
 }
 
 impl Index {
-    /// Synthesises every reference of `technique` at match resolution number `match_index`. Simulated references may
-    /// carry a name only if `believes_simulated`.
-    pub fn build(library: &Library, technique: Technique, match_index: usize, believes_simulated: bool) -> Self {
+    /// Every reference of `technique` at match resolution number `match_index`. Simulated references may carry a name
+    /// only if `believes_simulated`.
+    pub fn build(library: &Arc<Library>, technique: Technique, match_index: usize, believes_simulated: bool) -> Self {
         let grid = SearchGrid::of(technique);
-        let resolution = MATCH_RESOLUTION_CM1.get(match_index).copied().unwrap_or(MATCH_RESOLUTION_CM1[0]);
-        let entries = library
+        let resolution_cm1 = MATCH_RESOLUTION_CM1.get(match_index).copied().unwrap_or(MATCH_RESOLUTION_CM1[0]);
+        let heads: Vec<Head> = library
             .references
             .iter()
             .enumerate()
             .filter(|(_, r)| r.technique == technique)
-            .filter_map(|(index, r)| Indexed::new(index, r, grid, resolution, believes_simulated))
+            .filter_map(|(index, r)| Head::of(index, r, grid, believes_simulated))
             .collect();
-        Self { grid, entries }
+        let built: Vec<OnceLock<_>> = heads.iter().map(|_| OnceLock::new()).collect();
+        let mut by_substance: Vec<(usize, usize)> = heads.iter().enumerate().map(|(e, h)| (h.substance, e)).collect();
+        by_substance.sort_unstable();
+        let mut known: Vec<usize> =
+            library.references.iter().filter(|r| r.technique == technique).map(|r| r.substance).collect();
+        known.sort_unstable();
+        known.dedup();
+        let mut index = Self {
+            by_substance,
+            known,
+            grid,
+            heads,
+            tables: Tables::default(),
+            library: Arc::clone(library),
+            resolution_cm1,
+            built,
+        };
+        index.tables = Tables::build(&index);
+        index
+    }
+
+    /// One reference on the grid, synthesised when first asked for; none where nothing of it lies on the grid.
+    pub fn get(&self, entry: usize) -> Option<&Indexed> {
+        self.built.get(entry)?.get_or_init(|| self.synthesise(entry).map(Box::new)).as_deref()
+    }
+
+    /// The entries of a substance, in the order of the library.
+    pub fn entries_of(&self, substance: usize) -> impl Iterator<Item = usize> {
+        let before = |s: usize| self.by_substance.partition_point(|p| p.0 < s);
+        let own = self.by_substance.get(before(substance)..before(substance + 1)).unwrap_or_default();
+        own.iter().map(|p| p.1)
+    }
+
+    /// True when the library has a reference of this technique, wherever its range lies.
+    pub fn knows(&self, substance: usize) -> bool {
+        self.known.binary_search(&substance).is_ok()
+    }
+
+    /// The feature of one reference and the grid point on which it begins, without keeping anything.
+    pub fn feature(&self, entry: usize) -> Option<(usize, Vec<f64>)> {
+        let head = self.heads.get(entry)?;
+        let reference = self.library.references.get(head.reference)?;
+        let (_, feature) = shape_and_feature(reference, head, self.grid, self.resolution_cm1)?;
+        Some((head.span.start, feature))
+    }
+
+    fn synthesise(&self, entry: usize) -> Option<Indexed> {
+        let head = self.heads.get(entry)?;
+        Indexed::new(self.library.references.get(head.reference)?, head, self.grid, self.resolution_cm1)
     }
 }
 
-impl Indexed {
-    fn new(
-        index: usize,
-        reference: &Reference,
-        grid: SearchGrid,
-        resolution_cm1: f64,
-        believes_simulated: bool,
-    ) -> Option<Self> {
+impl Head {
+    fn of(index: usize, reference: &Reference, grid: SearchGrid, believes_simulated: bool) -> Option<Self> {
         let metric = if reference.tier == Tier::Computed { Metric::Tolerant } else { Metric::Sharp };
         let (mut lo, mut hi) = reference.range_cm1;
         if metric == Metric::Tolerant {
@@ -96,49 +167,33 @@ impl Indexed {
         if span.len() < 8 {
             return None;
         }
-        let mut shape = vec![0.0; span.len()];
-        let bands = match (&reference.measured, metric) {
-            (Some(measured), Metric::Sharp) => {
-                add_measured(&mut shape, span.start, measured.spectrum(), resolution_cm1);
-                &[][..]
-            }
-            _ => reference.bands.as_slice(),
-        };
-        for band in bands {
-            let seen = match metric {
-                // A calculated activity is an area; every stick gets the same width, so heights stay in proportion.
-                Metric::Tolerant => Band { fwhm_cm1: TOLERANT_WIDTH_CM1, lorentz_fraction: 1.0, ..*band },
-                Metric::Sharp => {
-                    let own = reference.own_resolution_cm1;
-                    band.broadened((resolution_cm1.powi(2) - own.powi(2)).max(0.0).sqrt())
-                }
-            };
-            add_band(&mut shape, grid, span.start, seen);
-        }
-        let top = shape.iter().copied().fold(0.0, f64::max);
-        if top <= 0.0 || !top.is_finite() {
-            return None;
-        }
-        for v in &mut shape {
-            *v /= top;
-        }
-        let step = grid.step_cm1();
-        let feature = match metric {
-            Metric::Sharp => sharp_reference(&shape, step),
-            Metric::Tolerant => tolerant_reference(&shape, step),
-        };
-        let mut tops = tops(&shape, grid.at(span.start), step);
-        tops.retain(|t| t.prominence >= FAINTEST_TOP && t.prominence >= 0.1 * t.height);
         Some(Self {
             reference: index,
             substance: reference.substance,
-            tier: reference.tier,
             supports: reference.can_support_identification()
                 || (believes_simulated && reference.tier == Tier::Simulated),
             metric,
             span,
+        })
+    }
+}
+
+impl Indexed {
+    fn new(reference: &Reference, head: &Head, grid: SearchGrid, resolution_cm1: f64) -> Option<Self> {
+        let (shape, feature) = shape_and_feature(reference, head, grid, resolution_cm1)?;
+        let mut tops = tops(&shape, grid.at(head.span.start), grid.step_cm1());
+        tops.retain(|t| t.prominence >= FAINTEST_TOP && t.prominence >= 0.1 * t.height);
+        let sums = running_sums(&feature);
+        Some(Self {
+            reference: head.reference,
+            substance: head.substance,
+            tier: reference.tier,
+            supports: head.supports,
+            metric: head.metric,
+            span: head.span.clone(),
             shape,
             feature,
+            sums,
             tops,
         })
     }
@@ -173,11 +228,80 @@ impl Indexed {
         if p < 0.0 {
             return None;
         }
-        let (i, t) = (p.floor() as usize, p.fract());
+        let i = p as usize;
+        let t = p - i as f64;
         let a = self.shape.get(i)?;
         let b = self.shape.get(i + 1).unwrap_or(a);
         Some(a + (b - a) * t)
     }
+
+    /// The reference over a window of the grid, moved up by `shift_cm1`; zero where the reference says nothing.
+    pub fn over(&self, window: Range<usize>, shift_cm1: f64, step_cm1: f64) -> Vec<f64> {
+        // All points lie at the same fraction between two of the reference's.
+        let origin = window.start as f64 - shift_cm1 / step_cm1 - self.span.start as f64;
+        let (base, t) = (origin.floor(), origin - origin.floor());
+        let before = ((-base).max(0.0) as usize).min(window.len());
+        let shape = self.shape.get(base.max(0.0) as usize..).unwrap_or_default();
+        let ends = shape.last().into_iter().copied();
+        let pairs = shape.iter().zip(shape.iter().skip(1).copied().chain(ends));
+        let mut out = vec![0.0; before];
+        out.extend(pairs.take(window.len() - before).map(|(a, b)| a + (b - a) * t));
+        out.resize(window.len(), 0.0);
+        out
+    }
+}
+
+/// Sum and sum of squares of the values before each place, the end included.
+pub(super) fn running_sums(values: &[f64]) -> Vec<(f64, f64)> {
+    let mut sums = Vec::with_capacity(values.len() + 1);
+    let mut so_far = (0.0, 0.0);
+    sums.push(so_far);
+    for v in values {
+        so_far = (so_far.0 + v, so_far.1 + v * v);
+        sums.push(so_far);
+    }
+    sums
+}
+
+/// Intensity over the span, strongest 1, and the feature; none where nothing of the reference lies there.
+fn shape_and_feature(
+    reference: &Reference,
+    head: &Head,
+    grid: SearchGrid,
+    resolution_cm1: f64,
+) -> Option<(Vec<f64>, Vec<f64>)> {
+    let mut shape = vec![0.0; head.span.len()];
+    let bands = match (&reference.measured, head.metric) {
+        (Some(measured), Metric::Sharp) => {
+            add_measured(&mut shape, head.span.start, measured.spectrum(), resolution_cm1);
+            &[][..]
+        }
+        _ => reference.bands.as_slice(),
+    };
+    for band in bands {
+        let seen = match head.metric {
+            // A calculated activity is an area; every stick gets the same width, so heights stay in proportion.
+            Metric::Tolerant => Band { fwhm_cm1: TOLERANT_WIDTH_CM1, lorentz_fraction: 1.0, ..*band },
+            Metric::Sharp => {
+                let own = reference.own_resolution_cm1;
+                band.broadened((resolution_cm1.powi(2) - own.powi(2)).max(0.0).sqrt())
+            }
+        };
+        add_band(&mut shape, grid, head.span.start, seen);
+    }
+    let top = shape.iter().copied().fold(0.0, f64::max);
+    if top <= 0.0 || !top.is_finite() {
+        return None;
+    }
+    for v in &mut shape {
+        *v /= top;
+    }
+    let step = grid.step_cm1();
+    let feature = match head.metric {
+        Metric::Sharp => sharp_reference(&shape, step),
+        Metric::Tolerant => tolerant_reference(&shape, step),
+    };
+    Some((shape, feature))
 }
 
 /// Puts a measured array on the grid, conditioned like a query of this match resolution. Where the array was measured
@@ -201,6 +325,41 @@ fn add_band(curve: &mut [f64], grid: SearchGrid, first: usize, band: Band) {
     for cell in from..to {
         if let Some(v) = curve.get_mut(cell - first) {
             *v += band.value_at(grid.at(cell));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::crowd::crowd;
+    use super::*;
+
+    #[test]
+    fn a_reference_over_a_window_is_its_intensity_at_each_point() {
+        let index = Index::build(&Arc::new(crowd(1, 2)), Technique::Raman, 0, false);
+        for entry in (0..index.heads.len()).step_by(17) {
+            let Some(e) = index.get(entry) else { continue };
+            for shift in [-9.3, -2.0, 0.0, 0.7, 5.1] {
+                for window in [0..1876, 100..700, 1500..1876, 40..41] {
+                    let over = e.over(window.clone(), shift, 2.0);
+                    assert_eq!(over.len(), window.len());
+                    for (cell, v) in window.zip(over) {
+                        let wanted = e.shape_at(cell as f64 - shift / 2.0).unwrap_or(0.0);
+                        assert!((v - wanted).abs() < 1e-9, "entry {entry} cell {cell} shift {shift}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_entries_of_a_substance_are_those_that_name_it() {
+        let mut library = crowd(2, 2);
+        library.references.reverse(); // the order of the substances is no promise
+        let index = Index::build(&Arc::new(library), Technique::Raman, 0, false);
+        for substance in 0..530 {
+            let slow: Vec<usize> = (0..index.heads.len()).filter(|e| index.heads[*e].substance == substance).collect();
+            assert_eq!(index.entries_of(substance).collect::<Vec<_>>(), slow);
         }
     }
 }

@@ -8,7 +8,7 @@ use super::answer::{Coverage, DetectionLimit};
 use super::evidence::{QueryBands, weigh};
 use super::index::{Index, Indexed};
 use super::linear::{Span, left_over, non_negative};
-use super::mixture::{Mixture, OTHERS_ERROR, Scatter, Space, curve};
+use super::mixture::{Mixture, OTHERS_ERROR, Scatter, Space};
 
 /// Standard deviations that an amplitude must exceed to count as present. The nominal one-sided rate of 3e-6 leaves room
 /// for the number of substances that are tested and for tails that are not normal; checked on emulated blanks.
@@ -29,7 +29,7 @@ const RELATIVE: f64 = 0.5;
 pub(super) struct Presence {
     /// Index of the substance in the library.
     pub substance: usize,
-    /// Index into [`Index::entries`] of the reference that fitted best; none where none can be searched for.
+    /// Number in [`Index::heads`] of the reference that fitted best; none where none can be searched for.
     pub entry: Option<usize>,
     /// Amplitude over its standard deviation.
     pub sigmas: f64,
@@ -43,7 +43,6 @@ pub(super) struct Presence {
 /// (net analyte signal, Lorber 1986; scatter and autocorrelation of this very residual).
 pub(super) fn presences(
     library: &Library,
-    technique: Technique,
     query: &Prepared,
     index: &Index,
     mixture: &Mixture,
@@ -51,9 +50,9 @@ pub(super) fn presences(
 ) -> Vec<Presence> {
     let alarming = library.substances.iter().enumerate().filter(|(i, s)| s.alarms && !hidden(*i));
     alarming
-        .filter(|(i, _)| library.references_of(*i).any(|r| r.technique == technique))
+        .filter(|(i, _)| index.knows(*i))
         .map(|(substance, _)| {
-            let entries = index.entries.iter().enumerate().filter(|(_, e)| e.substance == substance);
+            let entries = index.entries_of(substance).filter_map(|number| Some((number, index.get(number)?)));
             let searchable = entries.filter(|(_, e)| e.is_measured() && e.supports);
             searchable
                 .filter_map(|(number, entry)| test(query, (number, entry), mixture))
@@ -134,7 +133,7 @@ fn amplitude_at(
     columns: &[&[f64]],
     span: &Span,
 ) -> Option<Amplitude> {
-    let shape = curve(entry, mixture.window.clone(), shift_cm1, step_cm1);
+    let shape = entry.over(mixture.window.clone(), shift_cm1, step_cm1);
     let column = space.whitening.whiten(&shape);
     let net = span.net_square(&column);
     if net <= 1e-9 {

@@ -64,9 +64,17 @@ fn legendre(order: usize, x: f64) -> f64 {
     now
 }
 
-/// Scalar product.
+/// Scalar product, in lanes whose sums do not wait for each other.
 pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| x * y).sum()
+    const LANES: usize = 8;
+    let mut lanes = [0.0; LANES];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..LANES {
+            lanes[lane] += a[lane] * b[lane];
+        }
+    }
+    lanes.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
 }
 
 fn project_out(v: &mut [f64], basis: &[Vec<f64>]) {
@@ -159,7 +167,8 @@ pub(super) fn autocorrelation_inflation(residual: &[f64]) -> f64 {
     }
     let mut inflation = 1.0;
     for lag in 1..residual.len().min(LONGEST_LAG) {
-        let rho = residual.iter().zip(residual.iter().skip(lag)).map(|(a, b)| a * b).sum::<f64>() / zero;
+        let (later, earlier) = (residual.get(lag..), residual.get(..residual.len() - lag));
+        let rho = dot(later.unwrap_or_default(), earlier.unwrap_or_default()) / zero;
         if rho < INDEPENDENT {
             break;
         }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::signal::Prepared;
 
 use super::evidence::{Evidence, FAINT, QueryBands, weigh};
-use super::index::{Index, Indexed};
+use super::index::Index;
 use super::linear::{Span, Whitening, autocorrelation_inflation, dot, left_over, non_negative, student_tail};
 
 /// Most components, the container included.
@@ -45,7 +45,7 @@ const TRIED: usize = 4;
 /// One component of the fit.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
-    /// Index into [`Index::entries`].
+    /// Number in [`Index::heads`].
     pub entry: usize,
     /// Index of the substance in the library.
     pub substance: usize,
@@ -206,12 +206,6 @@ pub(super) struct Start<'a> {
     pub named: Option<usize>,
 }
 
-/// Reference over a window of the grid, moved up by `shift_cm1`; zero where the reference says nothing.
-pub(super) fn curve(entry: &Indexed, window: Range<usize>, shift_cm1: f64, step_cm1: f64) -> Vec<f64> {
-    let shift = shift_cm1 / step_cm1;
-    window.map(|cell| entry.shape_at(cell as f64 - shift).unwrap_or(0.0)).collect()
-}
-
 /// Standard deviation of each point of the window: noise, the references' errors, and a floor.
 fn sigmas(query: &Prepared, window: &Range<usize>) -> Vec<Option<f64>> {
     window
@@ -227,7 +221,7 @@ fn sigmas(query: &Prepared, window: &Range<usize>) -> Vec<Option<f64>> {
 
 /// Fits the query, within the range of its best reference, by the references of the pool.
 pub(super) fn fit(query: &Prepared, index: &Index, start: &Start<'_>) -> Mixture {
-    let Some(leader) = start.pool.first().and_then(|(e, _)| index.entries.get(*e)) else { return Mixture::none(query) };
+    let Some(leader) = start.pool.first().and_then(|(e, _)| index.get(*e)) else { return Mixture::none(query) };
     let step = query.grid().step_cm1();
     let window = leader.span.start.max(query.first())..leader.span.end.min(query.first() + query.signal().len());
     if window.len() < 16 {
@@ -240,14 +234,14 @@ pub(super) fn fit(query: &Prepared, index: &Index, start: &Start<'_>) -> Mixture
     let whitening = Whitening::new(&sigmas(query, &window));
     let space = Space { target: whitening.whiten(&signal), whitening };
     let option = |entry: usize, shift_cm1: f64| -> Option<Option_> {
-        let e = index.entries.get(entry)?;
-        let curve = curve(e, window.clone(), shift_cm1, step);
+        let e = index.get(entry)?;
+        let curve = e.over(window.clone(), shift_cm1, step);
         let column = space.whitening.whiten(&curve);
         Some(Option_ { entry, substance: e.substance, shift_cm1, curve, column })
     };
     let pool: Vec<Option_> = (start.pool.iter())
         .filter(|(e, _)| {
-            index.entries.get(*e).is_some_and(|e| {
+            index.get(*e).is_some_and(|e| {
                 let common = e.span.end.min(window.end).saturating_sub(e.span.start.max(window.start));
                 common as f64 >= COVERS * window.len() as f64
             })
@@ -386,7 +380,7 @@ impl Search<'_> {
         let error: Vec<f64> = fitted.iter().map(|f| OTHERS_ERROR * f).collect();
         let rest = self.query.less(self.window.start, &fitted, &error, amplitude.max(1e-9));
         let bands = QueryBands::of(&rest);
-        match self.index.entries.get(candidate.entry) {
+        match self.index.get(candidate.entry) {
             Some(entry) => weigh(&rest, &bands, entry, candidate.shift_cm1),
             None => Evidence::none(),
         }

@@ -3,6 +3,8 @@
 mod advice;
 mod answer;
 mod candidates;
+#[cfg(test)]
+mod crowd;
 mod decide;
 mod engine;
 mod evaluation;
@@ -17,8 +19,10 @@ mod probability_fit;
 mod probability_table;
 mod report;
 mod sample_change;
+pub mod scan;
 mod search;
 mod shares;
+mod tables;
 mod tops;
 mod verdict;
 
@@ -26,7 +30,7 @@ pub use answer::{
     Answer, Candidate, ClassEvidence, Component, Coverage, DetectionLimit, Identified, QualityReport, ReferenceNote,
     Residual, Strength,
 };
-pub use engine::{ENGINE, Engine};
+pub use engine::{ENGINE, Engine, Near};
 pub use evaluation::{Line, Outcome, Query, Rate, Spectra, Table, Truth, ask, wilson};
 pub use probability::Tolerance;
 pub use probability_fit::{CalibrationRow, FittedProbability, embedded_source, fit_probability};

@@ -85,7 +85,7 @@ pub(super) fn class(contender: &Contender<'_>, alarming_group: Option<&str>) -> 
 }
 
 pub(super) fn component(part: &Part, index: &Index, library: &Library) -> Option<Component> {
-    let reference = library.references.get(index.entries.get(part.entry)?.reference)?;
+    let reference = library.references.get(index.get(part.entry)?.reference)?;
     let substance = library.substances.get(part.substance)?;
     Some(Component {
         substance: substance.name.clone(),
@@ -105,7 +105,7 @@ fn names(substances: &[usize], library: &Library) -> Vec<String> {
 
 /// A component of a mixture that carries a name.
 pub(super) fn proven(part: &Part, index: &Index, library: &Library) -> Option<Identified> {
-    let reference = library.references.get(index.entries.get(part.entry)?.reference)?;
+    let reference = library.references.get(index.get(part.entry)?.reference)?;
     let substance = library.substances.get(part.substance)?;
     Some(Identified {
         substance: substance.name.clone(),

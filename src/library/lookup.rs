@@ -59,21 +59,40 @@ impl Library {
 
     /// What of the watch list can be searched for with `technique`.
     pub fn coverage(&self, technique: Technique) -> Coverage {
+        // Strongest evidence of each substance, in one pass over the references.
+        let mut best = vec![Evidence::None; self.substances.len()];
+        for reference in self.references.iter().filter(|r| r.technique == technique) {
+            let found = match reference.tier {
+                Tier::MeasuredHere | Tier::MeasuredElsewhere if reference.can_support_identification() => {
+                    Evidence::Measured
+                }
+                _ if reference.can_support_identification() => Evidence::Literature,
+                Tier::Computed => Evidence::Computed,
+                _ => Evidence::None,
+            };
+            if let Some(place) = best.get_mut(reference.substance) {
+                *place = found.max(*place);
+            }
+        }
         let mut coverage = Coverage::default();
-        for (index, _) in self.substances.iter().enumerate().filter(|(_, s)| s.listed) {
-            let own = || self.references_of(index).filter(|r| r.technique == technique);
-            let measured = |r: &Reference| matches!(r.tier, Tier::MeasuredHere | Tier::MeasuredElsewhere);
-            let list = if own().any(|r| measured(r) && r.can_support_identification()) {
-                &mut coverage.measured
-            } else if own().any(Reference::can_support_identification) {
-                &mut coverage.literature
-            } else if own().any(|r| r.tier == Tier::Computed) {
-                &mut coverage.computed_only
-            } else {
-                &mut coverage.not_searchable
+        for ((index, _), best) in self.substances.iter().enumerate().zip(best).filter(|((_, s), _)| s.listed) {
+            let list = match best {
+                Evidence::Measured => &mut coverage.measured,
+                Evidence::Literature => &mut coverage.literature,
+                Evidence::Computed => &mut coverage.computed_only,
+                Evidence::None => &mut coverage.not_searchable,
             };
             list.push(index);
         }
         coverage
     }
+}
+
+/// What a library can say about one substance, weakest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Evidence {
+    None,
+    Computed,
+    Literature,
+    Measured,
 }
