@@ -86,7 +86,7 @@ pub(super) struct Encoded {
 }
 
 /// Name of a level in the column `level`.
-fn level_name(level: Level) -> &'static str {
+pub(super) fn level_name(level: Level) -> &'static str {
     match level {
         Level::Alarm => "alarm",
         Level::Alert => "alert",

@@ -10,6 +10,7 @@ mod backup;
 mod dossier;
 mod encode;
 mod error;
+mod find;
 mod key;
 mod ledger;
 pub mod merkle;
@@ -34,6 +35,7 @@ pub use acts::{
 pub use backup::{BackupError, BackupPlan};
 pub use dossier::{Dossier, StoredEvent};
 pub use error::CasebookError;
+pub use find::RecordFilter;
 pub use ledger::EvidenceTable;
 pub use proof::RecordProof;
 pub use record::{Event, ScanRecord, ScanSummary, Standing, StoredScan};

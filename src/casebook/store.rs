@@ -268,22 +268,37 @@ pub(super) fn refuse_foreign(path: &Path) -> Result<(), CasebookError> {
         return Ok(()); // just made, now or by a process that ended before its first write
     }
     let foreign = || CasebookError::NotACasebook { path: path.to_owned() };
+    let beside = |ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        name
+    };
     file.read_exact(&mut header).map_err(|e| match e.kind() {
         io::ErrorKind::UnexpectedEof => foreign(),
         _ => cannot_open(path, &e),
     })?;
     drop(file);
-    check_stamp(path, Stamp::from_header(&header).ok_or_else(foreign)?)?;
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    if std::fs::metadata(log).is_ok_and(|m| m.len() > 0) || !is_ours(&header) {
-        let read = || {
-            let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    // A first page of which nothing reached the disk, beside the journal that takes it back.
+    let unmade = header == [0; 100] && std::fs::metadata(beside("-journal")).is_ok_and(|m| m.len() > 0);
+    if !unmade {
+        check_stamp(path, Stamp::from_header(&header).ok_or_else(foreign)?)?;
+    }
+    if std::fs::metadata(beside("-wal")).is_ok_and(|m| m.len() > 0) || !is_ours(&header) {
+        let read = |flags| {
+            let connection = Connection::open_with_flags(path, flags)?;
             connection.busy_timeout(BUSY_TIMEOUT)?;
             let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
             Ok((Stamp::read(&connection)?, tables))
         };
-        let (stamp, tables) = read().map_err(|e| CasebookError::from_sqlite(path, &e))?;
+        let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let read_write = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        // A power cut in the very first transaction leaves a journal, which only a writer can roll back: that gives the
+        // file its last committed state, as any program that reads it would.
+        let looked = read(read_only).or_else(|e: rusqlite::Error| match e.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::ReadOnly) => read(read_write),
+            _ => Err(e),
+        });
+        let (stamp, tables) = looked.map_err(|e| CasebookError::from_sqlite(path, &e))?;
         check_stamp(path, stamp)?;
         if stamp.application_id != APPLICATION_ID && tables > 0 {
             return Err(foreign());

@@ -8,12 +8,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::casebook::note::NoteVerifier;
 use crate::casebook::{
-    self, Casebook, CasebookError, Finding, FindingKind, HistoryEntry, KeptUntil, ScanSummary, StoredScan,
-    Verification, VerifyOptions,
+    self, Casebook, CasebookError, Finding, FindingKind, HistoryEntry, KeptUntil, RecordFilter, ScanSummary,
+    StoredScan, Verification, VerifyOptions,
 };
 use crate::session::{casebook_path, data_dir};
 
@@ -39,6 +40,18 @@ enum Command {
         /// Newest records to leave out
         #[arg(long, value_name = "N", default_value_t = 0)]
         offset: usize,
+        /// Only records with this parcel number
+        #[arg(long, value_name = "NUMBER")]
+        parcel: Option<String>,
+        /// Only records of this operator
+        #[arg(long, value_name = "NAME")]
+        operator: Option<String>,
+        /// Only records taken at this time or later, as 2026-11-24T08:00:00Z
+        #[arg(long, value_name = "TIME")]
+        from: Option<Timestamp>,
+        /// Only records taken before this time
+        #[arg(long, value_name = "TIME")]
+        to: Option<Timestamp>,
     },
     /// Find what somebody changed, removed, added or moved, and name the row: exit code 1 when there is anything
     Verify {
@@ -96,7 +109,10 @@ pub fn run(args: CasebookArgs, context: &Context) -> Result<ExitCode, anyhow::Er
     let CasebookArgs { command } = args;
     match command {
         Command::Show { id: Some(id), .. } => show(id, context),
-        Command::Show { id: None, limit, offset } => list(offset, limit, context),
+        Command::Show { id: None, limit, offset, parcel, operator, from, to } => {
+            let filter = RecordFilter { level: None, operator, parcel, from, to };
+            list(offset, limit, &filter, context)
+        }
         Command::Verify { checkpoint, key, skip_parts } => verify(&checkpoint, key, skip_parts, context),
         Command::Checkpoint => {
             let note = existing(context)?.last_checkpoint()?;
@@ -141,9 +157,15 @@ pub(super) fn open(context: &Context) -> Result<Option<Casebook>, anyhow::Error>
     Ok(if path.exists() { Some(Casebook::open(&path)?) } else { None })
 }
 
-fn list(offset: usize, limit: usize, context: &Context) -> Result<ExitCode, anyhow::Error> {
+fn list(offset: usize, limit: usize, filter: &RecordFilter, context: &Context) -> Result<ExitCode, anyhow::Error> {
     let page = match open(context)? {
-        Some(casebook) => Page { total: casebook.count()?, records: casebook.list(offset, limit)? },
+        Some(casebook) if *filter == RecordFilter::default() => {
+            Page { total: casebook.count()?, records: casebook.list(offset, limit)? }
+        }
+        Some(casebook) => {
+            let found = casebook.find(filter, None, offset.saturating_add(limit))?;
+            Page { total: casebook.count()?, records: found.into_iter().skip(offset).collect() }
+        }
         None => Page { total: 0, records: Vec::new() },
     };
     if context.json {

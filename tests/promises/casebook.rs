@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use parcelscope::casebook::{Casebook, CasebookError};
+use parcelscope::casebook::{Casebook, CasebookError, VerifyOptions, verify};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -392,4 +392,31 @@ fn a_damaged_file_gives_a_sentence_and_never_a_panic() {
     }
     println!("{refused} damaged files refused, {harmless} damaged where nothing is read or without a trace");
     assert!(refused > 40, "only {refused} of 150 found");
+}
+
+/// Files that earlier versions of the program wrote, one scan each; the first form was the last without a ledger.
+#[test]
+fn a_casebook_of_every_earlier_form_opens_keeps_its_record_and_verifies() {
+    for (form, headline) in [(1, "Possible para-fluorofentanyl"), (2, "Possible para-fluorofentanyl")] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("casebook.sqlite3");
+        let source = format!("{}/tests/corpus/casebook/form-{form}.sqlite3", env!("CARGO_MANIFEST_DIR"));
+        fs::copy(source, &path).unwrap();
+        let version = |path: &Path| -> i64 {
+            Connection::open(path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+        };
+        assert_eq!(version(&path), form);
+        let casebook = Casebook::open(&path).unwrap();
+        assert_eq!(casebook.integrity_check().unwrap(), 1);
+        let record = casebook.load(1).unwrap().record;
+        assert!(record.answer.verdict.headline().starts_with(headline), "{}", record.answer.verdict.headline());
+        assert_eq!((record.operator.as_str(), record.standing), ("unenrolled", None));
+        drop(casebook);
+        assert_eq!(version(&path), 3);
+        let report = verify(&path, &VerifyOptions::default(), &mut |_| true).unwrap().unwrap();
+        assert_eq!(report.findings, [], "form {form}");
+        assert_eq!(report.rows["scan"], 1);
+        // The key did not come with the file: the log states the new one.
+        assert_eq!(report.keys_replaced, u64::from(form > 1));
+    }
 }

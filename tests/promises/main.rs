@@ -31,6 +31,7 @@ mod guardian;
 mod kit_commands;
 #[cfg(unix)]
 mod kits;
+mod large_casebook;
 mod lasers;
 mod library;
 mod measured_data;

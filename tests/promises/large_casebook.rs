@@ -1,0 +1,155 @@
+//! A large casebook opens, lists, takes records and verifies as quickly as a small one, as far as it can.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use parcelscope::casebook::{Casebook, RecordFilter, VerifyOptions, verify};
+use parcelscope::identify::Level;
+use rusqlite::{Connection, params};
+
+use super::record_examples::plain_record;
+
+fn timed<T>(what: impl FnOnce() -> T) -> (T, Duration) {
+    let start = Instant::now();
+    let done = what();
+    (done, start.elapsed())
+}
+
+/// Median time of an append, over `n`.
+fn append_time(casebook: &mut Casebook, n: u32) -> Duration {
+    let mut times: Vec<Duration> = (0..n).map(|i| timed(|| casebook.append(&plain_record(i)).unwrap()).1).collect();
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+/// Median time of a synced insert of `bytes` bytes into a table without anything else.
+fn plain_time(path: &Path, bytes: usize, n: u32) -> Duration {
+    let connection = Connection::open(path).unwrap();
+    connection
+        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE plain (id INTEGER PRIMARY KEY, bytes BLOB)")
+        .unwrap();
+    let blob: Vec<u8> = (0..bytes).map(|i| (i * 31 % 251) as u8).collect();
+    let insert = || connection.execute("INSERT INTO plain (bytes) VALUES (?1)", params![blob]).unwrap();
+    let mut times: Vec<Duration> = (0..n).map(|_| timed(insert).1).collect();
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn slowest_page(casebook: &Casebook, count: i64) -> Duration {
+    let start = Timestamp::from_second(1_790_000_000).unwrap();
+    let hour = |n: i64| start.checked_add(SignedDuration::from_hours(n)).unwrap();
+    let filters = [
+        RecordFilter::default(),
+        RecordFilter { level: Some(Level::Inconclusive), ..RecordFilter::default() },
+        RecordFilter { level: Some(Level::Alarm), ..RecordFilter::default() },
+        RecordFilter { operator: Some("unenrolled".to_owned()), ..RecordFilter::default() },
+        RecordFilter { parcel: Some("RR500".to_owned()), ..RecordFilter::default() },
+        RecordFilter { from: Some(hour(0)), to: Some(hour(1)), ..RecordFilter::default() },
+        RecordFilter { from: Some(hour(1_000_000)), ..RecordFilter::default() },
+    ];
+    let mut slowest = Duration::ZERO;
+    for filter in &filters {
+        let middle = casebook.list(usize::try_from(count / 2).unwrap(), 1).unwrap();
+        for before in [None, middle.first()] {
+            let (page, time) = timed(|| casebook.find(filter, before, 50).unwrap());
+            if *filter == RecordFilter::default() {
+                assert!(page.len() == 50 && page.windows(2).all(|w| w[0].id > w[1].id));
+            }
+            slowest = slowest.max(time);
+        }
+    }
+    slowest
+}
+
+/// 2,000 records; with `PARCELSCOPE_LONG=1` a million, or as many as `PARCELSCOPE_RECORDS` says.
+#[test]
+fn a_large_casebook_is_as_quick_as_a_small_one() {
+    let long = std::env::var_os("PARCELSCOPE_LONG").is_some();
+    let records: u32 = std::env::var("PARCELSCOPE_RECORDS").ok().and_then(|n| n.parse().ok()).unwrap_or(if long {
+        1_000_000
+    } else {
+        2_000
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("casebook.sqlite3");
+    let mut casebook = Casebook::open(&path).unwrap();
+    for i in 0..1_000 {
+        casebook.append(&plain_record(i)).unwrap();
+    }
+    let small = append_time(&mut casebook, 100);
+    for i in 1_100..records {
+        casebook.append(&plain_record(i)).unwrap();
+    }
+    let large = append_time(&mut casebook, 100);
+    let count = casebook.count().unwrap();
+    drop(casebook);
+    Connection::open(&path).unwrap().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    let bytes = usize::try_from(std::fs::metadata(&path).unwrap().len()).unwrap() / usize::try_from(count).unwrap();
+    let plain = plain_time(&dir.path().join("plain.sqlite3"), bytes, 200);
+    let (casebook, open) = timed(|| Casebook::open(&path).unwrap());
+    let page = slowest_page(&casebook, count);
+    let chain = VerifyOptions { skip_parts: true, ..VerifyOptions::default() };
+    let (report, chain) = timed(|| verify(&path, &chain, &mut |_| true).unwrap().unwrap());
+    assert!(report.is_clean());
+    let (report, whole) = timed(|| verify(&path, &VerifyOptions::default(), &mut |_| true).unwrap().unwrap());
+    let ratio = |a: Duration, b: Duration| a.as_secs_f64() / b.as_secs_f64();
+    println!(
+        "{count} records of {bytes} bytes: open {open:.1?}, slowest page of 50 {page:.1?}, append {small:.2?} at a thousand and {large:.2?} now \
+         (ratio {:.2}), plain synced insert of the same bytes {plain:.2?} (ratio {:.2}), chain verified in {chain:.1?}, with parts {whole:.1?} \
+         ({:.1} MB of parts a second)",
+        ratio(large, small),
+        ratio(large, plain),
+        report.part_bytes as f64 / 1e6 / (whole.saturating_sub(chain)).as_secs_f64().max(1e-9),
+    );
+    assert!(open < Duration::from_secs(1), "open {open:?}");
+    assert!(page < Duration::from_millis(100), "page {page:?}");
+    assert!(chain < Duration::from_secs(30), "chain {chain:?}");
+}
+
+#[test]
+fn what_is_looked_for_is_found_once_page_by_page_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut casebook = Casebook::open(&dir.path().join("casebook.sqlite3")).unwrap();
+    for i in 0..60_u32 {
+        let mut record = plain_record(i % 20); // three of each time
+        record.operator = if i % 2 == 0 { "ada" } else { "olga" }.to_owned();
+        casebook.append(&record).unwrap();
+    }
+    let second = |n: i64| Some(Timestamp::from_second(1_790_000_000 + n).unwrap());
+    let all = casebook.list(0, 100).unwrap();
+    let filters = [
+        RecordFilter::default(),
+        RecordFilter { level: Some(Level::Inconclusive), operator: Some("ada".to_owned()), ..RecordFilter::default() },
+        RecordFilter { level: Some(Level::Alarm), ..RecordFilter::default() },
+        RecordFilter { parcel: Some("RR7".to_owned()), ..RecordFilter::default() },
+        RecordFilter { parcel: Some(String::new()), ..RecordFilter::default() },
+        RecordFilter { from: second(5), to: second(9), ..RecordFilter::default() },
+        RecordFilter { to: second(3), operator: Some("olga".to_owned()), ..RecordFilter::default() },
+        RecordFilter { from: second(18), ..RecordFilter::default() },
+    ];
+    for filter in filters {
+        let passes = |line: &&parcelscope::casebook::ScanSummary| {
+            filter.level.is_none_or(|level| line.level == level)
+                && filter.operator.as_ref().is_none_or(|operator| line.operator == *operator)
+                && filter.parcel.as_ref().is_none_or(|parcel| line.parcel == *parcel)
+                && filter.from.is_none_or(|from| line.taken_at >= from)
+                && filter.to.is_none_or(|to| line.taken_at < to)
+        };
+        let mut expected: Vec<_> = all.iter().filter(passes).cloned().collect();
+        if filter.from.is_some() || filter.to.is_some() {
+            expected.sort_by_key(|line| std::cmp::Reverse((line.taken_at, line.id)));
+        }
+        for size in [1, 4, 7, 100] {
+            let mut found: Vec<parcelscope::casebook::ScanSummary> = Vec::new();
+            loop {
+                let page = casebook.find(&filter, found.last(), size).unwrap();
+                found.extend(page.iter().cloned());
+                if page.len() < size {
+                    break;
+                }
+            }
+            assert_eq!(found, expected, "{filter:?} by {size}");
+        }
+    }
+}
