@@ -45,7 +45,7 @@ fn a_package_reads_in_python_against_its_schemas_its_manifest_and_its_proof() {
         println!("PARCELSCOPE_DATA is unset: the package was not read by Python");
         return;
     }
-    let python = python("package-reader", &["cryptography==50.0.2", "jcamp==1.3.1", "jsonschema==4.26.0"]);
+    let python = python("package-reader", &["cryptography==50.0.2", "jcamp==1.3.2", "jsonschema==4.26.0"]);
     let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/promises/clients");
     let (dir, casebook) = casebook_with(&full_record());
     let dossier = casebook.dossier(1).unwrap();

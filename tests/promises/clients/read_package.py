@@ -49,7 +49,7 @@ acquisition = record["record"]["acquisition"]
 
 
 def close(path, x, y):
-    read = jcamp.jcamp_read(io.StringIO(files[f"spectra/{path}.jdx"].decode()))
+    read = jcamp.read(io.StringIO(files[f"spectra/{path}.jdx"].decode()))
     assert len(read["x"]) == len(x), path
     for stored, expected in ((read["x"], x), (read["y"], y)):
         assert all(abs(a - b) <= 1e-6 * max(1.0, abs(b)) for a, b in zip(stored, expected)), path
@@ -59,7 +59,7 @@ close("dark", range(len(acquisition["dark"]["counts"])), acquisition["dark"]["co
 for number, light in enumerate(acquisition["light"], 1):
     close(f"light-{number}", range(len(light["counts"])), light["counts"])
 close("measured", acquisition["spectrum"]["axis_cm1"], acquisition["spectrum"]["intensity"])
-compared = jcamp.jcamp_read(io.StringIO(files["spectra/compared.jdx"].decode()))
+compared = jcamp.read(io.StringIO(files["spectra/compared.jdx"].decode()))
 assert len(compared["x"]) > 0
 assert files["report.pdf"].startswith(b"%PDF-")
 print(f"read: {len(files)} files of record {record['id']}")
