@@ -472,7 +472,7 @@ fn what_cannot_be_scanned_or_shown_is_refused_with_the_next_step() {
         (vec!["scan", "--port", "emulator", "--sample", "no such thing"], "no such thing"),
         (vec!["casebook", "show", "1"], "no casebook yet"),
         (vec!["casebook", "verify"], "no casebook yet"),
-        (vec!["casebook", "replay", "1"], "casebook show ID --json"),
+        (vec!["casebook", "replay", "1"], "no casebook yet"),
     ] {
         // Nothing may make a casebook only to refuse something.
         let fresh = dir.path().join(arguments.join("_").replace('/', "-"));

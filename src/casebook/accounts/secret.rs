@@ -49,6 +49,9 @@ impl Secret {
             }
             return Ok(());
         }
+        if digits && text.len() > *PIN_DIGITS.end() {
+            return Err(AccountError::WeakSecret("more than 12 digits are neither a PIN nor a passphrase; use words"));
+        }
         if text.chars().count() < PASSPHRASE_CHARS_MIN {
             return Err(AccountError::WeakSecret(
                 "give a passphrase of at least 12 characters, or for roles that accept one a PIN of 6 to 12 digits",

@@ -203,7 +203,7 @@ mod tests {
             }
             assert!(all.iter().all(|c| row.contains_rect(*c)), "{all:?} in {width}");
             let [number, time, level, what, parcel, operator, origin] = all.map(|c| c.width());
-            assert!(number >= 38.0 && time >= 190.0 && level >= 160.0 && what >= 85.0, "{all:?} in {width}");
+            assert!(number >= 38.0 && time >= 190.0 && level >= 160.0 && what >= 80.0, "{all:?} in {width}");
             assert!(parcel >= 105.0 && operator >= 88.0 && origin >= 80.0, "{all:?} in {width}");
         }
     }
