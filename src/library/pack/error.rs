@@ -13,7 +13,7 @@ use crate::signature::NoteError;
 #[non_exhaustive]
 pub enum PackError {
     /// The disk.
-    #[error("{path}: {doing} failed ({source}); check the path, the rights and the room on the disk")]
+    #[error("{path}: {doing} failed; check the path, the rights and the room on the disk: {source}")]
     Disk {
         /// File or folder.
         path: PathBuf,
