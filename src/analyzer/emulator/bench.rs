@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Sample;
 use super::detector::Detector;
-use super::optics::{Gap, Unit};
+use super::optics::{Gap, Light, Unit};
 
 /// Share of the power that is there [`RAMP_S`] after the command, and the time in which the rest of it comes (a).
 const EARLY_SHARE: f64 = 0.97;
@@ -50,6 +50,9 @@ struct State {
     sample: Sample,
     gap: Gap,
     seed: u64,
+    /// What the sample sends to the detector, worked out at its first readout: other devices of the kit wait for the bench
+    /// meanwhile.
+    light: Option<Arc<Light>>,
     readouts: u64,
     /// The last of them, oldest first.
     seen: VecDeque<Readout>,
@@ -109,6 +112,7 @@ impl Bench {
             sample,
             gap,
             seed,
+            light: None,
             readouts: 0,
             seen: VecDeque::new(),
             power: 1.0,
@@ -134,18 +138,21 @@ impl Bench {
     /// Moves the unit's detector or grating: where the light really falls, nm over the 0-based pixel. The unit goes on
     /// reporting what it reported.
     pub fn set_true_coefficients_nm(&self, coefficients: [f64; 4]) {
-        self.state().unit.true_coefficients_nm = coefficients;
+        let mut state = self.state();
+        state.unit.true_coefficients_nm = coefficients;
+        state.light = None;
     }
 
     /// How far samples put under the probe differ from their references from now on. A standard does not.
     pub fn set_gap(&self, gap: Gap) {
-        self.state().gap = gap;
+        let mut state = self.state();
+        (state.gap, state.light) = (gap, None);
     }
 
     /// Puts something else, not yet bleached, under the probe.
     pub fn set_sample(&self, sample: Sample) {
         let mut state = self.state();
-        (state.sample, state.placed_at, state.forgotten_dose_s) = (sample, None, 0.0);
+        (state.sample, state.light, state.placed_at, state.forgotten_dose_s) = (sample, None, None, 0.0);
     }
 
     /// The laser starts to shine.
@@ -197,10 +204,7 @@ impl Bench {
         state.readouts += 1;
         let scans_float = f64::from(scans.max(1));
         let seconds = end.saturating_sub(start).as_secs_f64() / scans_float;
-        // The same sample on the same bench shines the same; only the noise changes from readout to readout.
-        let name_seed =
-            state.sample.name.bytes().fold(state.seed, |s, b| s.wrapping_mul(0x100_0000_01b3) ^ u64::from(b));
-        let light = state.unit.light(&state.sample, state.gap, name_seed);
+        let light = state.light();
         let dose = state.dose_before(start);
         let (steady_s, glow_s) = state.energy(start, end, dose, light.bleaching_share, light.bleaching_s);
         let electrons: Vec<f64> = light
@@ -226,6 +230,16 @@ impl Bench {
 }
 
 impl State {
+    /// The same sample on the same bench shines the same; only the noise changes from readout to readout.
+    fn light(&mut self) -> Arc<Light> {
+        let (unit, sample, gap, seed) = (&self.unit, &self.sample, self.gap, self.seed);
+        let light = self.light.get_or_insert_with(|| {
+            let name_seed = sample.name.bytes().fold(seed, |s, b| s.wrapping_mul(0x100_0000_01b3) ^ u64::from(b));
+            Arc::new(unit.light(sample, gap, name_seed))
+        });
+        Arc::clone(light)
+    }
+
     /// Share of an exposure in which the laser shone.
     fn lit(&self, start: Duration, end: Duration) -> f64 {
         let shone =
