@@ -120,24 +120,29 @@ fn run(rig: &dyn Rig, plan: Plan, rng: &mut ChaCha8Rng) -> Result<End, String> {
     // A reply that is still under way belongs to the fault.
     let under_way = if plan.fault == Fault::LateReply { Duration::from_secs(8) } else { Duration::ZERO };
     rig.clock().sleep(under_way + Duration::from_millis(rng.random_range(0..3_000)));
-    // The same kit where it is still held; another connection where it was lost, as the session does.
-    let mut kit = match kept {
-        Some(kit) => kit,
-        None => rig.connect().map_err(|e| format!("no connection after the fault: {e}"))?,
+    // The same kit where it is still held; another connection where it was lost, as the session does. A right scan may
+    // have left a unit that was restarted or exchanged, which only this scan met; the end of a wrong speed is itself a
+    // change of speed. Either may lose a kit that is still held.
+    let (mut held, mut patience) = (kept, rig.patience());
+    let mut may_be_lost = scanned == End::Right || plan.fault == Fault::BaudMismatch;
+    let (kit, next) = loop {
+        let connected = held.take().map_or_else(|| rig.connect(), Ok);
+        let (why, lost) = match connected {
+            Err(error) => (format!("no connection after the fault: {error}"), false),
+            Ok(mut kit) => match scan(&mut kit, rig, None).0 {
+                Ok(next) => break (kit, next),
+                Err(error) => (format!("the scan after the fault failed: {error}"), error.loses_the_kit()),
+            },
+        };
+        if may_be_lost && lost {
+            may_be_lost = false;
+        } else if patience > 0 {
+            patience -= 1;
+            rig.clock().sleep(Duration::from_secs(2));
+        } else {
+            return Err(why);
+        }
     };
-    let (mut next, _) = scan(&mut kit, rig, None);
-    // A right scan may have left a unit that was restarted or exchanged, which only this scan met; the end of a wrong
-    // speed is itself a change of speed. Either may lose a kit that is still held.
-    let may_be_lost = scanned == End::Right || plan.fault == Fault::BaudMismatch;
-    if let Err(error) = &next
-        && may_be_lost
-        && error.loses_the_kit()
-    {
-        drop(kit);
-        kit = rig.connect().map_err(|e| format!("no connection after the fault: {e}"))?;
-        (next, _) = scan(&mut kit, rig, None);
-    }
-    let next = next.map_err(|e| format!("the scan after the fault failed: {e}"))?;
     right(&next, rig, Fault::OneByteReads).map_err(|e| format!("after the fault: {e}"))?;
     drop(kit);
     if rig.bench().laser_shines() {

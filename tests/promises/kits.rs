@@ -308,7 +308,9 @@ fn a_calibration_is_applied_to_every_scan_and_a_kit_without_a_valid_check_is_sta
     let conditions = &verified.record.acquisition.conditions;
     assert!(matches!(conditions.check, CheckState::Passed { .. }), "{:?}", conditions.check);
     let correction = conditions.correction.as_ref().expect("it is recorded");
-    let KitFinding::Axis { fit } = &axis.record.finding else { unreachable!() };
+    let KitFinding::Axis { fit } = &axis.record.finding else {
+        panic!("the axis was calibrated, not {:?}", axis.record.finding)
+    };
     assert_eq!(correction.axis.as_ref(), Some(&fit.correction));
     assert!(correction.sources.iter().any(|s| s.contains("polystyrene")), "{:?}", correction.sources);
     assert!(!verified.record.answer.quality.problems.iter().any(|p| p.starts_with("unverified")));

@@ -44,7 +44,7 @@ impl Rig {
             LaserKind::Cobolt => Box::new(Cobolt::new(b, seed, l, f)),
             LaserKind::Ondax => Box::new(Ondax::new(b, seed, l, f)),
             LaserKind::Wasatch => Box::new(Wasatch::new(WasatchForm::new(seed), b, l, f)),
-            LaserKind::Ventana => unreachable!("its promises are kept in obp_models"),
+            LaserKind::Ventana => panic!("a Ventana has no line of its own: obp_models holds its promises"),
         };
         let wire = FaultyWire::new(device, Traffic::ShortReplies, faults.clone(), seed);
         Self { kind, bench, log, faults, link: MemoryLink::new("laser", wire, Arc::clone(&clock)), clock }

@@ -168,6 +168,10 @@ pub fn reported_coefficients_nm(driver: Driver, seed: u64, bench: &Bench) -> Vec
 /// A kit with a fault that can be connected again and again, in memory or on pseudo-terminals.
 pub trait Rig {
     fn connect(&self) -> Result<Kit, AnalyzerError>;
+    /// How often more a scan may be tried when nothing is wrong any more. In virtual time the first must do.
+    fn patience(&self) -> u32 {
+        0
+    }
     fn driver(&self) -> Driver;
     fn seed(&self) -> u64;
     fn clock(&self) -> &Arc<dyn Clock>;
@@ -315,6 +319,12 @@ impl Rig for PtyRig {
     fn connect(&self) -> Result<Kit, AnalyzerError> {
         let laser = self.laser.as_ref().map(|laser| self.open(laser)).transpose()?;
         connect(self.driver, self.open(&self.spectrometer)?, laser, &self.clock)
+    }
+
+    /// In real time on a busy machine the device's own thread may not run for seconds, which is a device that does not
+    /// answer. The session connects again every two seconds and an officer scans again.
+    fn patience(&self) -> u32 {
+        4
     }
 
     fn driver(&self) -> Driver {
