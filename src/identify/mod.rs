@@ -14,6 +14,7 @@ mod index;
 mod limits;
 mod linear;
 mod mixture;
+mod overlay;
 mod probability;
 mod probability_fit;
 mod probability_table;
@@ -30,8 +31,9 @@ pub use answer::{
     Answer, Candidate, ClassEvidence, Component, Coverage, DetectionLimit, Identified, QualityReport, ReferenceNote,
     Residual, Strength,
 };
-pub use engine::{ENGINE, Engine, Near};
+pub use engine::{ENGINE, Engine};
 pub use evaluation::{Line, Outcome, Query, Rate, Spectra, Table, Truth, ask, wilson};
+pub use overlay::Overlay;
 pub use probability::Tolerance;
 pub use probability_fit::{CalibrationRow, FittedProbability, embedded_source, fit_probability};
 pub use shares::{Blend, fit_blend};

@@ -1,10 +1,8 @@
-//! The two curves of a report: the scan without its background, and the reference that fits it best as this instrument
-//! would show it.
+//! The curves of a report, and in words why there is no reference where there is none.
 
 use crate::casebook::ScanRecord;
-use crate::identify::Candidate;
+use crate::identify::{Candidate, Overlay};
 use crate::library::Library;
-use crate::signal::prepare;
 
 use super::words;
 
@@ -20,28 +18,14 @@ pub(super) struct Curves {
 
 /// The curves of a record. A library that is not the one of the record draws no reference: it could be another one.
 pub(super) fn curves(record: &ScanRecord, library: Option<&Library>) -> Curves {
-    let prepared = prepare(&record.acquisition.spectrum);
-    let scan = prepared.signal();
-    let axis_cm1: Vec<f64> = (0..scan.len()).map(|i| prepared.grid().at(prepared.first() + i)).collect();
-    let reference = shown(record, library).map(|(candidate, library)| {
-        let reference = library.references.iter().find(|r| {
-            r.tier == candidate.reference.tier
-                && r.source == candidate.reference.source
-                && r.technique == record.answer.technique
-                && library.substance_of(r).is_some_and(|s| s.name == candidate.substance)
-        });
-        let own: Vec<f64> = axis_cm1.iter().map(|x| x - candidate.shift_cm1).collect();
-        let y =
-            reference.map(|r| unit_height(&r.synthesize(&own, prepared.match_resolution_cm1(), r.own_resolution_cm1)));
+    let shown = shown(record, library);
+    let Overlay { axis_cm1, scan, reference } = Overlay::new(&record.acquisition.spectrum, shown.ok());
+    let reference = shown.and_then(|(candidate, _)| {
+        let y = reference.ok_or("The reference is not in the library of that name.")?;
         let tier = words::tier(candidate.reference.tier);
-        (format!("{}, {tier}, similarity {:.2}", candidate.substance, candidate.score), y)
+        Ok((format!("{}, {tier}, similarity {:.2}", candidate.substance, candidate.score), y))
     });
-    let reference = match reference {
-        Ok((name, Some(y))) => Ok((name, y)),
-        Ok((_, None)) => Err("The reference is not in the library of that name."),
-        Err(why) => Err(why),
-    };
-    Curves { axis_cm1, scan: unit_height(scan), reference }
+    Curves { axis_cm1, scan, reference }
 }
 
 /// The candidate whose reference is drawn: the one that was named, else the best.
@@ -55,10 +39,4 @@ fn shown<'a>(
     let candidate = candidate.ok_or("No reference resembles this scan.")?;
     let library = library.filter(|l| l.identity.sha256 == answer.library.sha256);
     Ok((candidate, library.ok_or("The library of this record is not installed here, so no reference is drawn.")?))
-}
-
-/// Scales so that the highest value is 1; a curve without a positive value is drawn as zero.
-fn unit_height(y: &[f64]) -> Vec<f64> {
-    let high = y.iter().copied().fold(0.0, f64::max);
-    if high > 0.0 { y.iter().map(|v| v / high).collect() } else { vec![0.0; y.len()] }
 }
