@@ -12,12 +12,11 @@ use serde_json::json;
 
 use crate::casebook::{Act, Casebook, Event};
 use crate::identify::Level;
-use crate::library::Library;
 use crate::report::{
     LaboratoryResult, RESULT_BYTES_MAX, Rate, SelectedRow, Selection, ShiftSummary, package, selection_csv,
 };
 
-use super::report::{PaperChoice, write_new, written};
+use super::report::{PaperChoice, library_of_record, write_new, written};
 use super::secrets::SecretInput;
 use super::{Context, account, output};
 
@@ -111,8 +110,9 @@ pub struct TakeResultArgs {
 
 /// Runs `casebook export`.
 pub(super) fn export(args: &ExportArgs, casebook: &Casebook, context: &Context) -> Result<ExitCode, anyhow::Error> {
-    let library = Library::bundled()?;
-    let archive = package(&casebook.dossier(args.id)?, Some(&library), args.paper.into())?;
+    let dossier = casebook.dossier(args.id)?;
+    let library = library_of_record(&dossier, context)?;
+    let archive = package(&dossier, library.as_deref(), args.paper.into())?;
     write_new(&args.out, &archive)?;
     written(&args.out, &archive, context)
 }

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::identify::{ENGINE, Engine};
-use crate::library::Library;
-use crate::session::{Replay, replay};
+use crate::session::{Replay, data_dir, library_by_digest, library_in_use, replay};
 
 use super::{Context, casebook, output};
 
@@ -23,7 +23,12 @@ struct Document {
 /// Runs it: exit code 0 when everything is the same, 1 when anything differs.
 pub(super) fn run(id: i64, context: &Context) -> Result<ExitCode, anyhow::Error> {
     let record = casebook::existing(context)?.load(id)?.record;
-    let library = Library::bundled()?;
+    // The library of that day, where this folder has or had it; else the one in use, and the answer says so.
+    let data_dir = data_dir(context.data_dir.as_deref())?;
+    let library = match library_by_digest(&data_dir, &record.answer.library.sha256)? {
+        Some(library) => library,
+        None => library_in_use(&data_dir, Timestamp::now())?.library,
+    };
     let engine = Engine::new(Arc::clone(&library));
     let replay = replay(&record, &library.identity, ENGINE, |spectrum| engine.identify(spectrum))?;
     let code = if replay.same { ExitCode::SUCCESS } else { ExitCode::from(1) };

@@ -4,14 +4,16 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use crate::casebook::Casebook;
+use crate::casebook::{Casebook, Dossier};
 use crate::library::Library;
 use crate::report::{Paper, record_pdf, sha256_hex};
+use crate::session::{data_dir, library_by_digest};
 
 use super::{Context, output};
 
@@ -51,10 +53,15 @@ impl From<PaperChoice> for Paper {
 /// Runs `casebook report`.
 pub(super) fn run(args: &ReportArgs, casebook: &Casebook, context: &Context) -> Result<ExitCode, anyhow::Error> {
     let dossier = casebook.dossier(args.id)?;
-    let library = Library::bundled()?;
-    let pdf = record_pdf(&dossier, Some(&library), args.paper.into())?;
+    let library = library_of_record(&dossier, context)?;
+    let pdf = record_pdf(&dossier, library.as_deref(), args.paper.into())?;
     write_new(&args.out, &pdf)?;
     written(&args.out, &pdf, context)
+}
+
+/// The library that a record was made with, where this folder has or had it. A report without it draws no reference.
+pub(super) fn library_of_record(dossier: &Dossier, context: &Context) -> Result<Option<Arc<Library>>, anyhow::Error> {
+    Ok(library_by_digest(&data_dir(context.data_dir.as_deref())?, &dossier.scan.record.answer.library.sha256)?)
 }
 
 /// Writes a file that must not exist yet, and waits for the disk.

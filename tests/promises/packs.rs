@@ -365,7 +365,16 @@ fn the_command_line_takes_a_pack_from_the_laboratory_to_a_unit() {
     assert_eq!(shown["used"]["sha256"], list["library"]["sha256"]);
     let (code, _, error) = parcelscope(&unit, &install, "");
     assert!(code == Some(2) && error.contains("only a newer one"), "{error}");
+    // A record made with the pack finds it again when another library is in use.
+    let scan = ["scan", "--port", "emulator", "--sample", "talc", "--seed", "3", "--json"];
+    let scan: serde_json::Value = serde_json::from_str(&done(parcelscope(&unit, &scan, ""))).unwrap();
+    assert_eq!(scan["library"]["version"], "2027.1");
     done(parcelscope(&unit, &["library", "rollback", "bundled"], ""));
+    let replay = done(parcelscope(&unit, &["casebook", "replay", "1"], ""));
+    assert!(replay.contains("The same in every field."), "{replay}");
+    let report = folder.path().join("report.pdf");
+    let with_reference = ["casebook", "report", "1", "--out", report.to_str().unwrap()];
+    done(parcelscope(&unit, &with_reference, ""));
     fs::write(pack, b"not a pack").unwrap();
     assert_eq!(parcelscope(&unit, &["library", "check", pack], "").0, Some(1));
 }
