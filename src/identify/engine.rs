@@ -19,7 +19,7 @@ use super::mixture;
 use super::probability::{Tolerance, features, log_odds, probabilities};
 use super::probability_fit::CalibrationRow;
 use super::report;
-use super::search::{Hit, Ranking};
+use super::search::Ranking;
 
 /// Name and version of the engine, kept in every record.
 pub const ENGINE: &str = "parcelscope-engine 1";
@@ -50,17 +50,6 @@ pub struct Engine {
     indexes: Arc<Mutex<Indexes>>,
     believes_simulated: bool,
     tolerance: Tolerance,
-}
-
-/// A reference that is similar to a spectrum.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Near {
-    /// Index into [`Library::references`].
-    pub reference: usize,
-    /// Similarity, -1..=1.
-    pub score: f64,
-    /// Spectrum minus reference, cm-1.
-    pub shift_cm1: f64,
 }
 
 impl Engine {
@@ -134,18 +123,6 @@ impl Engine {
                 .without_comparison(&query, Verdict::inconclusive("no-references", headline, UNKNOWN.to_owned()));
         }
         self.answer(&query, &index, (&contenders, &promising), hidden)
-    }
-
-    /// The `count` references that are most similar to a prepared spectrum, best first: what every answer begins with.
-    /// The same as comparing all of them, which the fast pass makes needless.
-    pub fn nearest(&self, query: &Prepared, count: usize) -> Vec<Near> {
-        let index = self.index(query.technique(), query.match_index());
-        let hits = Ranking::new(query, &index, &|_| false).best(count);
-        let near = |hit: Hit| {
-            let reference = index.heads.get(hit.entry)?.reference;
-            Some(Near { reference, score: hit.score, shift_cm1: hit.shift_cm1 })
-        };
-        hits.into_iter().filter_map(near).collect()
     }
 
     /// The evidence about the best reference that may identify, for calibration; `is_truth` says whether a substance is
