@@ -276,7 +276,13 @@ impl Encoded {
         let (Ok(settings), Ok(answer)) = (String::from_utf8(settings), String::from_utf8(answer)) else {
             return Ok(Err("its settings or its answer are not text".to_owned()));
         };
-        Ok(Ok(Self {
+        Self::with_parts(row, settings, answer, [dark_counts, light_counts, spectrum]).map(Ok)
+    }
+
+    /// The columns that every form of the database has, with the parts that each keeps in its own way.
+    fn with_parts(row: &Row<'_>, settings: String, answer: String, arrays: [Vec<u8>; 3]) -> rusqlite::Result<Self> {
+        let [dark_counts, light_counts, spectrum] = arrays;
+        Ok(Self {
             taken_at: row.get("taken_at")?,
             operator: row.get("operator")?,
             parcel: row.get("parcel")?,
@@ -299,35 +305,13 @@ impl Encoded {
             dark_counts,
             light_counts,
             spectrum,
-        }))
+        })
     }
 
     /// Reads a row of the first form of the database, which held the parts in its own columns.
     pub(super) fn from_row_1(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            taken_at: row.get("taken_at")?,
-            operator: row.get("operator")?,
-            parcel: row.get("parcel")?,
-            level: row.get("level")?,
-            rule: row.get("rule")?,
-            headline: row.get("headline")?,
-            simulated: flag(row, "simulated")?,
-            emulated_sample: row.get("emulated_sample")?,
-            spectrometer_model: row.get("spectrometer_model")?,
-            spectrometer_serial: row.get("spectrometer_serial")?,
-            laser_model: row.get("laser_model")?,
-            laser_serial: row.get("laser_serial")?,
-            program_version: row.get("program_version")?,
-            engine: row.get("engine")?,
-            library_name: row.get("library_name")?,
-            library_version: row.get("library_version")?,
-            library_sha256: row.get("library_sha256")?,
-            settings: row.get("settings")?,
-            answer: row.get("answer")?,
-            dark_counts: row.get("dark_counts")?,
-            light_counts: row.get("light_counts")?,
-            spectrum: row.get("spectrum")?,
-        })
+        let arrays = [row.get("dark_counts")?, row.get("light_counts")?, row.get("spectrum")?];
+        Self::with_parts(row, row.get("settings")?, row.get("answer")?, arrays)
     }
 
     /// Wall time of the scan as it stands in the row.

@@ -87,6 +87,12 @@ fn in_table(report: &Verification, table: &str) -> BTreeSet<(i64, FindingKind)> 
     report.findings.iter().filter(|f| f.table == table).map(|f| (f.row, f.kind)).collect()
 }
 
+/// Rows of a table.
+fn rows(path: &Path, table: &str) -> i64 {
+    let database = Connection::open(path).unwrap();
+    database.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+}
+
 #[test]
 fn an_untouched_casebook_is_clean_and_says_how_far_it_is_complete() {
     let (_dir, path) = evidence(4);
@@ -104,10 +110,7 @@ fn every_deleted_row_is_named_as_missing() {
     let (dir, path) = evidence(4);
     let mut cases = 0;
     for table in TABLES {
-        let count: i64 = Connection::open(&path)
-            .unwrap()
-            .query_row(&format!("SELECT count(*) FROM {table}"), [], |r| r.get(0))
-            .unwrap();
+        let count = rows(&path, table);
         for row in 1..=count {
             let copy = dir.path().join("bent.sqlite3");
             let attacker = stripped(&path, &copy);
@@ -125,10 +128,7 @@ fn every_duplicated_row_is_named_as_inserted() {
     let (dir, path) = evidence(3);
     let mut cases = 0;
     for table in TABLES {
-        let count: i64 = Connection::open(&path)
-            .unwrap()
-            .query_row(&format!("SELECT count(*) FROM {table}"), [], |r| r.get(0))
-            .unwrap();
+        let count = rows(&path, table);
         for row in 1..=count {
             for own_number in [false, true] {
                 let copy = dir.path().join("bent.sqlite3");
@@ -160,10 +160,7 @@ fn every_two_neighbours_that_change_places_are_named_as_reordered() {
     let (dir, path) = evidence(3);
     let mut cases = 0;
     for table in TABLES {
-        let count: i64 = Connection::open(&path)
-            .unwrap()
-            .query_row(&format!("SELECT count(*) FROM {table}"), [], |r| r.get(0))
-            .unwrap();
+        let count = rows(&path, table);
         let step = if table == "part" { 5 } else { 1 };
         for row in 1..=count - step {
             let copy = dir.path().join("bent.sqlite3");
@@ -205,10 +202,7 @@ fn every_changed_column_of_every_row_is_named() {
     for table in TABLES {
         let columns =
             names(&Connection::open(&path).unwrap(), &format!("SELECT name FROM pragma_table_info('{table}')"));
-        let count: i64 = Connection::open(&path)
-            .unwrap()
-            .query_row(&format!("SELECT count(*) FROM {table}"), [], |r| r.get(0))
-            .unwrap();
+        let count = rows(&path, table);
         for row in 1..=count {
             for column in &columns {
                 let copy = dir.path().join("bent.sqlite3");
