@@ -12,7 +12,7 @@ use nmea::sentences::rmc::RmcStatusOfFix;
 use serde::{Deserialize, Serialize};
 
 use super::spectrometer::{OnWait, SLICE};
-use super::{AnalyzerError, Clock, SerialLink, Transport, TransportError};
+use super::{AnalyzerError, Clock, Transport, TransportError};
 
 /// Line speeds of receivers: the usual ones of today, the one of the standard, fast ones.
 pub const GPS_BAUDS: [u32; 4] = [9_600, 4_800, 38_400, 115_200];
@@ -257,30 +257,6 @@ impl GpsReceiver {
     /// What is known of the place now.
     pub fn place(&self) -> Place {
         self.decoder.place(self.clock.now())
-    }
-}
-
-/// Listens on a serial port until a position comes, `patience` at the longest. Whatever goes wrong is no fix.
-pub fn locate(port: &str, patience: Duration, clock: &Arc<dyn Clock>, on_wait: &mut OnWait<'_>) -> Place {
-    let end = clock.now() + patience;
-    let [first, ..] = GPS_BAUDS;
-    let opened = SerialLink::open(port, first, Arc::clone(clock)).map_err(AnalyzerError::from);
-    let receiver = opened.and_then(|link| GpsReceiver::open(Box::new(link), clock, on_wait));
-    let mut receiver = match receiver {
-        Ok(receiver) => receiver,
-        Err(AnalyzerError::NoReceiver { .. }) => return Place::NoFix { why: NoFix::Silent },
-        Err(error) => {
-            tracing::warn!(port, %error, "the GPS receiver cannot be read");
-            return Place::NoFix { why: NoFix::NoReceiver };
-        }
-    };
-    loop {
-        let place = receiver.place();
-        // The sentence that brings height and satellites may be the second one.
-        let whole = matches!(&place, Place::Fix(fix) if fix.satellites.is_some());
-        if whole || clock.now() >= end || on_wait().is_break() || receiver.listen(SLICE).is_err() {
-            return place;
-        }
     }
 }
 

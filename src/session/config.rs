@@ -103,13 +103,6 @@ impl SessionConfig {
         }
     }
 
-    /// The same with a program that can be the laser's guardian.
-    #[must_use]
-    pub fn with_guardian(mut self, program: PathBuf) -> Self {
-        self.guardian = Some(program);
-        self
-    }
-
     /// The same with a GPS receiver.
     #[must_use]
     pub fn with_gps(mut self, port: Option<String>) -> Self {

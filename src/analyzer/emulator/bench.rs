@@ -135,14 +135,6 @@ impl Bench {
         self.state().unit.clone()
     }
 
-    /// Moves the unit's detector or grating: where the light really falls, nm over the 0-based pixel. The unit goes on
-    /// reporting what it reported.
-    pub fn set_true_coefficients_nm(&self, coefficients: [f64; 4]) {
-        let mut state = self.state();
-        state.unit.true_coefficients_nm = coefficients;
-        state.light = None;
-    }
-
     /// How far samples put under the probe differ from their references from now on. A standard does not.
     pub fn set_gap(&self, gap: Gap) {
         let mut state = self.state();

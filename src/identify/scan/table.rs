@@ -109,12 +109,6 @@ impl Table {
         table
     }
 
-    /// The same with other instructions, to compare them.
-    #[must_use]
-    pub fn with_instructions(self, instructions: Instructions) -> Self {
-        Self { instructions, ..self }
-    }
-
     /// Number of rows.
     pub fn len(&self) -> usize {
         self.rows.len()
