@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::formats::{Choices, Comparable, FileSpectrum, SpectrumKind};
-use crate::identify::{Answer, Engine, Tolerance};
+use crate::identify::{Answer, Engine, PillCheck, Tolerance};
+use crate::library::{Formulations, Library};
 use crate::session;
 
 use super::input::{self, ChoiceArgs, FileResult};
@@ -38,8 +39,20 @@ pub struct IdentifyArgs {
     /// that alarm
     #[arg(long, value_name = "RATE", value_parser = rate)]
     wrong_names: Option<f64>,
+    /// Imprint of a pill, as 'M 30': says whether the scan contradicts it
+    #[arg(long, value_name = "TEXT")]
+    imprint: Option<String>,
+    /// Colour of the pill, as 'blue'
+    #[arg(long, value_name = "COLOUR", requires = "imprint")]
+    colour: Option<String>,
     #[command(flatten)]
     choices: ChoiceArgs,
+}
+
+/// What the operator read on a pill.
+struct Imprint {
+    text: String,
+    colour: Option<String>,
 }
 
 fn rate(text: &str) -> Result<f64, String> {
@@ -58,12 +71,16 @@ struct Document {
     stated: Vec<String>,
     /// What was computed from the stored numbers before they were compared.
     converted: Vec<String>,
+    /// What the scan says about the imprint that was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pill: Option<PillCheck>,
     elapsed_ms: f64,
 }
 
 /// Runs `identify`.
 pub fn run(args: IdentifyArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
-    let IdentifyArgs { files, library, spectrum, wrong_names, choices } = args;
+    let IdentifyArgs { files, library, spectrum, wrong_names, imprint, colour, choices } = args;
+    let imprint = imprint.map(|text| Imprint { text, colour });
     let choices = choices.choices()?;
     let data_dir = session::data_dir(context.data_dir.as_deref())?;
     let used = session::library_or_pack(library.as_deref(), &data_dir, Timestamp::now())?;
@@ -72,7 +89,7 @@ pub fn run(args: IdentifyArgs, context: &Context) -> Result<ExitCode, anyhow::Er
     }
     let tolerance = wrong_names.map_or(Tolerance::DEFAULT, Tolerance::new);
     let engine = Engine::new(used.library).with_tolerance(tolerance);
-    input::for_each_file(&files, context, |path| identify(path, spectrum, &choices, &engine))
+    input::for_each_file(&files, context, |path| identify(path, spectrum, &choices, &engine, imprint.as_ref()))
 }
 
 fn identify(
@@ -80,6 +97,7 @@ fn identify(
     number: Option<u32>,
     choices: &Choices,
     engine: &Engine,
+    imprint: Option<&Imprint>,
 ) -> Result<FileResult<Document>, anyhow::Error> {
     let started = Instant::now();
     let name = path.display();
@@ -89,6 +107,7 @@ fn identify(
         chosen.comparable(choices).with_context(|| name.to_string())?;
     let answer = engine.identify(&spectrum);
     let elapsed_ms = started.elapsed().as_micros() as f64 / 1_000.0;
+    let pill = imprint.map(|i| pill_check(&i.text, i.colour.as_deref(), &answer, engine.library())).transpose()?;
 
     let mut text = format!("{}\n{}", name, answer_text::describe(&answer));
     for (what, sentences) in [("Supposed", &assumed), ("Stated", &stated), ("Converted", &converted)] {
@@ -100,8 +119,22 @@ fn identify(
     for note in &chosen.notes {
         let _ = writeln!(text, "  In file    {note}");
     }
+    if let Some(pill) = &pill {
+        let _ = writeln!(text, "  Imprint    {}", pill.sentence);
+    }
     let file = path.to_string_lossy().into_owned();
-    Ok(FileResult { document: Document { file, answer, assumed, stated, converted, elapsed_ms }, text })
+    Ok(FileResult { document: Document { file, answer, assumed, stated, converted, pill, elapsed_ms }, text })
+}
+
+/// Compares an answer with the tablets of an imprint that the program knows.
+pub(super) fn pill_check(
+    imprint: &str,
+    colour: Option<&str>,
+    answer: &Answer,
+    library: &Library,
+) -> Result<PillCheck, anyhow::Error> {
+    let table = Formulations::bundled()?;
+    Ok(PillCheck::of(imprint, &table.with_imprint(imprint, colour), answer, library))
 }
 
 /// The sample spectrum that is meant. A file with several needs a choice: the alarming one may not be the first.

@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::casebook::{Actor, Casebook, Disposition, ParcelNumber, Reference, Statement};
+use crate::session;
 
 use super::secrets::SecretInput;
-use super::{Context, account, casebook, output};
+use super::{Context, account, casebook, identify, output};
 
 /// The record, and who speaks.
 #[derive(Args, Debug)]
@@ -49,6 +51,17 @@ pub enum ActCommand {
         about: About,
         /// The text
         text: String,
+    },
+    /// Compare a recorded scan with the imprint of the pill, and keep what it says as a note
+    Pill {
+        #[command(flatten)]
+        about: About,
+        /// Imprint, as 'M 30'
+        #[arg(long, value_name = "TEXT")]
+        imprint: String,
+        /// Colour of the pill, as 'blue'
+        #[arg(long, value_name = "COLOUR")]
+        colour: Option<String>,
     },
     /// Hold the parcel
     Hold {
@@ -197,6 +210,10 @@ pub(super) fn run(command: ActCommand, context: &Context) -> Result<ExitCode, an
             casebook.set_retention(now, &by, years)?;
             return account::done(&format!("records are kept for {years} years"), context);
         }
+        ActCommand::Pill { about, imprint, colour } => {
+            let by = account::sign_in(&mut casebook, &about.user, &mut secrets)?;
+            return pill(&mut casebook, &by, about.id, (&imprint, colour.as_deref()), context);
+        }
         ActCommand::Parcel { about, number, as_printed, declared, container } => {
             let number = if as_printed { ParcelNumber::free_text(&number) } else { ParcelNumber::read(&number)? };
             (about, Statement::Parcel { number, declared, container })
@@ -221,6 +238,32 @@ pub(super) fn run(command: ActCommand, context: &Context) -> Result<ExitCode, an
 
 fn state(casebook: &mut Casebook, by: &Actor, id: i64, statement: &Statement) -> Result<i64, anyhow::Error> {
     Ok(casebook.state(Timestamp::now(), by, id, statement)?)
+}
+
+/// Says what a recorded scan says about an imprint, and keeps it.
+fn pill(
+    casebook: &mut Casebook,
+    by: &Actor,
+    id: i64,
+    (imprint, colour): (&str, Option<&str>),
+    context: &Context,
+) -> Result<ExitCode, anyhow::Error> {
+    let answer = casebook.load(id)?.record.answer;
+    let library = session::library_by_digest(&session::data_dir(context.data_dir.as_deref())?, &answer.library.sha256)?;
+    let library = library.with_context(|| {
+        format!("record {id} was made with a library that is no longer here; install its pack again, then compare")
+    })?;
+    let check = identify::pill_check(imprint, colour, &answer, &library)?;
+    let seen = colour.map_or_else(String::new, |c| format!(", {}", c.trim()));
+    let text = format!("Pill with imprint \"{}\"{seen}. {}", check.imprint, check.sentence);
+    let event = state(casebook, by, id, &Statement::Note { text })?;
+    if context.json {
+        output::print_json(&json!({ "event": event, "record": id, "pill": check }))?;
+    } else {
+        let said = format!("{}\nrecorded as event {event} about record {id}\n", check.sentence);
+        output::print_text(&output::printable(&said))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 const fn disposition(disposition: Disposition, reason: String) -> Statement {

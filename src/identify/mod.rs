@@ -15,6 +15,7 @@ mod limits;
 mod linear;
 mod mixture;
 mod overlay;
+mod pill;
 mod probability;
 mod probability_fit;
 mod probability_table;
@@ -34,6 +35,7 @@ pub use answer::{
 pub use engine::{ENGINE, Engine};
 pub use evaluation::{Line, Outcome, Query, Rate, Spectra, Table, Truth, ask, wilson};
 pub use overlay::Overlay;
+pub use pill::{ImprintFinding, PillCheck};
 pub use probability::Tolerance;
 pub use probability_fit::{CalibrationRow, FittedProbability, embedded_source, fit_probability};
 pub use shares::{Blend, fit_blend};

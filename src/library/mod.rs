@@ -10,6 +10,7 @@ mod cas;
 mod error;
 mod file;
 mod formula;
+mod formulation;
 mod lookup;
 mod measured;
 mod model;
@@ -19,6 +20,7 @@ pub use assemble::LibraryTexts;
 pub use cas::is_valid_cas;
 pub use error::LibraryError;
 pub use formula::{Formula, FormulaError};
+pub use formulation::{Active, Formulation, Formulations};
 pub use lookup::Coverage;
 pub use measured::{MEASURED_POINTS_MAX, MeasuredArray, Provenance, ReplicateAgreement, SourceFile};
 pub use model::{

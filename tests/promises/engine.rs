@@ -81,7 +81,7 @@ fn an_emulated_substance_that_is_in_no_reference_is_hardly_ever_named_as_another
 }
 
 /// A scan of the emulated kit at default settings, in virtual time.
-fn scan(parts: Vec<SamplePart>, seed: u64) -> Spectrum {
+pub fn scan(parts: Vec<SamplePart>, seed: u64) -> Spectrum {
     let clock: Arc<dyn Clock> = Arc::new(VirtualClock::default());
     let sample = Sample { name: "sample".to_owned(), parts };
     let kit = memory_kit(seed, Gap::MEASURED, sample, Arc::clone(&clock));
@@ -97,7 +97,7 @@ fn reference<'a>(library: &'a Library, key: &str, calculated: bool) -> &'a Refer
         .unwrap()
 }
 
-fn part(library: &Library, key: &str, share: f64) -> SamplePart {
+pub fn part(library: &Library, key: &str, share: f64) -> SamplePart {
     SamplePart { share, bands: reference(library, key, false).bands.clone() }
 }
 

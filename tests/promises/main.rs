@@ -39,6 +39,7 @@ mod nirscan;
 mod obp_models;
 mod ocean_letter;
 mod packs;
+mod pill;
 mod power_cut;
 mod record_acts;
 mod record_examples;
