@@ -18,6 +18,9 @@ pub struct RecordFilter {
     pub operator: Option<String>,
     /// Parcel as it was entered with the scan, exactly.
     pub parcel: Option<String>,
+    /// Text in the headline of the verdict, which names what was found; small and capital letters of ASCII are the same.
+    /// There is no index for it: where few records have it, all that pass the other conditions are read.
+    pub substance: Option<String>,
     /// Taken at or after.
     pub from: Option<Timestamp>,
     /// Taken before.
@@ -39,7 +42,7 @@ impl Casebook {
         let (from, to) = (filter.from.map(text), filter.to.map(text));
         let by_time = from.is_some() || to.is_some();
         let (before_id, before_time) = (before.map(|line| line.id), before.map(|line| text(line.taken_at)));
-        let conditions: [(&str, &dyn ToSql, bool); 8] = [
+        let conditions: [(&str, &dyn ToSql, bool); 9] = [
             ("id < ", &before_id, before_id.is_some() && !by_time),
             // The rows of the same time as the last line, and all before that time.
             ("taken_at <= ", &before_time, before_time.is_some() && by_time),
@@ -47,6 +50,7 @@ impl Casebook {
             ("level = ", &level, level.is_some()),
             ("operator = ", &filter.operator, filter.operator.is_some()),
             ("parcel <> '' AND parcel = ", &filter.parcel, filter.parcel.is_some()),
+            ("instr(lower(headline), lower(", &filter.substance, filter.substance.is_some()),
             ("taken_at >= ", &from, from.is_some()),
             ("taken_at < ", &to, to.is_some()),
         ];
@@ -60,7 +64,9 @@ impl Casebook {
                 values.push(value);
                 // Writing to a String cannot fail.
                 let _ = write!(sql, " AND {condition}?{}", values.len());
-                if condition.ends_with('(') {
+                if condition.ends_with("lower(") {
+                    sql.push_str("))");
+                } else if condition.ends_with('(') {
                     values.push(&before_id);
                     let _ = write!(sql, ", ?{})", values.len());
                 }

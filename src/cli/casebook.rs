@@ -110,7 +110,7 @@ pub fn run(args: CasebookArgs, context: &Context) -> Result<ExitCode, anyhow::Er
     match command {
         Command::Show { id: Some(id), .. } => show(id, context),
         Command::Show { id: None, limit, offset, parcel, operator, from, to } => {
-            let filter = RecordFilter { level: None, operator, parcel, from, to };
+            let filter = RecordFilter { operator, parcel, from, to, ..RecordFilter::default() };
             list(offset, limit, &filter, context)
         }
         Command::Verify { checkpoint, key, skip_parts } => verify(&checkpoint, key, skip_parts, context),

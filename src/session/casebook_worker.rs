@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::analyzer::WireLog;
-use crate::casebook::{Act, Actor, Casebook, CasebookError, Secret, StoredScan};
+use crate::casebook::{Act, Actor, Casebook, CasebookError, NewAccount, Reference, Role, Secret, StoredScan};
 
 use super::operators::Enrolment;
 use super::shared::{Shared, caught};
-use super::{Event, Settings, Stage, casebook_path, system_uptime};
+use super::{Event, RecordAct, RecordNews, Settings, Stage, casebook_path, system_uptime};
 
 /// How often scans that could not be written are tried again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -35,6 +35,10 @@ pub(super) enum CasebookRequest {
     List { offset: usize, limit: usize },
     /// One record.
     Load(i64),
+    /// Say something about a record in the name of who is signed in.
+    State { id: i64, act: RecordAct },
+    /// Enrol the first administrator.
+    EnrolFirst { name: String, secret: Secret },
     /// Sign somebody in.
     SignIn { name: String, secret: Secret },
     /// Sign out whoever is signed in.
@@ -141,6 +145,8 @@ impl CasebookWorker {
             Ok(CasebookRequest::Save(scan)) => self.save(scan),
             Ok(CasebookRequest::List { offset, limit }) => self.list(offset, limit),
             Ok(CasebookRequest::Load(id)) => self.load(id),
+            Ok(CasebookRequest::State { id, act }) => self.state(id, act),
+            Ok(CasebookRequest::EnrolFirst { name, secret }) => self.enrol_first(name, secret),
             Ok(CasebookRequest::SignIn { name, secret }) => self.sign_in(&name, &secret),
             Ok(CasebookRequest::SignOut) => {
                 if let Some(actor) = self.shared.operators.current() {
@@ -208,7 +214,7 @@ impl CasebookWorker {
     fn list(&mut self, offset: usize, limit: usize) {
         let answer = self.casebook().and_then(|casebook| {
             let total = usize::try_from(casebook.count()?).unwrap_or(0);
-            Ok(Event::Records { page: casebook.list(offset, limit)?, total })
+            Ok(Event::RecordPage { page: casebook.list(offset, limit)?, total })
         });
         self.answer(answer);
     }
@@ -253,6 +259,57 @@ impl CasebookWorker {
             }
             Err(why) => Event::SignInRefused(why.to_string()),
         });
+    }
+
+    fn state(&mut self, id: i64, act: RecordAct) {
+        let stated = match self.shared.operators.current() {
+            None => Err("Nobody is signed in, so nothing was recorded; sign in and say it again.".to_owned()),
+            Some(by) => self.said(&by, id, act).map_err(|error| error.to_string()),
+        };
+        let done = stated.is_ok();
+        self.shared.events.push(Event::Records(RecordNews::Stated(stated)));
+        if done {
+            let news = match self.casebook().and_then(|casebook| casebook.history(id)) {
+                Ok(entries) => RecordNews::History { id, entries },
+                Err(error) => RecordNews::Trouble(error.to_string()),
+            };
+            self.shared.events.push(Event::Records(news));
+        }
+    }
+
+    fn said(&mut self, by: &Actor, id: i64, act: RecordAct) -> Result<i64, CasebookError> {
+        let (now, uptime) = (Timestamp::now(), system_uptime());
+        let casebook = self.casebook()?;
+        match act {
+            RecordAct::State(statement) => casebook.state(now, by, id, &statement),
+            RecordAct::HandOver { to, secret, seal, text } => {
+                let to = casebook.sign_in(now, &uptime, &to, &secret)?;
+                casebook.hand_over(now, by, &to, id, &seal, &text)
+            }
+            RecordAct::Correct { event, field, now: right, reason } => {
+                let of = event.map_or(Reference::Scan(id), Reference::Event);
+                casebook.correct(now, by, id, (of, &field), &right, &reason)
+            }
+            RecordAct::Attach { file, text } => casebook.attach(now, by, id, &file, &text),
+        }
+    }
+
+    fn enrol_first(&mut self, name: String, secret: Secret) {
+        let new = NewAccount {
+            name: name.clone(),
+            role: Role::Administrator,
+            badge: None,
+            training_expires: None,
+            secret: secret.clone(),
+        };
+        match self.casebook().and_then(|casebook| casebook.enrol_first(Timestamp::now(), &new)) {
+            Ok(()) => {
+                self.shared.operators.set_enrolment(Enrolment::Somebody);
+                self.shared.events.push(Event::Accounts { enrolled: true });
+                self.sign_in(&name, &secret);
+            }
+            Err(why) => self.shared.events.push(Event::SignInRefused(why.to_string())),
+        }
     }
 
     fn signed_out(&mut self, actor: &Actor, idle: bool) {

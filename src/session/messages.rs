@@ -10,7 +10,9 @@ use crate::casebook::{Actor, ScanSummary, Secret, StoredScan};
 use crate::signal::calibration::CheckLimits;
 use crate::spectrum::Spectrum;
 
-use super::{CheckPolicy, KitChoice, KitHistory, KitId, KitName, KitRecord, KitShelf, Settings};
+use super::{
+    CheckPolicy, KitChoice, KitHistory, KitId, KitName, KitRecord, KitShelf, RecordNews, RecordWish, Settings,
+};
 
 /// A wish of the user.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +40,16 @@ pub enum Command {
     OpenRecord {
         /// Its number.
         id: i64,
+    },
+    /// Something about records.
+    Records(RecordWish),
+    /// Enrol the first administrator of a new folder: [`Event::Accounts`] and [`Event::SignedIn`], or
+    /// [`Event::SignInRefused`].
+    EnrolFirst {
+        /// The name.
+        name: String,
+        /// The passphrase.
+        secret: Secret,
     },
     /// Sign in. The answer is [`Event::SignedIn`] or [`Event::SignInRefused`].
     SignIn {
@@ -238,7 +250,7 @@ pub enum Event {
         sample: String,
     },
     /// A page of records, newest first, and the number of all records.
-    Records {
+    RecordPage {
         /// The page.
         page: Vec<ScanSummary>,
         /// Number of all records.
@@ -246,6 +258,10 @@ pub enum Event {
     },
     /// One whole record.
     Record(Arc<StoredScan>),
+    /// News about records.
+    Records(RecordNews),
+    /// A verification or a count of records moved on: the share that is done, 0..=1.
+    RecordProgress(f32),
     /// Whether accounts are enrolled: where they are, a scan needs somebody who has signed in.
     Accounts {
         /// True when there are any.

@@ -24,6 +24,8 @@ mod kit_worker;
 mod library_in_use;
 mod messages;
 mod operators;
+mod record_wishes;
+mod records_worker;
 mod replay;
 mod running;
 mod saved_kit;
@@ -45,6 +47,7 @@ pub use library_in_use::{
     LibraryInUse, age_warning, library_by_digest, library_in_use, library_of_pack, library_or_pack,
 };
 pub use messages::{Command, Connection, Event, KitMeasured, KitMeasurement, KitStatus, ProbeOutcome, Probed, Stage};
+pub use record_wishes::{RecordAct, RecordCounts, RecordNews, RecordWish};
 pub use replay::{Replay, ReplayDifference, ReplayError, ReplayField, replay, spectrum_again};
 pub use running::{Refused, Session};
 pub use saved_kit::{BadKitName, KitId, KitName, KitParts, SavedDevice, SavedKit, SavedLaser};

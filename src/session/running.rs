@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -19,8 +20,9 @@ use super::kit_link::LaserKeeping;
 use super::kit_wishes::KitWish;
 use super::kit_worker::{KitRequest, KitWorker};
 use super::operators::Operators;
+use super::records_worker::RecordsWorker;
 use super::shared::Shared;
-use super::{Command, Event, SessionConfig, read_choices};
+use super::{Command, Event, RecordWish, SessionConfig, read_choices};
 
 /// Requests that may wait for a worker.
 const QUEUE: usize = 16;
@@ -55,6 +57,7 @@ pub struct Session {
     kit: SyncSender<KitRequest>,
     gps: Option<SyncSender<GpsPort>>,
     casebook: Option<SyncSender<CasebookRequest>>,
+    records: Option<SyncSender<RecordWish>>,
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -72,6 +75,8 @@ impl Session {
 
         let writer = CasebookWorker::new(data_dir.clone(), casebook_requests, Arc::clone(&shared));
         let thinker = IdentifyWorker { jobs: jobs_waiting, casebook: casebook.clone(), shared: Arc::clone(&shared) };
+        let (records, record_wishes) = sync_channel(QUEUE);
+        let reader = RecordsWorker::new(data_dir.clone(), record_wishes, Arc::clone(&shared));
         let gps_port = gps_port.or_else(|| read_choices(&data_dir).gps_port);
         let keeping = LaserKeeping { data_dir, guardian };
         let scanner = KitWorker::new(choice, keeping, ports, kit_requests, jobs, Arc::clone(&shared));
@@ -79,8 +84,10 @@ impl Session {
         let (gps, gps_ports) = sync_channel(QUEUE);
         // The channel is new: it has room.
         let _ = gps.try_send(gps_port);
-        let mut session = Self { kit, gps: Some(gps), casebook: Some(casebook), shared, threads: Vec::new() };
+        let mut session =
+            Self { kit, gps: Some(gps), casebook: Some(casebook), records: Some(records), shared, threads: Vec::new() };
         session.spawn("casebook", move || writer.run())?;
+        session.spawn("records", move || reader.run())?;
         session.spawn("identify", move || thinker.run(engine, library_to))?;
         let listener = Arc::clone(&session.shared);
         session.spawn("gps", move || gps_watch::watch(&listener, &gps_ports))?;
@@ -105,6 +112,8 @@ impl Session {
             Command::SetEmulatedSample { sample } => self.ask(&self.kit, KitRequest::SetSample(sample)),
             Command::ListRecords { offset, limit } => self.ask_casebook(CasebookRequest::List { offset, limit }),
             Command::OpenRecord { id } => self.ask_casebook(CasebookRequest::Load(id)),
+            Command::Records(wish) => self.records(wish),
+            Command::EnrolFirst { name, secret } => self.ask_casebook(CasebookRequest::EnrolFirst { name, secret }),
             Command::SignIn { name, secret } => self.ask_casebook(CasebookRequest::SignIn { name, secret }),
             Command::SignOut => self.ask_casebook(CasebookRequest::SignOut),
             Command::Active => {
@@ -173,6 +182,17 @@ impl Session {
         self.ask(&self.kit, KitRequest::Wish(wish))
     }
 
+    fn records(&self, wish: RecordWish) -> Result<(), Refused> {
+        match wish {
+            RecordWish::State { id, act } => self.ask_casebook(CasebookRequest::State { id, act }),
+            RecordWish::Stop => {
+                self.shared.stop_records.store(true, Ordering::SeqCst);
+                Ok(())
+            }
+            wish => self.records.as_ref().map_or(Err(Refused::Ended), |records| self.ask(records, wish)),
+        }
+    }
+
     fn ask_casebook(&self, request: CasebookRequest) -> Result<(), Refused> {
         self.casebook.as_ref().map_or(Err(Refused::Ended), |casebook| self.ask(casebook, request))
     }
@@ -195,6 +215,7 @@ impl Drop for Session {
         // Wakes an idle kit thread. Where the queue is full it is awake.
         let _ = self.kit.try_send(KitRequest::Close);
         self.casebook = None;
+        self.records = None;
         self.gps = None;
         let end = Instant::now() + PATIENCE;
         for thread in self.threads.drain(..) {

@@ -21,6 +21,8 @@ pub(super) struct Shared {
     pub(super) wire_log: WireLog,
     /// Set by the user: the running scan must end.
     pub(super) cancel: AtomicBool,
+    /// Set by the user: a verification or a count of records must end.
+    pub(super) stop_records: AtomicBool,
     /// True from the acceptance of a scan to the event that ends it.
     scanning: AtomicBool,
     /// The session is being dropped.
@@ -41,6 +43,7 @@ impl Shared {
             operators,
             wire_log: WireLog::new(Arc::new(SystemClock::start())),
             cancel: AtomicBool::new(false),
+            stop_records: AtomicBool::new(false),
             scanning: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             unsaved_full: AtomicBool::new(false),
@@ -133,6 +136,7 @@ impl Shared {
 
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::SeqCst);
+        self.stop_records.store(true, Ordering::SeqCst);
         self.cancel();
     }
 

@@ -8,10 +8,10 @@ use egui::{Align, CentralPanel, Context, Event as Input, Frame, Key, Layout, Rec
 use crate::session::Colours;
 
 use super::link::SessionLink;
-use super::model::{Model, Phase, Screen};
+use super::model::{Model, Phase, Saved, Screen};
 use super::screens::{
     AnswerTab, Clock, ReadyState, answer_page, device_page, failed_page, rail, ready_page, records_page, scanning_page,
-    top_bar,
+    top_bar, write_buttons,
 };
 use super::tokens::tokens;
 use super::widgets::{Button, Look, step_bar};
@@ -175,6 +175,10 @@ impl App {
             Phase::Failed(_) => failed_page(ui, content, &mut self.model),
             Phase::Answered { view, saved } => {
                 let places = answer_page(ui, content, view, saved, &mut self.answer_tab);
+                let saved_as = match saved {
+                    Saved::Yes(id) => Some((*id, view.level)),
+                    Saved::Pending | Saved::No(_) => None,
+                };
                 step_bar(ui, places.steps, self.model.step());
                 let actions = UiBuilder::new().max_rect(places.actions).layout(Layout::left_to_right(Align::Center));
                 ui.scope_builder(actions, |ui| {
@@ -184,6 +188,10 @@ impl App {
                     }
                     if ui.add(Button::new("Scan another spot", Look::Plain).size(170.0, height)).clicked() {
                         self.model.another_spot();
+                    }
+                    if let Some((id, level)) = saved_as {
+                        ui.spacing_mut().item_spacing.x = 8.0;
+                        write_buttons(ui, &mut self.model, id, level, height);
                     }
                 });
             }

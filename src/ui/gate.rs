@@ -51,6 +51,11 @@ impl Gate {
         self.enrolled.then(|| self.actor.as_ref().map_or("signed out", Actor::name))
     }
 
+    /// Who is signed in.
+    pub const fn actor(&self) -> Option<&Actor> {
+        self.actor.as_ref()
+    }
+
     /// True when somebody can sign out.
     pub const fn can_sign_out(&self) -> bool {
         self.actor.is_some()

@@ -11,6 +11,8 @@ mod kit_trends;
 mod layout;
 mod link;
 mod model;
+mod record_form;
+mod records_model;
 mod screens;
 mod shell;
 mod tokens;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::analyzer::LaserState;
-use crate::casebook::{ScanSummary, StoredScan};
+use crate::casebook::StoredScan;
 use crate::library::Library;
 use crate::session::{Command, Connection, Event, KitStatus, Settings, Stage};
 
@@ -12,10 +12,8 @@ use super::answer_view::AnswerView;
 use super::gate::Gate;
 use super::kit_model::{Aim, Device, DevicePage, WizardState};
 use super::kit_trends::Trends;
+use super::records_model::{Records, RecordsView};
 use super::widgets::Lamp;
-
-/// Records asked for at a time.
-pub const PAGE: usize = 50;
 
 /// Which screen is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,23 +73,6 @@ pub enum Phase {
     },
     /// The scan ended without an answer.
     Failed(String),
-}
-
-/// The list of records.
-#[derive(Debug, Default)]
-pub struct Records {
-    /// The page at hand, newest first.
-    pub page: Vec<ScanSummary>,
-    /// Records that are newer than the page.
-    pub offset: usize,
-    /// Number of all records.
-    pub total: usize,
-    /// True while an answer to a question is awaited.
-    pub waiting: bool,
-    /// What went wrong, if anything.
-    pub trouble: Option<String>,
-    /// The record that is open.
-    pub open: Option<Box<AnswerView>>,
 }
 
 /// Everything the window knows.
@@ -161,11 +142,8 @@ impl Model {
     pub fn refused(&mut self, command: &Command, why: String) {
         match command {
             Command::Scan { .. } => self.phase = Phase::Failed(why),
-            Command::ListRecords { .. } | Command::OpenRecord { .. } => {
-                self.records.waiting = false;
-                self.records.trouble = Some(why);
-            }
-            Command::SignIn { .. } => self.gate.refused(why),
+            Command::Records(_) | Command::OpenRecord { .. } => self.records_trouble(why),
+            Command::SignIn { .. } | Command::EnrolFirst { .. } => self.gate.refused(why),
             Command::Preview(_) => self.aiming_ended(Some(why)),
             Command::Measure(_)
             | Command::SaveKit { .. }
@@ -291,28 +269,14 @@ impl Model {
             Screen::Scan => {}
             Screen::Records => {
                 self.records.open = None;
-                self.list_records(0);
+                self.records.view = RecordsView::List;
+                self.find_records();
             }
             Screen::Device => {
                 self.send(Command::ListKits);
                 self.ask_history();
             }
         }
-    }
-
-    /// Asks for the page of records that starts after `offset` newer ones.
-    pub fn list_records(&mut self, offset: usize) {
-        self.records.waiting = true;
-        self.records.trouble = None;
-        self.records.offset = offset;
-        self.outbox.push(Command::ListRecords { offset, limit: PAGE });
-    }
-
-    /// Asks for one record.
-    pub fn open_record(&mut self, id: i64) {
-        self.records.waiting = true;
-        self.records.trouble = None;
-        self.outbox.push(Command::OpenRecord { id });
     }
 
     /// The present step of four, from 0.
@@ -354,10 +318,13 @@ impl Model {
                 ));
             }
             Event::EmulatedSample { sample } => self.sample = Some(sample),
-            Event::Records { page, total } => {
-                self.records.waiting = false;
-                self.records.page = page;
-                self.records.total = total;
+            // The window asks for pages of what it looks for.
+            Event::RecordPage { .. } => {}
+            Event::Records(news) => self.records_news(news),
+            Event::RecordProgress(fraction) => {
+                if let Some(work) = &mut self.records.work {
+                    work.fraction = fraction;
+                }
             }
             Event::Record(scan) => {
                 self.records.waiting = false;
@@ -394,10 +361,7 @@ impl Model {
             Event::KitSaved(_) => self.device.page = DevicePage::Kits,
             Event::KitTrouble(why) => self.kit_trouble(why),
             Event::WireLogWritten(outcome) => self.device.wire_log = Some(outcome),
-            Event::CasebookTrouble(why) => {
-                self.records.waiting = false;
-                self.records.trouble = Some(why);
-            }
+            Event::CasebookTrouble(why) => self.records_trouble(why),
         }
     }
 

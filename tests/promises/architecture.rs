@@ -16,8 +16,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("casebook", &["spectrum", "signature", "library", "identify", "analyzer"]),
     // Renders records for people and laboratories; the search's own preparation of a spectrum is what it draws.
     ("report", &["spectrum", "formats", "signal", "library", "identify", "analyzer", "casebook"]),
-    ("session", &["spectrum", "signal", "library", "identify", "analyzer", "casebook"]),
-    ("ui", &["spectrum", "signal", "library", "identify", "analyzer", "casebook", "session"]),
+    // Reports are written on a thread of the session, so that the window does not wait for them.
+    ("session", &["spectrum", "signal", "library", "identify", "analyzer", "casebook", "report"]),
+    ("ui", &["spectrum", "signal", "library", "identify", "analyzer", "casebook", "report", "session"]),
     (
         "cli",
         &[

@@ -102,7 +102,7 @@ fn a_scan_is_answered_then_saved_and_what_is_saved_is_on_the_disk() {
     assert_eq!(record.acquisition.dark.laser_before, LaserState::Off, "the dark exposure is dark");
     assert_eq!(record.answer.library, Library::bundled().unwrap().identity);
     session.send(Command::ListRecords { offset: 0, limit: 10 }).unwrap();
-    until(&session, "list", |e| matches!(e, Event::Records { page, total: 1 } if page[0].id == 1).then_some(()));
+    until(&session, "list", |e| matches!(e, Event::RecordPage { page, total: 1 } if page[0].id == 1).then_some(()));
     session.send(Command::OpenRecord { id: 1 }).unwrap();
     until(&session, "record", |e| matches!(e, Event::Record(r) if **r == *scan).then_some(()));
     session.send(Command::OpenRecord { id: 2 }).unwrap();

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod on_kit;
+mod on_records;
 mod on_script;
 mod on_session;
 mod script;

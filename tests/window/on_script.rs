@@ -6,11 +6,12 @@ use egui::Key;
 use egui_kittest::Harness;
 use egui_kittest::kittest::NodeT;
 use parcelscope::analyzer::LaserState;
-use parcelscope::casebook::ScanSummary;
+use parcelscope::casebook::RecordFilter;
 use parcelscope::identify::{Level, Verdict};
 use parcelscope::session::{Colours, Command, Connection, Event, Settings, Stage};
 use parcelscope::ui::App;
 
+use crate::on_records::{found, summary};
 use crate::script::{self, Script};
 use crate::{SIZES, name_starting, names, press, window};
 
@@ -220,33 +221,6 @@ fn a_lost_analyzer_means_that_the_laser_is_treated_as_on() {
     assert!(name_starting(&h, "The cable was pulled.").is_some());
 }
 
-fn summary(id: i64) -> ScanSummary {
-    ScanSummary {
-        id,
-        taken_at: "2026-11-24T14:08:30Z".parse().expect("a time"),
-        operator: "unenrolled".to_owned(),
-        parcel: String::new(),
-        level: Level::Inconclusive,
-        headline: "Too weak".to_owned(),
-        simulated: true,
-    }
-}
-
-#[test]
-fn records_are_paged_and_opened() {
-    let script = Script::new();
-    let mut h = ready(&script, true);
-    press(&mut h, "Records page");
-    assert_eq!(script.commands(), [Command::ListRecords { offset: 0, limit: 50 }]);
-    script.happen(Event::Records { page: (51..=100).rev().map(summary).collect(), total: 100 });
-    h.run_ok();
-    press(&mut h, "Older");
-    assert_eq!(script.commands(), [Command::ListRecords { offset: 50, limit: 50 }]);
-    let row = name_starting(&h, "Record 100,").expect("the newest record");
-    press(&mut h, &row);
-    assert_eq!(script.commands(), [Command::OpenRecord { id: 100 }]);
-}
-
 /// Holds that everything that can be pressed is a target for a glove and lies inside the window.
 pub fn check_targets(h: &Harness<'_, App>, size: [f32; 2], page: &str) {
     let window = egui::Rect::from_min_size(egui::Pos2::ZERO, size.into());
@@ -282,7 +256,7 @@ fn everything_that_can_be_pressed_is_large_enough_and_inside_the_window() {
         answer(&script, &mut h, Level::Alarm);
         check_targets(&h, size, "the answer");
         press(&mut h, "Records page");
-        script.happen(Event::Records { page: vec![summary(2), summary(1)], total: 2 });
+        script.happen(found(RecordFilter::default(), vec![summary(2), summary(1)], false));
         h.run_ok();
         check_targets(&h, size, "the records");
     }

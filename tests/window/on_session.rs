@@ -11,13 +11,13 @@ use crate::{name_starting, press, window};
 /// Longest wait for anything; generous, for machines that are busy with other tests.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-fn session(data_dir: &std::path::Path, virtual_time: bool) -> RunningSession {
+pub fn session(data_dir: &std::path::Path, virtual_time: bool) -> RunningSession {
     let kit = KitChoice::Emulator { sample: "sucrose".to_owned(), seed: 7, virtual_time };
     RunningSession::start(SessionConfig::new(data_dir.to_owned(), kit)).expect("threads")
 }
 
 /// Runs frames until a name that starts with `start` is on the screen, and hands it back.
-fn wait_for(h: &mut egui_kittest::Harness<'_, App>, start: &str) -> String {
+pub fn wait_for(h: &mut egui_kittest::Harness<'_, App>, start: &str) -> String {
     let end = Instant::now() + PATIENCE;
     loop {
         h.step();

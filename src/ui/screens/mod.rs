@@ -6,7 +6,9 @@ mod chrome;
 mod device;
 mod kits;
 mod ready;
+mod record;
 mod records;
+mod records_work;
 mod scanning;
 mod standard;
 
@@ -14,5 +16,6 @@ pub use answer::{AnswerTab, answer_page};
 pub use chrome::{Clock, rail, top_bar};
 pub use device::device_page;
 pub use ready::{ReadyState, ready_page};
+pub use record::write_buttons;
 pub use records::records_page;
 pub use scanning::{failed_page, scanning_page};

@@ -8,13 +8,17 @@ use egui::{
 };
 
 use crate::casebook::ScanSummary;
+use crate::identify::Level;
 use crate::ui::layout;
-use crate::ui::model::{Model, PAGE, Saved};
-use crate::ui::tokens::{self, BUTTON, GAP, MARGIN, tokens};
-use crate::ui::widgets::{Button, Icon, Look, card, note, paint_icon, paragraph};
+use crate::ui::model::Model;
+use crate::ui::records_model::{Period, RecordsView, Search};
+use crate::ui::tokens::{self, BUTTON, GAP, GAP_SMALL, MARGIN, TARGET, tokens};
+use crate::ui::widgets::{Button, Icon, Look, card, line_field, note, paint_icon, paragraph};
 use crate::ui::words;
 
-use super::answer::{AnswerTab, answer_page};
+use super::answer::AnswerTab;
+use super::record::record_page;
+use super::records_work::{count_page, verify_page};
 
 /// Height of a row.
 const ROW: f32 = 52.0;
@@ -31,47 +35,33 @@ const NARROW_BELOW: f32 = 960.0;
 /// The Records screen.
 pub fn records_page(ui: &mut Ui, content: Rect, model: &mut Model, tab: &mut AnswerTab) {
     if model.records.open.is_some() {
-        opened(ui, content, model, tab);
-    } else {
-        list(ui, content, model);
+        record_page(ui, content, model, tab);
+        return;
     }
-}
-
-fn opened(ui: &mut Ui, content: Rect, model: &mut Model, tab: &mut AnswerTab) {
-    let Some(view) = &model.records.open else { return };
-    let saved = Saved::Yes(view.scan.id);
-    let places = answer_page(ui, content, view, &saved, tab);
-    let record = &view.scan.record;
-    let parcel = if record.parcel.is_empty() { String::new() } else { format!(" · parcel {}", record.parcel) };
-    let title =
-        format!("Record {} · {}{parcel} · {}", view.scan.id, words::local_time(record.taken_at), record.operator);
-    ui.scope_builder(UiBuilder::new().max_rect(places.steps).layout(Layout::left_to_right(Align::Center)), |ui| {
-        let t = tokens(ui);
-        let title = RichText::new(title).font(tokens::strong(tokens::TEXT_LEAD)).color(t.page.ink);
-        ui.add(egui::Label::new(title).truncate());
-    });
-    let mut back = false;
-    ui.scope_builder(UiBuilder::new().max_rect(places.actions).layout(Layout::left_to_right(Align::Center)), |ui| {
-        let button = Button::new("Back to the list", Look::Main).size(180.0, places.actions.height());
-        back = ui.add(button).clicked();
-    });
-    let escape = ui.input(|i| i.key_pressed(egui::Key::Escape));
-    if back || escape {
-        model.records.open = None;
+    match model.records.view {
+        RecordsView::List => list(ui, content, model),
+        RecordsView::Verify => verify_page(ui, content, model),
+        RecordsView::Count => count_page(ui, content, model),
     }
 }
 
 fn list(ui: &mut Ui, content: Rect, model: &mut Model) {
-    let gap = if layout::tight(content) { 8.0 } else { GAP };
+    let (gap, button) = if layout::tight(content) { (8.0, 52.0) } else { (GAP, BUTTON) };
     let area = content.shrink2(vec2(MARGIN, gap));
-    let table = area.with_max_y(area.max.y - BUTTON - gap);
+    let top = area.with_max_y(area.min.y + 2.0 * TARGET + GAP_SMALL);
+    ui.scope_builder(UiBuilder::new().max_rect(top), |ui| search(ui, model));
+    let table = Rect::from_min_max(pos2(area.min.x, top.max.y + gap), pos2(area.max.x, area.max.y - button - gap));
     let mut wanted = None;
     card(ui, table, "Records", |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         if let Some(trouble) = &model.records.trouble {
             paragraph(ui, trouble);
         } else if model.records.page.is_empty() {
-            let text = if model.records.waiting { "Reading the records" } else { "No scan has been recorded yet" };
+            let text = match (model.records.waiting, model.records.search == Search::default()) {
+                (true, _) => "Reading the records",
+                (false, true) => "No scan has been recorded yet",
+                (false, false) => "No record is like this; parcel and operator must be typed in full",
+            };
             paragraph(ui, text);
         }
         if model.records.page.is_empty() {
@@ -93,24 +83,87 @@ fn list(ui: &mut Ui, content: Rect, model: &mut Model) {
     if let Some(id) = wanted {
         model.open_record(id);
     }
-    let bottom = area.with_min_y(area.max.y - BUTTON);
+    let bottom = area.with_min_y(area.max.y - button);
     ui.scope_builder(UiBuilder::new().max_rect(bottom).layout(Layout::left_to_right(Align::Center)), |ui| {
-        paging(ui, model);
+        paging(ui, model, button);
     });
 }
 
-fn paging(ui: &mut Ui, model: &mut Model) {
-    let (offset, total, here) = (model.records.offset, model.records.total, model.records.page.len());
-    let newer = Button::new("Newer", Look::Plain).size(130.0, BUTTON);
-    if ui.add_enabled(offset > 0, newer).clicked() {
-        model.list_records(offset.saturating_sub(PAGE));
+/// Fields and choices above the list. The fields look when Enter is pressed, the choices at once.
+fn search(ui: &mut Ui, model: &mut Model) {
+    let before = model.records.search.clone();
+    let mut look = false;
+    ui.spacing_mut().item_spacing = vec2(GAP_SMALL, GAP_SMALL);
+    let search = &mut model.records.search;
+    ui.horizontal(|ui| {
+        let width = ((ui.available_width() - 120.0) / 3.0 - GAP_SMALL).max(120.0);
+        for (text, hint, name) in [
+            (&mut search.parcel, "Parcel number", "Look for a parcel"),
+            (&mut search.substance, "Substance, or part of it", "Look for a substance"),
+            (&mut search.operator, "Operator", "Look for an operator"),
+        ] {
+            look |= line_field(ui, width, hint, name, text);
+        }
+        look |= ui.add(Button::new("Find", Look::Main).name("Find records").size(112.0, TARGET)).clicked();
+    });
+    ui.horizontal(|ui| {
+        let tab = |ui: &mut Ui, on: bool, text: &str| {
+            ui.add(Button::new(text, Look::Tab(on)).text_size(tokens::TEXT_NOTE)).clicked()
+        };
+        if tab(ui, search.level.is_none(), "All") {
+            search.level = None;
+        }
+        for level in [Level::Alarm, Level::Alert, Level::Inconclusive, Level::NoneDetected] {
+            if tab(ui, search.level == Some(level), short_word(level)) {
+                search.level = Some(level);
+            }
+        }
+        ui.add_space(2.0 * GAP_SMALL);
+        for (period, words) in Period::ALL {
+            if tab(ui, search.period == period, words) {
+                search.period = period;
+            }
+        }
+    });
+    let chosen = search.level != before.level || search.period != before.period;
+    if look || chosen {
+        model.find_records();
     }
-    let older = Button::new("Older", Look::Plain).size(130.0, BUTTON);
-    if ui.add_enabled(offset + here < total, older).clicked() {
-        model.list_records(offset + PAGE);
+}
+
+fn paging(ui: &mut Ui, model: &mut Model, height: f32) {
+    let (first, here) = (model.records.before.is_empty(), model.records.page.len());
+    let idle = !model.records.waiting;
+    if ui.add_enabled(idle && !first, Button::new("Newer", Look::Plain).size(110.0, height)).clicked() {
+        model.newer_records();
     }
-    if here > 0 {
-        note(ui, &format!("{} to {} of {total}, newest first", offset + 1, offset + here));
+    if ui.add_enabled(idle && model.records.more, Button::new("Older", Look::Plain).size(110.0, height)).clicked() {
+        model.older_records();
+    }
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        if ui.add(Button::new("Statistics", Look::Plain).size(130.0, height)).clicked() {
+            model.records.view = RecordsView::Count;
+        }
+        if ui.add(Button::new("Verify", Look::Plain).name("Verify the records").size(110.0, height)).clicked() {
+            model.records.view = RecordsView::Verify;
+        }
+        if here > 0 {
+            let words = if model.records.more { "older ones follow" } else { "no older one" };
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let page = model.records.before.len() + 1;
+                note(ui, &format!("Page {page}, {here} records, newest first; {words}"));
+            });
+        }
+    });
+}
+
+/// The level in as few words as a column holds.
+const fn short_word(level: Level) -> &'static str {
+    match level {
+        Level::Alarm => "Alarm",
+        Level::Alert => "Alert",
+        Level::Inconclusive => "Inconclusive",
+        Level::NoneDetected => "Nothing listed",
     }
 }
 

@@ -19,7 +19,7 @@ pub use button::{Button, Look};
 pub use card::{bullet, card, card_with, heading, note, paragraph};
 pub use chip::{Chip, chip};
 pub use choice::{Choice, choice_field};
-pub use field::labelled_field;
+pub use field::{labelled_field, line_field, secret_field};
 pub use icon::{Icon, paint as paint_icon};
 pub use spectrum_plot::{Traces, spectrum_plot};
 pub use status_lamp::{Lamp, status_lamp};

@@ -1,0 +1,220 @@
+//! The thread that looks records up, and the one beside it that verifies, counts and writes reports. Both read the
+//! casebook over connections of their own, so that a scan is saved while they work.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
+use std::thread::{self, JoinHandle};
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::casebook::{Casebook, CasebookError, RecordFilter, VerifyOptions, verify};
+use crate::identify::Level;
+use crate::report::{Paper, SelectedRow, ShiftSummary, package, record_pdf};
+
+use super::shared::{Shared, caught};
+use super::{Event, RecordCounts, RecordNews, RecordWish, casebook_path, library_by_digest};
+
+/// Most lines of a page.
+const LIMIT_MAX: usize = 500;
+/// Records that are counted between two looks at the progress.
+const COUNTED_AT_ONCE: usize = 200;
+
+pub(super) struct RecordsWorker {
+    data_dir: PathBuf,
+    requests: Receiver<RecordWish>,
+    shared: Arc<Shared>,
+    casebook: Option<Casebook>,
+    job: Option<JoinHandle<()>>,
+}
+
+impl RecordsWorker {
+    pub(super) const fn new(data_dir: PathBuf, requests: Receiver<RecordWish>, shared: Arc<Shared>) -> Self {
+        Self { data_dir, requests, shared, casebook: None, job: None }
+    }
+
+    /// Works until nobody can ask any more.
+    pub(super) fn run(mut self) {
+        while let Ok(wish) = self.requests.recv() {
+            let news = match caught(|| self.fulfil(wish)) {
+                Ok(news) => news,
+                Err(words) => {
+                    self.casebook = None;
+                    Some(RecordNews::Trouble(format!(
+                        "The part of the program that reads records failed inside ({words}); report this message."
+                    )))
+                }
+            };
+            if let Some(news) = news {
+                self.shared.report_after_panic([Event::Records(news)]);
+            }
+        }
+        self.shared.stop_records.store(true, Ordering::SeqCst);
+        if let Some(job) = self.job.take()
+            && job.join().is_err()
+        {
+            tracing::error!("a long work on records ended by a panic");
+        }
+    }
+
+    fn fulfil(&mut self, wish: RecordWish) -> Option<RecordNews> {
+        match wish {
+            RecordWish::Find { filter, before, limit } => {
+                let limit = limit.min(LIMIT_MAX);
+                let found = self.casebook().and_then(|book| book.find(&filter, before.as_ref(), limit + 1));
+                Some(match found {
+                    Ok(mut page) => {
+                        let more = page.len() > limit;
+                        page.truncate(limit);
+                        RecordNews::Found { filter, page, more, first: before.is_none() }
+                    }
+                    Err(error) => RecordNews::Trouble(error.to_string()),
+                })
+            }
+            RecordWish::History(id) => Some(match self.casebook().and_then(|book| book.history(id)) {
+                Ok(entries) => RecordNews::History { id, entries },
+                Err(error) => RecordNews::Trouble(error.to_string()),
+            }),
+            RecordWish::Report(_) | RecordWish::Package(_) | RecordWish::Verify | RecordWish::Count(_) => {
+                self.begin(wish)
+            }
+            // The casebook's thread writes, and stopping needs no thread.
+            RecordWish::State { .. } | RecordWish::Stop => None,
+        }
+    }
+
+    fn casebook(&mut self) -> Result<&mut Casebook, CasebookError> {
+        let casebook = match self.casebook.take() {
+            Some(casebook) => casebook,
+            None => Casebook::open(&casebook_path(&self.data_dir))?,
+        };
+        Ok(self.casebook.insert(casebook))
+    }
+
+    /// Starts a long work; one at a time.
+    fn begin(&mut self, wish: RecordWish) -> Option<RecordNews> {
+        if self.job.as_ref().is_some_and(|job| !job.is_finished()) {
+            return Some(RecordNews::Trouble(
+                "Another long work on the records is running; wait for its end or stop it, then try again.".to_owned(),
+            ));
+        }
+        self.shared.stop_records.store(false, Ordering::SeqCst);
+        let (data_dir, shared) = (self.data_dir.clone(), Arc::clone(&self.shared));
+        let work = move || {
+            let news = caught(|| long_work(wish, &data_dir, &shared)).unwrap_or_else(|words| {
+                RecordNews::Trouble(format!("The work on the records failed inside ({words}); report this message."))
+            });
+            shared.report_after_panic([Event::Records(news)]);
+        };
+        match thread::Builder::new().name("records-work".to_owned()).spawn(work) {
+            Ok(job) => {
+                self.job = Some(job);
+                None
+            }
+            Err(error) => Some(RecordNews::Trouble(format!(
+                "The system gives no thread for this work ({error}); close other programs and try again."
+            ))),
+        }
+    }
+}
+
+fn long_work(wish: RecordWish, data_dir: &Path, shared: &Shared) -> RecordNews {
+    let mut progress = |done: f64| {
+        shared.events.push(Event::RecordProgress(done.clamp(0.0, 1.0) as f32));
+        !shared.stop_records.load(Ordering::SeqCst)
+    };
+    let path = casebook_path(data_dir);
+    match wish {
+        RecordWish::Report(id) => RecordNews::Written { id, outcome: written(data_dir, id, false) },
+        RecordWish::Package(id) => RecordNews::Written { id, outcome: written(data_dir, id, true) },
+        RecordWish::Count(filter) => RecordNews::Counted(
+            counted(&path, &filter, &mut progress).map(|c| c.map(Box::new)).map_err(|e| e.to_string()),
+        ),
+        _ => RecordNews::Verified(
+            verify(&path, &VerifyOptions::default(), &mut progress)
+                .map(|found| found.map(Box::new))
+                .map_err(|e| e.to_string()),
+        ),
+    }
+}
+
+/// Writes the report or the package of a record under a name that is not taken.
+fn written(data_dir: &Path, id: i64, whole_case: bool) -> Result<PathBuf, String> {
+    let dossier =
+        Casebook::open(&casebook_path(data_dir)).and_then(|book| book.dossier(id)).map_err(|e| e.to_string())?;
+    let library = library_by_digest(data_dir, &dossier.scan.record.answer.library.sha256).map_err(|e| e.to_string())?;
+    let (bytes, folder, ending) = if whole_case {
+        (package(&dossier, library.as_deref(), Paper::A4), "packages", "zip")
+    } else {
+        (record_pdf(&dossier, library.as_deref(), Paper::A4), "reports", "pdf")
+    };
+    let bytes = bytes.map_err(|e| e.to_string())?;
+    let folder = data_dir.join(folder);
+    let write = || {
+        fs::create_dir_all(&folder)?;
+        // The history grows, and with it the report: an earlier one is never written over.
+        for version in 1..1000_u32 {
+            let path = folder.join(match version {
+                1 => format!("record-{id}.{ending}"),
+                n => format!("record-{id}-{n}.{ending}"),
+            });
+            if fs::read(&path).is_ok_and(|there| there == bytes) {
+                return Ok(path);
+            }
+            match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(mut file) => {
+                    file.write_all(&bytes)?;
+                    file.sync_all()?;
+                    return Ok(path);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(std::io::Error::other("there are a thousand already"))
+    };
+    write().map_err(|error: std::io::Error| {
+        format!("Nothing can be written to {} ({error}); check its permissions and the free space.", folder.display())
+    })
+}
+
+fn counted(
+    path: &Path,
+    filter: &RecordFilter,
+    progress: &mut dyn FnMut(f64) -> bool,
+) -> Result<Option<RecordCounts>, CasebookError> {
+    let book = Casebook::open(path)?;
+    let total = book.count()?.max(1) as f64;
+    let (mut rows, mut days) = (Vec::new(), BTreeMap::<Date, [usize; 4]>::new());
+    let (mut before, mut done) = (None, 0_usize);
+    loop {
+        if !progress(done as f64 / total) {
+            return Ok(None);
+        }
+        let page = book.find(filter, before.as_ref(), COUNTED_AT_ONCE)?;
+        for line in &page {
+            if !line.simulated {
+                let day = line.taken_at.to_zoned_datetime(TimeZone::system()).date();
+                let of_level = match line.level {
+                    Level::Alarm => 0,
+                    Level::Alert => 1,
+                    Level::Inconclusive => 2,
+                    Level::NoneDetected => 3,
+                };
+                if let Some(count) = days.entry(day).or_default().get_mut(of_level) {
+                    *count += 1;
+                }
+            }
+            rows.push(SelectedRow::new(&book.load(line.id)?, &book.events_of(line.id)?));
+        }
+        done += page.len();
+        let Some(last) = page.last() else { break };
+        before = Some(last.clone());
+    }
+    Ok(Some(RecordCounts { summary: ShiftSummary::new(&rows), days: days.into_iter().collect() }))
+}
