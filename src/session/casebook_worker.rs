@@ -146,7 +146,7 @@ impl CasebookWorker {
             Ok(CasebookRequest::List { offset, limit }) => self.list(offset, limit),
             Ok(CasebookRequest::Load(id)) => self.load(id),
             Ok(CasebookRequest::State { id, act }) => self.state(id, act),
-            Ok(CasebookRequest::EnrolFirst { name, secret }) => self.enrol_first(name, secret),
+            Ok(CasebookRequest::EnrolFirst { name, secret }) => self.enrol_first(&name, &secret),
             Ok(CasebookRequest::SignIn { name, secret }) => self.sign_in(&name, &secret),
             Ok(CasebookRequest::SignOut) => {
                 if let Some(actor) = self.shared.operators.current() {
@@ -294,9 +294,9 @@ impl CasebookWorker {
         }
     }
 
-    fn enrol_first(&mut self, name: String, secret: Secret) {
+    fn enrol_first(&mut self, name: &str, secret: &Secret) {
         let new = NewAccount {
-            name: name.clone(),
+            name: name.to_owned(),
             role: Role::Administrator,
             badge: None,
             training_expires: None,
@@ -306,7 +306,7 @@ impl CasebookWorker {
             Ok(()) => {
                 self.shared.operators.set_enrolment(Enrolment::Somebody);
                 self.shared.events.push(Event::Accounts { enrolled: true });
-                self.sign_in(&name, &secret);
+                self.sign_in(name, secret);
             }
             Err(why) => self.shared.events.push(Event::SignInRefused(why.to_string())),
         }

@@ -318,8 +318,6 @@ impl Model {
                 ));
             }
             Event::EmulatedSample { sample } => self.sample = Some(sample),
-            // The window asks for pages of what it looks for.
-            Event::RecordPage { .. } => {}
             Event::Records(news) => self.records_news(news),
             Event::RecordProgress(fraction) => {
                 if let Some(work) = &mut self.records.work {
@@ -340,8 +338,8 @@ impl Model {
                     self.aim = Aim::Live(Box::new(AimView::new(&frame)));
                 }
             }
-            // The record of a scan says where it was made.
-            Event::Place(_) => {}
+            // The record of a scan says where it was made; pages are asked for by what is looked for.
+            Event::Place(_) | Event::RecordPage { .. } => {}
             Event::PreviewEnded => self.aiming_ended(None),
             Event::Measured(measured) => {
                 if let DevicePage::Standard(wizard) = &mut self.device.page {

@@ -86,6 +86,16 @@ pub enum RecordsView {
     Count,
 }
 
+/// What of an open record is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RecordFace {
+    /// What was answered.
+    #[default]
+    Answer,
+    /// What was said and done about it.
+    History,
+}
+
 /// A long work that runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LongWork {
@@ -116,8 +126,8 @@ pub struct Records {
     pub open: Option<Box<AnswerView>>,
     /// What was said and done about it, oldest first; none while it is read.
     pub history: Option<Vec<HistoryEntry>>,
-    /// Whether its history is shown instead of its answer.
-    pub show_history: bool,
+    /// What of it is shown.
+    pub face: RecordFace,
     /// What is being said about it.
     pub form: RecordForm,
     /// True while a report or package is written.
@@ -172,7 +182,7 @@ impl Model {
         self.records.waiting = true;
         self.records.trouble = None;
         self.records.history = None;
-        self.records.show_history = false;
+        self.records.face = RecordFace::Answer;
         self.records.form = RecordForm::default();
         self.records.written = None;
         self.send(Command::OpenRecord { id });

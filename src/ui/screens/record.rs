@@ -7,6 +7,7 @@ use crate::identify::Level;
 use crate::ui::layout;
 use crate::ui::model::{Model, Saved};
 use crate::ui::record_form::Saying;
+use crate::ui::records_model::RecordFace;
 use crate::ui::tokens::{self, GAP_SMALL, TARGET, tokens};
 use crate::ui::widgets::{Button, Look, card, heading, line_field, note, paragraph, secret_field};
 use crate::ui::words;
@@ -20,7 +21,8 @@ pub fn record_page(ui: &mut Ui, content: Rect, model: &mut Model, tab: &mut Answ
     let record = &view.scan.record;
     let parcel = if record.parcel.is_empty() { String::new() } else { format!(" · parcel {}", record.parcel) };
     let title = format!("Record {id} · {}{parcel} · {}", words::local_time(record.taken_at), record.operator);
-    let (head, actions) = if model.records.show_history {
+    let history = model.records.face == RecordFace::History;
+    let (head, actions) = if history {
         let places = layout::device(content);
         history_page(ui, places.left, places.right, id, model);
         (places.head, places.actions)
@@ -38,9 +40,9 @@ pub fn record_page(ui: &mut Ui, content: Rect, model: &mut Model, tab: &mut Answ
         ui.spacing_mut().item_spacing.x = 8.0;
         let height = actions.height();
         back = ui.add(Button::new("Back", Look::Main).name("Back to the list").size(100.0, height)).clicked();
-        let other = if model.records.show_history { "Answer" } else { "History" };
+        let (other, face) = if history { ("Answer", RecordFace::Answer) } else { ("History", RecordFace::History) };
         if ui.add(Button::new(other, Look::Plain).name(&format!("Show the {other}")).size(110.0, height)).clicked() {
-            model.records.show_history = !model.records.show_history;
+            model.records.face = face;
         }
         write_buttons(ui, model, id, level, height);
     });
@@ -85,9 +87,11 @@ fn history_page(ui: &mut Ui, left: Rect, right: Rect, id: i64, model: &mut Model
         heading(ui, "What was said and done");
         ScrollArea::vertical().id_salt("history").auto_shrink([false, false]).show(ui, |ui| {
             match model.records.history.as_deref() {
-                None => drop(paragraph(ui, "Reading the history")),
+                None => {
+                    paragraph(ui, "Reading the history");
+                }
                 Some([]) => {
-                    drop(paragraph(ui, "Nothing yet. What is added is dated, signed by an account, and stays."))
+                    paragraph(ui, "Nothing yet. What is added is dated, signed by an account, and stays.");
                 }
                 Some(entries) => entries.iter().rev().for_each(|entry| history_entry(ui, entry)),
             }

@@ -171,9 +171,10 @@ const fn short_word(level: Level) -> &'static str {
 fn columns(row: Rect) -> [Rect; 7] {
     let row = row.shrink2(vec2(10.0, 0.0));
     let narrow = row.width() < NARROW_BELOW;
-    let (number, parcel, operator) = if narrow { (48.0, 115.0, 98.0) } else { (NUMBER, PARCEL, OPERATOR) };
-    let what = (row.width() - number - TIME - LEVEL - parcel - operator - ORIGIN).max(0.0);
-    let widths = [number, TIME, LEVEL, what, parcel, operator, ORIGIN];
+    let (number, time, parcel, operator) =
+        if narrow { (48.0, 158.0, 115.0, 98.0) } else { (NUMBER, TIME, PARCEL, OPERATOR) };
+    let what = (row.width() - number - time - LEVEL - parcel - operator - ORIGIN).max(0.0);
+    let widths = [number, time, LEVEL, what, parcel, operator, ORIGIN];
     let mut x = row.min.x;
     widths.map(|w| {
         let column = Rect::from_min_size(pos2(x, row.min.y), vec2(w - 10.0, row.height()));
@@ -226,7 +227,9 @@ fn row(ui: &mut Ui, s: &ScanSummary) -> Response {
     let [number, when, level, what, parcel, operator, from] = columns(rect);
     let plain = |text: &str| RichText::new(text).font(tokens::regular(tokens::TEXT_LABEL));
     put(ui, number, plain(&s.id.to_string()), t.card.ink);
-    put(ui, when, plain(&time), t.card.ink);
+    // A narrow row leaves the seconds to the record itself.
+    let shown = if when.width() < 180.0 { time.get(..16).unwrap_or(&time) } else { &time };
+    put(ui, when, plain(shown), t.card.ink);
     let pair = t.level(s.level);
     let tag = level.shrink2(vec2(0.0, 9.0));
     ui.painter().rect_filled(tag, tokens::corner_small(), pair.fill);
@@ -256,7 +259,7 @@ mod tests {
             }
             assert!(all.iter().all(|c| row.contains_rect(*c)), "{all:?} in {width}");
             let [number, time, level, what, parcel, operator, origin] = all.map(|c| c.width());
-            assert!(number >= 38.0 && time >= 190.0 && level >= 160.0 && what >= 80.0, "{all:?} in {width}");
+            assert!(number >= 38.0 && time >= 148.0 && level >= 160.0 && what >= 120.0, "{all:?} in {width}");
             assert!(parcel >= 105.0 && operator >= 88.0 && origin >= 80.0, "{all:?} in {width}");
         }
     }
