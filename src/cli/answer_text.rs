@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::identify::{Answer, Candidate, Identified, Level, ReferenceNote, Strength};
+use crate::identify::{Answer, Candidate, Combined, Identified, Level, ReferenceNote, Strength};
 use crate::library::Tier;
 
 /// Candidates and components that are printed; JSON has all.
@@ -16,6 +16,30 @@ pub(super) fn describe(answer: &Answer) -> String {
     // Writing to a String cannot fail.
     let _ = write_answer(&mut out, answer);
     out
+}
+
+/// What several scans of one item say together, in the same form.
+pub(super) fn describe_combined(combined: &Combined) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_combined(&mut out, combined);
+    out
+}
+
+fn write_combined(out: &mut String, combined: &Combined) -> fmt::Result {
+    let verdict = &combined.verdict;
+    let simulated = if combined.simulated { "  SIMULATED" } else { "" };
+    writeln!(out, "{} scans of one item", combined.scans)?;
+    writeln!(out, "  {}{simulated}  (rule {})", word(verdict.level()), verdict.rule())?;
+    writeln!(out, "  Finding    {}", verdict.headline())?;
+    writeln!(out, "  Do now     {}", verdict.next_step())?;
+    for found in &combined.identified {
+        writeln!(out, "  Named      {}", named(found))?;
+    }
+    for finding in &combined.findings {
+        writeln!(out, "  Together   {finding}")?;
+    }
+    Ok(())
 }
 
 /// The word for a level that stands on the screen.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::formats::{Choices, Comparable, FileSpectrum, SpectrumKind};
-use crate::identify::{Answer, Engine, PillCheck, Tolerance};
+use crate::identify::{Answer, Combined, Engine, PillCheck, Tolerance, combine};
 use crate::library::{Formulations, Library};
 use crate::session;
 
@@ -45,6 +45,9 @@ pub struct IdentifyArgs {
     /// Colour of the pill, as 'blue'
     #[arg(long, value_name = "COLOUR", requires = "imprint")]
     colour: Option<String>,
+    /// All files are scans of one item: spots, replicates, or Raman beside infrared. Says what they say together
+    #[arg(long)]
+    combine: bool,
     #[command(flatten)]
     choices: ChoiceArgs,
 }
@@ -79,7 +82,7 @@ struct Document {
 
 /// Runs `identify`.
 pub fn run(args: IdentifyArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
-    let IdentifyArgs { files, library, spectrum, wrong_names, imprint, colour, choices } = args;
+    let IdentifyArgs { files, library, spectrum, wrong_names, imprint, colour, combine: one_item, choices } = args;
     let imprint = imprint.map(|text| Imprint { text, colour });
     let choices = choices.choices()?;
     let data_dir = session::data_dir(context.data_dir.as_deref())?;
@@ -89,7 +92,40 @@ pub fn run(args: IdentifyArgs, context: &Context) -> Result<ExitCode, anyhow::Er
     }
     let tolerance = wrong_names.map_or(Tolerance::DEFAULT, Tolerance::new);
     let engine = Engine::new(used.library).with_tolerance(tolerance);
-    input::for_each_file(&files, context, |path| identify(path, spectrum, &choices, &engine, imprint.as_ref()))
+    let identify = |path: &Path| identify(path, spectrum, &choices, &engine, imprint.as_ref());
+    if one_item { combined(&files, context, identify) } else { input::for_each_file(&files, context, identify) }
+}
+
+/// What `--combine --json` says about an item.
+#[derive(Serialize)]
+struct ItemDocument<'a> {
+    #[serde(flatten)]
+    combined: &'a Combined,
+    /// The scans, in the order given.
+    files: Vec<&'a Document>,
+}
+
+/// One finding from all files. A file that cannot be read stops it: an item judged by half of its scans is another item.
+fn combined(
+    files: &[PathBuf],
+    context: &Context,
+    mut identify: impl FnMut(&Path) -> Result<FileResult<Document>, anyhow::Error>,
+) -> Result<ExitCode, anyhow::Error> {
+    let scans: Vec<FileResult<Document>> = files.iter().map(|path| identify(path)).collect::<Result<_, _>>()?;
+    let answers: Vec<Answer> = scans.iter().map(|s| s.document.answer.clone()).collect();
+    let combined = combine(&answers)?;
+    if context.json {
+        let files = scans.iter().map(|s| &s.document).collect();
+        output::print_json(&ItemDocument { combined: &combined, files })?;
+    } else {
+        let mut text = answer_text::describe_combined(&combined);
+        for (number, scan) in scans.iter().enumerate() {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "\nScan {}: {}", number + 1, scan.text);
+        }
+        output::print_text(&output::printable(&text))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn identify(

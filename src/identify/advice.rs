@@ -58,3 +58,10 @@ pub(super) const CONTAINER: &str = "What is inside was not seen; this does not m
 
 /// What to do when the axis seems to be off.
 pub(super) const CALIBRATE: &str = "Run the performance check with polystyrene, then scan again. If the check fails, use another unit and send the parcel to the laboratory.";
+
+/// What to do when two techniques contradict each other or cannot decide.
+pub(super) const OTHER_TECHNIQUE: &str = "Scan the same place of the item again with both techniques. If they still differ, hold the parcel and send it to the laboratory.";
+
+/// What to do with an item that differs from place to place.
+pub(super) const SPOTS_DIFFER: &str =
+    "The item is not the same all over: scan more places, and tell the laboratory to take several samples.";

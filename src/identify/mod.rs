@@ -3,6 +3,7 @@
 mod advice;
 mod answer;
 mod candidates;
+mod combine;
 #[cfg(test)]
 mod crowd;
 mod decide;
@@ -32,6 +33,7 @@ pub use answer::{
     Answer, Candidate, ClassEvidence, Component, Coverage, DetectionLimit, Identified, QualityReport, ReferenceNote,
     Residual, Strength,
 };
+pub use combine::{CombineError, Combined, Techniques, combine};
 pub use engine::{ENGINE, Engine};
 pub use evaluation::{Line, Outcome, Query, Rate, Spectra, Table, Truth, ask, wilson};
 pub use overlay::Overlay;
