@@ -11,6 +11,7 @@ mod architecture;
 mod calibration;
 mod casebook;
 mod cli;
+mod combine;
 mod crash;
 mod emulator;
 mod engine;
