@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::analyzer::Acquisition;
 use crate::identify::{Answer, Level};
 
-use super::payload::Codec;
+use super::payload::{Codec, Packer};
 use super::settings::{Settings, SpectrumSettings, at_end, split_exposure};
 use super::{ScanRecord, ScanSummary};
 
@@ -222,8 +222,9 @@ impl Encoded {
         ])?;
         let mut statement = connection
             .prepare_cached("INSERT INTO part (id, scan_id, name, codec, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        let mut packer = Packer::new();
         for (index, ((name, codec), plain)) in PARTS.into_iter().zip(parts).enumerate() {
-            let packed = codec.pack(plain).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
+            let packed = packer.pack(codec, plain).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
             statement.execute(params![part_id(id, index), id, name, codec.name(), packed])?;
         }
         Ok(())

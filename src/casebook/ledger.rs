@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
 use super::merkle::{Frontier, Hash, leaf_hash};
+use super::store::ask;
 
 /// A table whose rows are evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,13 +98,8 @@ impl Entry {
 
 /// Small letters, two a byte.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut out = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{byte:02x}");
-    }
-    out
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The canonical text of a row whose columns are the first of `row`: a JSON list of pairs of name and value, without
@@ -145,9 +141,9 @@ impl Head {
     /// Reads the head: the tree as of the last checkpoint from its cache, the entries behind it from the ledger. A cache
     /// that does not have the root that the checkpoint states is not believed, and the tree is computed from all leaves.
     pub(super) fn read(connection: &Connection, now: Timestamp) -> rusqlite::Result<Self> {
-        let size: i64 = connection.query_row("SELECT coalesce(max(seq), 0) FROM ledger", [], |r| r.get(0))?;
-        let last_at: Option<String> =
-            connection.query_row("SELECT at FROM ledger WHERE seq = ?1", [size], |r| r.get(0)).optional()?;
+        let size: i64 = ask(connection, "SELECT coalesce(max(seq), 0) FROM ledger")?;
+        let mut statement = connection.prepare_cached("SELECT at FROM ledger WHERE seq = ?1")?;
+        let last_at: Option<String> = statement.query_row([size], |r| r.get(0)).optional()?;
         let mut frontier = cached(connection)?.unwrap_or_default();
         let from = i64::try_from(frontier.size()).unwrap_or(0);
         let mut statement = connection.prepare_cached("SELECT leaf FROM ledger WHERE seq > ?1 ORDER BY seq")?;
@@ -210,11 +206,10 @@ impl Head {
 
 /// The kept tree, where it is the one of the last checkpoint.
 fn cached(connection: &Connection) -> rusqlite::Result<Option<Frontier>> {
-    let head: Option<(i64, Vec<u8>)> = connection
-        .query_row("SELECT size, peaks FROM head WHERE id = 1", [], |r| Ok((r.get(0)?, r.get(1)?)))
-        .optional()?;
-    let note: Option<String> =
-        connection.query_row("SELECT note FROM checkpoint ORDER BY id DESC LIMIT 1", [], |r| r.get(0)).optional()?;
+    let mut statement = connection.prepare_cached("SELECT size, peaks FROM head WHERE id = 1")?;
+    let head: Option<(i64, Vec<u8>)> = statement.query_row([], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+    let mut statement = connection.prepare_cached("SELECT note FROM checkpoint ORDER BY id DESC LIMIT 1")?;
+    let note: Option<String> = statement.query_row([], |r| r.get(0)).optional()?;
     let (Some((size, peaks)), Some(note)) = (head, note) else { return Ok(None) };
     let (hashes, rest) = peaks.as_chunks::<32>();
     let frontier = u64::try_from(size).ok().and_then(|size| Frontier::from_parts(size, hashes.to_vec()));

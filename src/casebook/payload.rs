@@ -1,11 +1,11 @@
 //! The large parts of a record, packed: text as it is, counts as differences, floats by the places of their bytes,
 //! all deflated (RFC 1951). Unpacking gives the very same bytes.
 
-use std::io::{self, Read, Write};
+use std::borrow::Cow;
+use std::io::{self, Read};
 
-use flate2::Compression;
 use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
+use flate2::{Compress, Compression, FlushCompress, Status};
 
 /// Largest part that is unpacked: far above any scan, far below what would exhaust memory.
 const PART_BYTES_MAX: u64 = 64 << 20;
@@ -35,19 +35,7 @@ impl Codec {
         Self::ALL.iter().find(|(_, known)| *known == name).map(|(codec, _)| *codec)
     }
 
-    /// Packs `plain`.
-    pub(super) fn pack(self, plain: &[u8]) -> io::Result<Vec<u8>> {
-        let arranged = match self {
-            Self::Deflate => plain.to_vec(),
-            Self::Words => planes::<4>(&differences(plain)),
-            Self::Floats => planes::<8>(plain),
-        };
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(5));
-        encoder.write_all(&arranged)?;
-        encoder.finish()
-    }
-
-    /// Unpacks what [`Self::pack`] made; says what is wrong with anything else.
+    /// Unpacks what [`Packer::pack`] made; says what is wrong with anything else.
     pub(super) fn unpack(self, packed: &[u8]) -> Result<Vec<u8>, String> {
         let mut arranged = Vec::new();
         let read = DeflateDecoder::new(packed).take(PART_BYTES_MAX + 1).read_to_end(&mut arranged);
@@ -60,6 +48,37 @@ impl Codec {
             Self::Words => sums(&words::<4>(&arranged)),
             Self::Floats => words::<8>(&arranged),
         })
+    }
+}
+
+/// Packs one part after the other with the same tables: to make and clear them anew for each part of a record takes
+/// longer than to deflate it.
+#[derive(Debug)]
+pub(super) struct Packer(Compress);
+
+impl Packer {
+    pub(super) fn new() -> Self {
+        Self(Compress::new(Compression::new(5), false))
+    }
+
+    /// Packs `plain`.
+    pub(super) fn pack(&mut self, codec: Codec, plain: &[u8]) -> io::Result<Vec<u8>> {
+        let arranged: Cow<'_, [u8]> = match codec {
+            Codec::Deflate => plain.into(),
+            Codec::Words => planes::<4>(&differences(plain)).into(),
+            Codec::Floats => planes::<8>(plain).into(),
+        };
+        self.0.reset();
+        let mut packed = Vec::with_capacity(arranged.len() / 2 + 64);
+        loop {
+            let done = usize::try_from(self.0.total_in()).unwrap_or(usize::MAX);
+            let rest = arranged.get(done..).unwrap_or_default();
+            match self.0.compress_vec(rest, &mut packed, FlushCompress::Finish).map_err(io::Error::other)? {
+                Status::StreamEnd => return Ok(packed),
+                // There was no more room.
+                Status::Ok | Status::BufError => packed.reserve(packed.len() + 64),
+            }
+        }
     }
 }
 
@@ -118,9 +137,10 @@ mod tests {
     proptest! {
         #[test]
         fn every_part_unpacks_to_the_same_bytes(plain in proptest::collection::vec(any::<u8>(), 0..600)) {
+            let mut packer = Packer::new();
             for (codec, name) in Codec::ALL {
                 prop_assert_eq!(Codec::from_name(name), Some(codec));
-                let packed = codec.pack(&plain).unwrap();
+                let packed = packer.pack(codec, &plain).unwrap();
                 prop_assert_eq!(&codec.unpack(&packed).unwrap(), &plain);
             }
         }
@@ -135,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_small_part_that_would_fill_the_memory_is_refused() {
-        let bomb = Codec::Deflate.pack(&vec![0; (PART_BYTES_MAX + 1) as usize]).unwrap();
+        let bomb = Packer::new().pack(Codec::Deflate, &vec![0; (PART_BYTES_MAX + 1) as usize]).unwrap();
         assert!(bomb.len() < 1 << 20);
         assert!(Codec::Deflate.unpack(&bomb).unwrap_err().contains("larger"));
     }

@@ -20,6 +20,9 @@ use super::{CasebookError, Event, ScanRecord, ScanSummary, StoredScan};
 /// How long to wait for another program that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Parsed statements that are kept; adding a record takes a dozen.
+const STATEMENTS: usize = 64;
+
 /// An open casebook. One thread owns it; other processes may hold the same file open.
 #[derive(Debug)]
 pub struct Casebook {
@@ -115,6 +118,7 @@ impl Casebook {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         // The file may have been prepared by somebody: nothing in its schema may do more than hold data.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
@@ -144,7 +148,7 @@ impl Casebook {
 
     fn insert(&mut self, encoded: &Encoded) -> rusqlite::Result<i64> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let id: i64 = transaction.query_row("SELECT coalesce(max(id), 0) + 1 FROM scan", [], |row| row.get(0))?;
+        let id: i64 = ask(&transaction, "SELECT coalesce(max(id), 0) + 1 FROM scan")?;
         let mut head = Head::read(&transaction, self.clock.now())?;
         encoded.insert(&transaction, id, head.next_seq())?;
         head.append(&transaction, EvidenceTable::Scan, id)?;
@@ -159,7 +163,7 @@ impl Casebook {
     }
 
     fn ask(&self, sql: &str) -> Result<i64, CasebookError> {
-        self.connection.query_row(sql, [], |row| row.get(0)).map_err(|e| self.error(&e))
+        ask(&self.connection, sql).map_err(|e| self.error(&e))
     }
 
     /// A page of records, newest first.
@@ -233,6 +237,11 @@ impl Casebook {
             other => other,
         }
     }
+}
+
+/// The number that `sql` gives. The statement is kept: what every transaction asks should not be parsed every time.
+pub(super) fn ask(connection: &Connection, sql: &str) -> rusqlite::Result<i64> {
+    connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
 }
 
 fn cannot_open(path: &Path, error: &io::Error) -> CasebookError {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::ledger::{EvidenceTable, Head};
+use super::store::ask;
 use super::note::{Checkpoint, NoteSigner};
 use super::{Casebook, CasebookError, Event};
 
@@ -66,7 +67,7 @@ pub(super) fn add_event(
     event: &Event<'_>,
 ) -> rusqlite::Result<i64> {
     let Event { operator, kind, scan_id, body } = event;
-    let id: i64 = connection.query_row("SELECT coalesce(max(id), 0) + 1 FROM event", [], |row| row.get(0))?;
+    let id: i64 = ask(connection, "SELECT coalesce(max(id), 0) + 1 FROM event")?;
     let sql = "INSERT INTO event (id, seq, at, operator, kind, scan_id, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     connection.prepare_cached(sql)?.execute(params![
         id,
@@ -87,7 +88,7 @@ pub(super) fn add_checkpoint(connection: &Connection, head: &mut Head, signer: &
     let origin = signer.verifier().name().to_owned();
     let note = signer.sign(&Checkpoint { origin, size, root: head.frontier.root() }.text());
     head.keep(connection)?;
-    let id: i64 = connection.query_row("SELECT coalesce(max(id), 0) + 1 FROM checkpoint", [], |row| row.get(0))?;
+    let id: i64 = ask(connection, "SELECT coalesce(max(id), 0) + 1 FROM checkpoint")?;
     let sql = "INSERT INTO checkpoint (id, seq, at, size, note) VALUES (?1, ?2, ?3, ?4, ?5)";
     let size = i64::try_from(size).unwrap_or(i64::MAX);
     connection.prepare_cached(sql)?.execute(params![id, head.next_seq(), head.at, size, note])?;
