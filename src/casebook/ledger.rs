@@ -4,6 +4,8 @@
 //! Merkle log ([`super::merkle`]). Both texts are defined here and described in `docs/casebook.md`, so that another
 //! program can compute them.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -105,21 +107,29 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 /// The canonical text of a row whose columns are the first of `row`: a JSON list of pairs of name and value, without
 /// spaces; blobs as hexadecimal text, floats as text with all digits (no column of ours holds one).
 pub(super) fn canonical_text(columns: &[&str], row: &Row<'_>) -> rusqlite::Result<String> {
-    let mut pairs = Vec::with_capacity(columns.len());
+    let mut text = String::from("[");
     for (i, name) in columns.iter().enumerate() {
+        let comma = if i == 0 { "" } else { "," };
         let value = match row.get_ref(i)? {
-            ValueRef::Null => serde_json::Value::Null,
-            ValueRef::Integer(n) => n.into(),
-            ValueRef::Real(x) => format!("real {x:?}").into(),
+            ValueRef::Null => "null".to_owned(),
+            ValueRef::Integer(n) => n.to_string(),
+            ValueRef::Real(x) => json_text(&format!("real {x:?}")),
             ValueRef::Text(text) => match std::str::from_utf8(text) {
-                Ok(text) => text.into(),
-                Err(_) => format!("not UTF-8 {}", hex(text)).into(),
+                Ok(text) => json_text(text),
+                Err(_) => json_text(&format!("not UTF-8 {}", hex(text))),
             },
-            ValueRef::Blob(bytes) => hex(bytes).into(),
+            ValueRef::Blob(bytes) => format!("\"{}\"", hex(bytes)),
         };
-        pairs.push(serde_json::Value::Array(vec![(*name).into(), value]));
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{comma}[\"{name}\",{value}]");
     }
-    Ok(serde_json::Value::Array(pairs).to_string())
+    text.push(']');
+    Ok(text)
+}
+
+/// The text as a string of JSON.
+fn json_text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 /// SHA-256 of the canonical text.

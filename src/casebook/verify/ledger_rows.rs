@@ -17,6 +17,7 @@ const GAP_MAX: i64 = 10_000;
 pub(super) struct LedgerRow {
     pub entry: Entry,
     pub leaf: Option<Hash>,
+    is_true: bool,
 }
 
 /// All rows, by number.
@@ -33,9 +34,13 @@ pub(super) struct Leaves {
 }
 
 impl LedgerRow {
+    fn new(entry: Entry, leaf: Option<Hash>) -> Self {
+        Self { is_true: leaf == Some(entry.leaf()), entry, leaf }
+    }
+
     /// Whether it says of itself what its leaf says.
-    pub(super) fn is_true(&self) -> bool {
-        self.leaf == Some(self.entry.leaf())
+    pub(super) const fn is_true(&self) -> bool {
+        self.is_true
     }
 }
 
@@ -58,7 +63,7 @@ impl LedgerRows {
             if let Some(table) = EvidenceTable::from_name(&entry.table) {
                 ledger.by_row.entry((table, entry.row_id)).or_insert(ledger.rows.len());
             }
-            ledger.rows.push(LedgerRow { entry, leaf: hash(row, 6)? });
+            ledger.rows.push(LedgerRow::new(entry, hash(row, 6)?));
         }
         Ok(ledger)
     }
@@ -81,8 +86,8 @@ impl LedgerRows {
         let mut moved = Vec::new();
         for row in &self.rows {
             let seq = row.entry.seq;
-            if row.is_true() {
-                if known.insert(seq, row.entry.leaf()).is_some() {
+            if let (true, Some(leaf)) = (row.is_true(), row.leaf) {
+                if known.insert(seq, leaf).is_some() {
                     found.add("ledger", seq, FindingKind::Inserted);
                 }
                 continue;

@@ -24,27 +24,43 @@ pub(super) fn check(
     found: &mut Verification,
 ) -> rusqlite::Result<()> {
     let keys = keys(connection, options, found)?;
+    let rows = stated_rows(connection)?;
+    let mut wanted: Vec<u64> = rows.iter().filter_map(|row| row.stated.as_ref()).map(|stated| stated.size).collect();
+    let outside: Vec<_> = options.outside.iter().map(|note| opened(note, &keys)).collect();
+    wanted.extend(outside.iter().flatten().map(|stated| stated.size));
+    let roots = roots(leaves, wanted);
+    // The newest checkpoint that is signed and fits proves every row that it covers, so also the checkpoints among them:
+    // where only the chain is asked for, their own signatures say nothing more.
+    let mut proven = None;
     let mut signed = Vec::new();
-    let mut statement = connection.prepare("SELECT id, at, size, note FROM checkpoint ORDER BY id, rowid")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let (id, at, size, note) = (integer(row, 0)?, text(row, 1)?, integer(row, 2)?, text(row, 3)?);
-        match opened(&note, &keys) {
+    for Row { id, at, size, note, stated } in rows.into_iter().rev() {
+        let fits = |s: &Checkpoint| {
+            i64::try_from(s.size) == Ok(size)
+                && roots.get(&s.size) == Some(&s.root)
+                && keys.iter().any(|key| s.origin == key.name())
+        };
+        let fitting = stated.filter(fits);
+        let is_proven = options.skip_parts && fitting.as_ref().is_some_and(|s| Some(s.size) < proven);
+        let stated = if is_proven { fitting.clone() } else { opened(&note, &keys) };
+        match stated {
             Some(stated) if i64::try_from(stated.size) == Ok(size) => {
+                if fitting.is_some() {
+                    proven = proven.max(Some(stated.size));
+                }
                 signed.push(Signed { row: Some(id), size: stated.size, root: stated.root, at });
             }
             _ => found.add("checkpoint", id, FindingKind::Changed),
         }
     }
-    for note in &options.outside {
-        if let Some(stated) = opened(note, &keys) {
+    signed.reverse();
+    for stated in outside {
+        if let Some(stated) = stated {
             signed.push(Signed { row: None, size: stated.size, root: stated.root, at: String::new() });
         } else {
             // Not signed with this casebook's key: this is not the log that the checkpoint is of.
             found.add("checkpoint", 0, FindingKind::Forked);
         }
     }
-    let roots = roots(leaves, &signed);
     let fits = |s: &Signed| roots.get(&s.size).map(|root| *root == s.root);
     // From the first checkpoint on that does not fit, is there a later one that does? Then it came from elsewhere.
     let last_fitting = signed.iter().filter(|s| s.row.is_some() && fits(s) == Some(true)).map(|s| s.size).max();
@@ -105,6 +121,27 @@ fn keys(
     Ok(NoteVerifier::parse(trusted).into_iter().collect())
 }
 
+/// A row of the table `checkpoint`, with what its note says, whoever signed it.
+struct Row {
+    id: i64,
+    at: String,
+    size: i64,
+    note: String,
+    stated: Option<Checkpoint>,
+}
+
+fn stated_rows(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
+    let mut statement = connection.prepare("SELECT id, at, size, note FROM checkpoint ORDER BY id, rowid")?;
+    let mut rows = statement.query([])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (id, at, size, note) = (integer(row, 0)?, text(row, 1)?, integer(row, 2)?, text(row, 3)?);
+        let stated = Checkpoint::parse(&note).ok();
+        all.push(Row { id, at, size, note, stated });
+    }
+    Ok(all)
+}
+
 fn opened(note: &str, keys: &[NoteVerifier]) -> Option<Checkpoint> {
     keys.iter().find_map(|key| {
         let stated = Checkpoint::parse(key.open(note).ok()?).ok()?;
@@ -112,9 +149,8 @@ fn opened(note: &str, keys: &[NoteVerifier]) -> Option<Checkpoint> {
     })
 }
 
-/// The roots at the sizes that somebody signed.
-fn roots(leaves: &Leaves, signed: &[Signed]) -> BTreeMap<u64, Hash> {
-    let mut wanted: Vec<u64> = signed.iter().map(|s| s.size).collect();
+/// The roots at the sizes that somebody states.
+fn roots(leaves: &Leaves, mut wanted: Vec<u64>) -> BTreeMap<u64, Hash> {
     wanted.sort_unstable();
     wanted.dedup();
     let mut wanted = wanted.into_iter().peekable();
