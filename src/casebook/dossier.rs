@@ -1,5 +1,7 @@
 //! Everything the casebook holds about one record, as a report or an exchange package needs it.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +72,25 @@ impl Casebook {
         let proof = self.proof_against(id, &note)?;
         let digest = hex(&Sha256::digest(&proof.row));
         Ok(Dossier { scan, digest, history, proof, checkpoint, checkpoint_at })
+    }
+
+    /// The scans of which somebody said that something in them, or in what was said about them, is wrong.
+    pub fn corrected_scans(&self) -> Result<BTreeSet<i64>, CasebookError> {
+        self.scans_with(&["correction"])
+    }
+
+    /// The scans about which there are events of these kinds.
+    pub fn scans_with(&self, kinds: &[&str]) -> Result<BTreeSet<i64>, CasebookError> {
+        let sql = "SELECT scan_id FROM event WHERE kind = ?1 AND scan_id IS NOT NULL";
+        let mut scans = BTreeSet::new();
+        let mut statement = self.connection().prepare_cached(sql).map_err(|e| self.error(&e))?;
+        for kind in kinds {
+            let rows = statement.query_map([kind], |row| row.get(0)).map_err(|e| self.error(&e))?;
+            for row in rows {
+                scans.insert(row.map_err(|e| self.error(&e))?);
+            }
+        }
+        Ok(scans)
     }
 
     /// What was said or done about scan `id`, oldest first.

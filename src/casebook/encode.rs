@@ -95,7 +95,7 @@ pub(super) fn level_name(level: Level) -> &'static str {
     }
 }
 
-fn level_from_name(name: &str) -> Result<Level, String> {
+pub(super) fn level_from_name(name: &str) -> Result<Level, String> {
     [Level::Alarm, Level::Alert, Level::Inconclusive, Level::NoneDetected]
         .into_iter()
         .find(|level| level_name(*level) == name)
@@ -111,7 +111,7 @@ fn flag(row: &Row<'_>, column: &str) -> rusqlite::Result<bool> {
     }
 }
 
-fn time_from_text(text: &str) -> Result<Timestamp, String> {
+pub(super) fn time_from_text(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|e| format!("the time '{text}' cannot be read ({e})"))
 }
 

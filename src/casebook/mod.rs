@@ -21,6 +21,7 @@ mod record;
 mod schema;
 mod settings;
 mod store;
+mod verdicts;
 mod verify;
 mod witness;
 mod writing;
@@ -30,7 +31,8 @@ pub use accounts::{
     lockout_wait, role_table_markdown,
 };
 pub use acts::{
-    Disposition, HistoryEntry, KeptUntil, ParcelNumber, Reference, Statement, StatementError, WrongCheckDigit,
+    Concealment, Country, DeclaredGoods, Disposition, HistoryEntry, HsCode, KeptUntil, ParcelNumber, Reference,
+    Shipment, Statement, StatementError, UnknownWord, WrongCheckDigit,
 };
 pub use backup::{BackupError, BackupPlan};
 pub use dossier::{Dossier, StoredEvent};
@@ -40,5 +42,6 @@ pub use ledger::EvidenceTable;
 pub use proof::RecordProof;
 pub use record::{Event, ScanRecord, ScanSummary, Standing, StoredScan};
 pub use store::Casebook;
+pub use verdicts::VerdictLine;
 pub use verify::{Finding, FindingKind, Verification, VerifyOptions, verify};
 pub use witness::WitnessError;

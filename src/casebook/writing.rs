@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::ledger::{EvidenceTable, Head};
-use super::store::ask;
 use super::note::{Checkpoint, NoteSigner};
+use super::store::ask;
 use super::{Casebook, CasebookError, Event};
 
 /// What may be done inside the transaction.

@@ -120,10 +120,14 @@ pub(super) fn export(args: &ExportArgs, casebook: &Casebook, context: &Context) 
 /// The rows of a selection, oldest first.
 fn rows(casebook: &Casebook, selection: &Selection) -> Result<Vec<SelectedRow>, anyhow::Error> {
     let mut rows = Vec::new();
+    let corrected = casebook.corrected_scans()?;
     let total = usize::try_from(casebook.count()?).unwrap_or(usize::MAX);
     for offset in (0..total).step_by(PAGE) {
-        for scan in casebook.list(offset, PAGE)?.iter().filter(|scan| selection.takes(scan)) {
-            rows.push(SelectedRow::new(&casebook.load(scan.id)?, &casebook.events_of(scan.id)?));
+        for scan in &casebook.list(offset, PAGE)? {
+            if selection.takes(scan) || corrected.contains(&scan.id) {
+                let row = SelectedRow::new(&casebook.load(scan.id)?, &casebook.events_of(scan.id)?);
+                rows.extend(Some(row).filter(|row| selection.takes_row(row)));
+            }
         }
     }
     rows.reverse();

@@ -8,7 +8,10 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::casebook::{Actor, Casebook, Disposition, ParcelNumber, Reference, Statement};
+use crate::casebook::{
+    Actor, Casebook, Concealment, Country, DeclaredGoods, Disposition, HsCode, ParcelNumber, Reference, Shipment,
+    Statement,
+};
 use crate::session;
 
 use super::secrets::SecretInput;
@@ -44,6 +47,26 @@ pub enum ActCommand {
         /// What holds the substance
         #[arg(long, default_value = "")]
         container: String,
+    },
+    /// State of the parcel what may be shared: fixed words and codes only
+    Shipment {
+        #[command(flatten)]
+        about: About,
+        /// How the substance was hidden: open, false-label, in-goods, in-packaging, in-paper, impregnated, dissolved, other
+        #[arg(long, value_name = "WORD")]
+        concealment: Option<Concealment>,
+        /// What was declared, as one word: documents, clothing, cosmetics, food ... (a wrong one lists all)
+        #[arg(long, value_name = "WORD")]
+        declared_as: Option<DeclaredGoods>,
+        /// Code of the Harmonized System, its first 2, 4 or 6 digits
+        #[arg(long, value_name = "DIGITS")]
+        hs: Option<HsCode>,
+        /// Countries from the sender to the addressee, as CN,DE,US
+        #[arg(long, value_name = "LIST", value_delimiter = ',')]
+        route: Vec<Country>,
+        /// Gross weight, grams
+        #[arg(long, value_name = "G")]
+        weight_g: Option<u32>,
     },
     /// Add a note
     Note {
@@ -217,6 +240,10 @@ pub(super) fn run(command: ActCommand, context: &Context) -> Result<ExitCode, an
         ActCommand::Parcel { about, number, as_printed, declared, container } => {
             let number = if as_printed { ParcelNumber::free_text(&number) } else { ParcelNumber::read(&number)? };
             (about, Statement::Parcel { number, declared, container })
+        }
+        ActCommand::Shipment { about, concealment, declared_as, hs, route, weight_g } => {
+            let shipment = Shipment { concealment, declared: declared_as, hs_code: hs, route, weight_g };
+            (about, Statement::Shipment(shipment))
         }
         ActCommand::Note { about, text } => (about, Statement::Note { text }),
         ActCommand::Hold { about, reason } => (about, disposition(Disposition::Hold, reason)),

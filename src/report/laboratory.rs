@@ -23,6 +23,11 @@ pub enum LaboratoryOutcome {
 }
 
 impl LaboratoryOutcome {
+    /// The outcome with this key.
+    pub(super) fn from_key(key: &str) -> Option<Self> {
+        [Self::Confirmed, Self::Refuted, Self::Undecided].into_iter().find(|outcome| outcome.key() == key)
+    }
+
     /// The key in JSON and CSV.
     pub(super) const fn key(self) -> &'static str {
         match self {

@@ -6,21 +6,27 @@
 mod curves;
 mod digest;
 mod error;
+mod intelligence;
 mod laboratory;
 mod letters;
+mod outcome;
 mod package;
 mod plot;
 mod record_report;
 mod selection;
 mod sheet;
 mod shift;
+mod statistics;
 mod words;
 
 pub use digest::sha256_hex;
 pub use error::ReportError;
+pub use intelligence::{CommonSubstance, Find, FoundSubstance, Likeness};
 pub use laboratory::{LaboratoryOutcome, LaboratoryResult, LaboratorySubstance, RESULT_BYTES_MAX};
+pub use outcome::laboratory_outcome;
 pub use package::package;
 pub use record_report::record_pdf;
 pub use selection::{SelectedRow, Selection, selection_csv};
 pub use sheet::Paper;
-pub use shift::{FieldRates, Rate, ShiftSummary};
+pub use shift::{Counted, FieldRates, Rate, ShiftSummary};
+pub use statistics::{Period, PeriodSummary, Statistics};

@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::casebook::{ScanSummary, Statement, StoredEvent, StoredScan};
+use crate::casebook::{ScanSummary, StoredEvent, StoredScan};
 use crate::identify::Level;
 
-use super::laboratory::{LaboratoryOutcome, LaboratoryResult};
+use super::laboratory::LaboratoryOutcome;
+use super::outcome::{corrected, laboratory_outcome};
 use super::{ReportError, words};
 
 /// Which records. What is `None` lets everything through.
@@ -27,12 +28,21 @@ pub struct Selection {
 impl Selection {
     /// Whether a record belongs to it.
     pub fn takes(&self, scan: &ScanSummary) -> bool {
+        self.passes(scan.taken_at, scan.level, &scan.parcel, &scan.operator)
+    }
+
+    /// Whether a row belongs to it, as it stands after corrections.
+    pub fn takes_row(&self, row: &SelectedRow) -> bool {
+        self.passes(row.taken_at, row.level, &row.parcel, &row.operator)
+    }
+
+    fn passes(&self, taken_at: Timestamp, level: Level, parcel: &str, operator: &str) -> bool {
         let holds = |text: &str, part: &str| text.to_lowercase().contains(&part.to_lowercase());
-        self.from.is_none_or(|from| scan.taken_at >= from)
-            && self.until.is_none_or(|until| scan.taken_at < until)
-            && self.level.is_none_or(|level| scan.level == level)
-            && self.parcel.as_ref().is_none_or(|part| holds(&scan.parcel, part))
-            && self.operator.as_ref().is_none_or(|operator| scan.operator == *operator)
+        self.from.is_none_or(|from| taken_at >= from)
+            && self.until.is_none_or(|until| taken_at < until)
+            && self.level.is_none_or(|wanted| level == wanted)
+            && self.parcel.as_ref().is_none_or(|part| holds(parcel, part))
+            && self.operator.as_ref().is_none_or(|wanted| operator == wanted)
     }
 }
 
@@ -65,8 +75,10 @@ pub struct SelectedRow {
     pub spectrometer_serial: String,
     /// Version of the library.
     pub library_version: String,
-    /// What the laboratory said last; none where it said nothing.
+    /// What the laboratory said in the end; none where it said nothing or took it back.
     pub laboratory: Option<LaboratoryOutcome>,
+    /// Fields above that stand as a correction says, not as the record was made.
+    pub corrected: Vec<&'static str>,
 }
 
 impl SelectedRow {
@@ -75,12 +87,16 @@ impl SelectedRow {
         let (record, answer) = (&scan.record, &scan.record.answer);
         let named: Vec<String> = answer.identified.iter().map(|i| i.substance.clone()).collect();
         let probability = answer.candidates.iter().find(|c| named.contains(&c.substance)).and_then(|c| c.probability);
-        let laboratory = history.iter().rev().find_map(outcome_of);
+        let laboratory = laboratory_outcome(history);
+        let [parcel, operator] = ["parcel", "operator"].map(|field| corrected(history, scan.id, field));
+        let taken_at = corrected(history, scan.id, "taken-at").and_then(|text| text.trim().parse().ok());
+        let fields = [("parcel", parcel.is_some()), ("operator", operator.is_some()), ("taken_at", taken_at.is_some())];
         Self {
             id: scan.id,
-            taken_at: record.taken_at,
-            operator: record.operator.clone(),
-            parcel: record.parcel.clone(),
+            taken_at: taken_at.unwrap_or(record.taken_at),
+            operator: operator.unwrap_or_else(|| record.operator.clone()),
+            parcel: parcel.unwrap_or_else(|| record.parcel.clone()),
+            corrected: fields.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect(),
             level: answer.verdict.level(),
             rule: answer.verdict.rule().to_owned(),
             headline: answer.verdict.headline().to_owned(),
@@ -95,19 +111,7 @@ impl SelectedRow {
     }
 }
 
-/// What a laboratory said in an event: in a file that was taken over, or as somebody stated it by hand.
-fn outcome_of(event: &StoredEvent) -> Option<LaboratoryOutcome> {
-    if event.kind == LaboratoryResult::EVENT {
-        return serde_json::from_value::<LaboratoryResult>(event.body.clone()).ok().map(|result| result.outcome);
-    }
-    match serde_json::from_value(event.body.clone()).ok()? {
-        Statement::Confirmation { substance, .. } if substance.is_empty() => Some(LaboratoryOutcome::Refuted),
-        Statement::Confirmation { .. } => Some(LaboratoryOutcome::Confirmed),
-        _ => None,
-    }
-}
-
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 15] = [
     "id",
     "taken_at",
     "operator",
@@ -122,6 +126,7 @@ const COLUMNS: [&str; 14] = [
     "spectrometer_serial",
     "library_version",
     "laboratory",
+    "corrected",
 ];
 
 /// The rows as CSV (RFC 4180) that a spreadsheet opens without running anything that a parcel's label says.
@@ -146,6 +151,7 @@ pub fn selection_csv(rows: &[SelectedRow]) -> Result<Vec<u8>, ReportError> {
             harmless(&row.spectrometer_serial),
             harmless(&row.library_version),
             row.laboratory.map_or(String::new(), |l| l.key().to_owned()),
+            row.corrected.join("; "),
         ];
         writer.write_record(&fields).map_err(failed)?;
     }

@@ -65,18 +65,43 @@ pub struct FieldRates {
     pub undecided: usize,
 }
 
+/// What of a record is counted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Counted<'a> {
+    /// Level of the verdict.
+    pub level: Level,
+    /// Rule that fired.
+    pub rule: &'a str,
+    /// True when a device was emulated.
+    pub simulated: bool,
+    /// What the laboratory said in the end.
+    pub laboratory: Option<LaboratoryOutcome>,
+}
+
+impl<'a> Counted<'a> {
+    fn of(row: &'a SelectedRow) -> Self {
+        Self { level: row.level, rule: &row.rule, simulated: row.simulated, laboratory: row.laboratory }
+    }
+}
+
 impl ShiftSummary {
     /// Counts the rows.
     pub fn new(rows: &[SelectedRow]) -> Self {
+        let all: Vec<Counted<'_>> = rows.iter().map(Counted::of).collect();
+        Self::count(&all)
+    }
+
+    /// Counts what is given.
+    pub fn count(rows: &[Counted<'_>]) -> Self {
         let mut summary = Self { simulated: rows.iter().filter(|r| r.simulated).count(), ..Self::default() };
-        let real: Vec<&SelectedRow> = rows.iter().filter(|r| !r.simulated).collect();
+        let real: Vec<&Counted<'_>> = rows.iter().filter(|r| !r.simulated).collect();
         summary.scans = real.len();
         for level in [Level::Alarm, Level::Alert, Level::Inconclusive, Level::NoneDetected] {
             let count = real.iter().filter(|r| r.level == level).count();
             summary.by_level.insert(super::words::level_key(level), count);
         }
         for row in real.iter().filter(|r| r.level == Level::Inconclusive) {
-            *summary.inconclusive_by_rule.entry(row.rule.clone()).or_default() += 1;
+            *summary.inconclusive_by_rule.entry(row.rule.to_owned()).or_default() += 1;
         }
         let count = |warning: bool, outcome| {
             real.iter().filter(|r| r.level.is_warning() == warning && r.laboratory == Some(outcome)).count()

@@ -58,9 +58,8 @@ fn append_times(small: &mut Casebook, large: &mut Casebook, plain: &Connection, 
         let record = plain_record(i);
         times[0].push(timed(|| small.append(&record).unwrap()).1);
         times[1].push(timed(|| large.append(&record).unwrap()).1);
-        let insert = || {
-            plain.prepare_cached("INSERT INTO plain (bytes) VALUES (?1)").unwrap().execute(params![blob]).unwrap()
-        };
+        let insert =
+            || plain.prepare_cached("INSERT INTO plain (bytes) VALUES (?1)").unwrap().execute(params![blob]).unwrap();
         times[2].push(timed(insert).1);
     }
     times.map(|mut times| median(&mut times))

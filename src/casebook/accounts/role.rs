@@ -103,6 +103,8 @@ pub enum Act {
     Confirm,
     /// Sign off a record after a second look.
     SignOff,
+    /// Export finds without persons for other units.
+    ShareFinds,
     /// Place or lift a legal hold.
     LegalHold,
     /// Set how long records are kept.
@@ -123,7 +125,7 @@ pub enum Act {
 
 /// The role table. Columns are those of [`Role::ALL`]: officer, laboratory, reviewer, releaser, supervisor,
 /// administrator, auditor; `x` allows, `-` refuses. Nobody may edit, delete or hide a record.
-pub const TABLE: [(Act, &str); 23] = [
+pub const TABLE: [(Act, &str); 24] = [
     //                        O L R R S A A
     (Act::Scan, /*         */ "x x - - x - -"),
     (Act::Calibrate, /*    */ "x x - - x - -"),
@@ -140,6 +142,7 @@ pub const TABLE: [(Act, &str); 23] = [
     (Act::HandOver, /*     */ "x x - x x - -"),
     (Act::Confirm, /*      */ "- x - - - - -"),
     (Act::SignOff, /*      */ "- - x - x - -"),
+    (Act::ShareFinds, /*   */ "- x x - x - -"),
     (Act::LegalHold, /*    */ "- - - - x - -"),
     (Act::SetRetention, /* */ "- - - - - x -"),
     (Act::ManageAccounts, "- - - - - x -"),
@@ -169,6 +172,7 @@ impl Act {
             Self::HandOver => "hand a parcel over or take it",
             Self::Confirm => "state a laboratory result",
             Self::SignOff => "sign off a record",
+            Self::ShareFinds => "share finds with other units",
             Self::LegalHold => "place or lift a legal hold",
             Self::SetRetention => "set how long records are kept",
             Self::ManageAccounts => "manage accounts",

@@ -4,6 +4,7 @@ mod files;
 mod history;
 mod retention;
 mod s10;
+mod shipment;
 mod statement;
 
 use jiff::Timestamp;
@@ -16,6 +17,7 @@ pub(super) use files::{digest_of, files_folder};
 pub use history::HistoryEntry;
 pub use retention::KeptUntil;
 pub use s10::{ParcelNumber, WrongCheckDigit};
+pub use shipment::{Concealment, Country, DeclaredGoods, HsCode, Shipment, UnknownWord};
 pub use statement::{Disposition, Reference, Statement};
 
 /// Why a statement was not recorded.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ParcelNumber;
+use super::{ParcelNumber, Shipment};
 use crate::casebook::Act;
 
 /// Longest text of one field, in characters.
@@ -23,6 +23,8 @@ pub enum Statement {
         /// What holds the substance: bag, vial, envelope ...
         container: String,
     },
+    /// What may be shared about the parcel, in fixed words only.
+    Shipment(Shipment),
     /// Anything worth keeping.
     Note {
         /// The text.
@@ -127,6 +129,7 @@ impl Statement {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Parcel { .. } => "parcel",
+            Self::Shipment(_) => "shipment",
             Self::Note { .. } => "note",
             Self::Disposition { .. } => "disposition",
             Self::HandOver { .. } => "hand-over",
@@ -141,7 +144,7 @@ impl Statement {
     /// What somebody must be allowed to do to say it.
     pub const fn act(&self) -> Act {
         match self {
-            Self::Parcel { .. } => Act::Describe,
+            Self::Parcel { .. } | Self::Shipment(_) => Act::Describe,
             Self::Note { .. } => Act::Note,
             Self::Disposition { disposition, .. } => match disposition {
                 Disposition::Hold => Act::Hold,
@@ -166,6 +169,7 @@ impl Statement {
                 let form = if matches!(number, ParcelNumber::S10(_)) { "S10" } else { "free text" };
                 format!("parcel {} ({form}), declared '{declared}', container '{container}'", number.text())
             }
+            Self::Shipment(shipment) => shipment.words(),
             Self::Note { text } => format!("note: {text}"),
             Self::Disposition { disposition, reason } => match disposition {
                 Disposition::Hold => format!("held{}", because(reason)),
@@ -201,6 +205,9 @@ impl Statement {
 
     /// True when every field is short enough to be kept and shown, and what must be there is there.
     pub(super) fn problem(&self) -> Option<&'static str> {
+        if let Self::Shipment(shipment) = self {
+            return shipment.problem();
+        }
         let required: &[&String] = match self {
             Self::Note { text } => &[text],
             Self::Correction { field, reason, .. } => &[field, reason],
