@@ -83,6 +83,16 @@ enum Command {
     Select(super::export::SelectArgs),
     /// Count verdicts, reasons of inconclusive scans, and how often the laboratory agreed
     Shift(super::export::SelectionArgs),
+    /// Count verdicts and laboratory results by day, week or month
+    Statistics(super::intelligence::StatisticsArgs),
+    /// Write what a laboratory confirmed for other units: substances, shipment and spectrum, and nothing about persons
+    Intelligence(super::intelligence::IntelligenceArgs),
+    /// Find records whose mixture and spectrum are like those of one, with the evidence
+    Related {
+        /// Number of the record
+        #[arg(value_name = "ID")]
+        id: i64,
+    },
     /// Take over the file with which a laboratory states its result about a record
     TakeResult(super::export::TakeResultArgs),
     /// Compute a record again from its counts: exit code 1 when anything is another than it was recorded
@@ -133,6 +143,9 @@ pub fn run(args: CasebookArgs, context: &Context) -> Result<ExitCode, anyhow::Er
         Command::Export(args) => super::export::export(&args, &existing(context)?, context),
         Command::Select(args) => super::export::select(&args, &existing(context)?, context),
         Command::Shift(args) => super::export::shift(&args, &existing(context)?, context),
+        Command::Statistics(args) => super::intelligence::statistics(&args, &existing(context)?, context),
+        Command::Intelligence(args) => super::intelligence::export(&args, &mut existing(context)?, context),
+        Command::Related { id } => super::intelligence::related(id, &existing(context)?, context),
         Command::TakeResult(args) => super::export::take_result(&args, &mut existing(context)?, context),
     }
 }

@@ -179,7 +179,7 @@ fn shift_text(summary: &ShiftSummary) -> String {
     lines.join("\n") + "\n"
 }
 
-fn rate_text(rate: &Rate) -> String {
+pub(super) fn rate_text(rate: &Rate) -> String {
     let percent = |share: f64| share * 100.0;
     match (rate.share, rate.interval) {
         (Some(share), Some((low, high))) => format!(

@@ -25,6 +25,7 @@ mod export;
 mod guardian;
 mod identify;
 mod input;
+mod intelligence;
 mod keeping;
 mod kit;
 mod kit_args;

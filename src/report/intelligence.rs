@@ -11,6 +11,7 @@ use crate::casebook::{ScanRecord, Shipment, Statement, StoredEvent};
 use crate::library::Library;
 use crate::signal::prepare;
 
+use super::ReportError;
 use super::laboratory::{LaboratoryOutcome, LaboratoryResult};
 use super::outcome::standing_result;
 
@@ -228,4 +229,28 @@ fn weight_range(grams: u32) -> String {
         from = to;
     }
     format!("above {from}")
+}
+
+/// Two finds of an export that are alike, by their places in its list.
+#[derive(Serialize)]
+struct Link {
+    finds: [usize; 2],
+    evidence: Likeness,
+}
+
+/// The export of finds as JSON, with every pair that is alike and why (`docs/schema/intelligence.schema.json`). `complete`
+/// is false where there are more finds than these.
+pub fn intelligence_json(finds: &[Find], complete: bool) -> Result<Vec<u8>, ReportError> {
+    let mut links = Vec::new();
+    for (i, one) in finds.iter().enumerate() {
+        for (j, other) in finds.iter().enumerate().skip(i + 1) {
+            links.extend(one.likeness(other).map(|evidence| Link { finds: [i, j], evidence }));
+        }
+    }
+    let document = serde_json::json!({
+        "format": "parcelscope-intelligence/1", "complete": complete, "finds": finds, "links": links,
+    });
+    let mut text = serde_json::to_string_pretty(&document).map_err(|e| ReportError::Package(e.to_string()))?;
+    text.push('\n');
+    Ok(text.into_bytes())
 }

@@ -21,7 +21,7 @@ mod words;
 
 pub use digest::sha256_hex;
 pub use error::ReportError;
-pub use intelligence::{CommonSubstance, Find, FoundSubstance, Likeness};
+pub use intelligence::{CommonSubstance, Find, FoundSubstance, Likeness, intelligence_json};
 pub use laboratory::{LaboratoryOutcome, LaboratoryResult, LaboratorySubstance, RESULT_BYTES_MAX};
 pub use outcome::laboratory_outcome;
 pub use package::package;

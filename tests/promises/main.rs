@@ -29,6 +29,7 @@ mod fuzz_corpus;
 mod gps;
 mod guardian;
 #[cfg(unix)]
+mod intelligence;
 mod kit_commands;
 #[cfg(unix)]
 mod kits;

@@ -265,6 +265,8 @@ fn a_witness_signs_what_continues_and_refuses_a_fork_a_cut_and_a_missing_proof()
 const COMMANDS: &[(Act, &[&str])] = &[
     (Act::Scan, &["scan", "--port", "emulator", "--seed", "1"]),
     (Act::Describe, &["casebook", "parcel", "1", "--number", "RR473124829CN"]),
+    (Act::Describe, &["casebook", "shipment", "1", "--concealment", "in-paper", "--hs", "4901", "--route", "CN,US"]),
+    (Act::ShareFinds, &["casebook", "intelligence", "--out", "FILE"]),
     (Act::Note, &["casebook", "note", "1", "text"]),
     (Act::Correct, &["casebook", "correct", "1", "--field", "parcel", "--now", "RR2", "--reason", "misread"]),
     (Act::Hold, &["casebook", "hold", "1"]),
@@ -288,7 +290,9 @@ fn every_command_is_allowed_and_refused_as_the_table_says() {
     let (mut allowed, mut refused) = (0, 0);
     for (act, arguments) in COMMANDS {
         for role in Role::ALL {
-            let output = program(dir.path(), &[arguments, &["--user", role.name()][..]].concat(), &[SECRET]);
+            let file = dir.path().join(role.name()).display().to_string();
+            let arguments: Vec<&str> = arguments.iter().map(|a| if *a == "FILE" { &file } else { *a }).collect();
+            let output = program(dir.path(), &[&arguments, &["--user", role.name()][..]].concat(), &[SECRET]);
             let said = said(&output);
             if role.may(*act) {
                 assert_eq!(output.status.code(), Some(0), "{arguments:?} as {}: {said}", role.name());

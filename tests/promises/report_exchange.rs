@@ -14,7 +14,7 @@ use super::foreign_client::{python, run};
 use super::record_examples::plain_record;
 use super::report::{casebook_with, full_record};
 
-fn result(record: i64, digest: &str) -> Value {
+pub fn result(record: i64, digest: &str) -> Value {
     json!({
         "format": "parcelscope-laboratory-result/1", "record": record, "record_digest": digest, "laboratory": "State laboratory",
         "case_number": "2026/17", "method": "GC-MS", "reported_on": "2026-11-24", "outcome": "confirmed",
