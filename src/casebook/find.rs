@@ -42,17 +42,20 @@ impl Casebook {
         let (from, to) = (filter.from.map(text), filter.to.map(text));
         let by_time = from.is_some() || to.is_some();
         let (before_id, before_time) = (before.map(|line| line.id), before.map(|line| text(line.taken_at)));
+        // SQLite goes by one upper bound of an index only, so it is given the tighter one and not both.
+        let to_is_tighter =
+            !by_time || to.as_ref().is_some_and(|to| before_time.as_ref().is_none_or(|time| to <= time));
         let conditions: [(&str, &dyn ToSql, bool); 9] = [
             ("id < ", &before_id, before_id.is_some() && !by_time),
             // The rows of the same time as the last line, and all before that time.
-            ("taken_at <= ", &before_time, before_time.is_some() && by_time),
+            ("taken_at <= ", &before_time, before_time.is_some() && !to_is_tighter),
             ("(taken_at, id) < (", &before_time, before_time.is_some() && by_time),
             ("level = ", &level, level.is_some()),
             ("operator = ", &filter.operator, filter.operator.is_some()),
             ("parcel <> '' AND parcel = ", &filter.parcel, filter.parcel.is_some()),
             ("instr(lower(headline), lower(", &filter.substance, filter.substance.is_some()),
             ("taken_at >= ", &from, from.is_some()),
-            ("taken_at < ", &to, to.is_some()),
+            ("taken_at < ", &to, to.is_some() && to_is_tighter),
         ];
         let (index, order) =
             if by_time { (" INDEXED BY scan_by_time", "taken_at DESC, id DESC") } else { ("", "id DESC") };
