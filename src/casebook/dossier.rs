@@ -1,6 +1,9 @@
 //! Everything the casebook holds about one record, as a report or an exchange package needs it.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
 
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
@@ -12,6 +15,16 @@ use sha2::{Digest, Sha256};
 
 /// Most events of one record that are read: far above any case, far below what would exhaust memory.
 const EVENTS_MAX: i64 = 10_000;
+
+/// Most bytes of files that are read for one record.
+const FILES_BYTES_MAX: u64 = 256 << 20;
+
+/// The whole file, or its beginning where it is larger.
+fn read_up_to(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
 
 /// An event as the casebook holds it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +51,19 @@ impl StoredEvent {
     }
 }
 
+/// A photo or another file that was added to a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptFile {
+    /// Its name when it was added.
+    pub name: String,
+    /// SHA-256 that the history states, hexadecimal.
+    pub sha256: String,
+    /// What it shows.
+    pub text: String,
+    /// Its bytes, where they are there and have that digest.
+    pub bytes: Option<Vec<u8>>,
+}
+
 /// One record with its history and its proof. It does not change while nothing is said about the record: the proof is
 /// against the first checkpoint that covers the record and all of its history, not against the newest one.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +74,8 @@ pub struct Dossier {
     pub digest: String,
     /// What was said or done about the record, oldest first.
     pub history: Vec<StoredEvent>,
+    /// The files that the history states, in its order.
+    pub files: Vec<KeptFile>,
     /// Proof that the record is in the log.
     pub proof: RecordProof,
     /// What the checkpoint of the proof states.
@@ -71,7 +99,28 @@ impl Casebook {
         let checkpoint = Checkpoint::parse(&note).map_err(|e| self.corrupt(format!("a checkpoint: {e}")))?;
         let proof = self.proof_against(id, &note)?;
         let digest = hex(&Sha256::digest(&proof.row));
-        Ok(Dossier { scan, digest, history, proof, checkpoint, checkpoint_at })
+        let files = self.kept_files(&history);
+        Ok(Dossier { scan, digest, history, files, proof, checkpoint, checkpoint_at })
+    }
+
+    /// The files of a history. One that is not there, is not what was added, or comes when [`FILES_BYTES_MAX`] is reached has
+    /// no bytes.
+    fn kept_files(&self, history: &[StoredEvent]) -> Vec<KeptFile> {
+        let mut left = FILES_BYTES_MAX;
+        let stated = history.iter().filter_map(|event| match Statement::deserialize(&event.body).ok()? {
+            Statement::File { name, sha256, text, .. } => Some((name, sha256, text)),
+            _ => None,
+        });
+        stated
+            .map(|(name, sha256, text)| {
+                // The text of an event may have been bent: it must not lead out of the folder.
+                let is_digest = sha256.len() == 64 && sha256.bytes().all(|b| b.is_ascii_hexdigit());
+                let bytes = is_digest.then(|| read_up_to(&self.file_path(&sha256), left).ok()).flatten();
+                let bytes = bytes.filter(|bytes| hex(&Sha256::digest(bytes)) == sha256);
+                left = left.saturating_sub(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64));
+                KeptFile { name, sha256, text, bytes }
+            })
+            .collect()
     }
 
     /// The scans of which somebody said that something in them, or in what was said about them, is wrong.

@@ -35,7 +35,7 @@ pub use acts::{
     Shipment, Statement, StatementError, UnknownWord, WrongCheckDigit,
 };
 pub use backup::{BackupError, BackupPlan};
-pub use dossier::{Dossier, StoredEvent};
+pub use dossier::{Dossier, KeptFile, StoredEvent};
 pub use error::CasebookError;
 pub use find::RecordFilter;
 pub use ledger::EvidenceTable;

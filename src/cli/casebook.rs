@@ -82,7 +82,7 @@ enum Command {
     /// Write a table of records for analysis, as CSV or JSON
     Select(super::export::SelectArgs),
     /// Count verdicts, reasons of inconclusive scans, and how often the laboratory agreed
-    Shift(super::export::SelectionArgs),
+    Shift(super::export::ShiftArgs),
     /// Count verdicts and laboratory results by day, week or month
     Statistics(super::intelligence::StatisticsArgs),
     /// Write what a laboratory confirmed for other units: substances, shipment and spectrum, and nothing about persons

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::casebook::{Act, Casebook, Event};
 use crate::identify::Level;
 use crate::report::{
-    LaboratoryResult, RESULT_BYTES_MAX, Rate, SelectedRow, Selection, ShiftSummary, package, selection_csv,
+    LaboratoryResult, RESULT_BYTES_MAX, Rate, SelectedRow, Selection, ShiftSummary, package, selection_csv, shift_pdf,
 };
 
 use super::report::{PaperChoice, library_of_record, write_new, written};
@@ -97,6 +97,19 @@ pub struct SelectArgs {
     out: PathBuf,
 }
 
+/// Arguments of `casebook shift`.
+#[derive(Args, Debug)]
+pub struct ShiftArgs {
+    #[command(flatten)]
+    which: SelectionArgs,
+    /// Write the report as PDF, with every record of it, instead of printing the counts; an existing file is not overwritten
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Size of the paper
+    #[arg(long, value_enum, default_value_t)]
+    paper: PaperChoice,
+}
+
 /// Arguments of `casebook take-result`.
 #[derive(Args, Debug)]
 pub struct TakeResultArgs {
@@ -151,9 +164,16 @@ pub(super) fn select(args: &SelectArgs, casebook: &Casebook, context: &Context) 
 }
 
 /// Runs `casebook shift`.
-pub(super) fn shift(args: &SelectionArgs, casebook: &Casebook, context: &Context) -> Result<ExitCode, anyhow::Error> {
-    let selection = args.selection();
-    let summary = ShiftSummary::new(&rows(casebook, &selection)?);
+pub(super) fn shift(args: &ShiftArgs, casebook: &Casebook, context: &Context) -> Result<ExitCode, anyhow::Error> {
+    let selection = args.which.selection();
+    let checkpoint = casebook.last_checkpoint()?;
+    let rows = rows(casebook, &selection)?;
+    if let Some(out) = &args.out {
+        let pdf = shift_pdf(&selection, &rows, &checkpoint, args.paper.into())?;
+        write_new(out, &pdf)?;
+        return written(out, &pdf, context);
+    }
+    let summary = ShiftSummary::new(&rows);
     if context.json {
         output::print_json(&json!({ "selection": selection, "summary": summary }))?;
     } else {

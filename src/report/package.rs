@@ -57,6 +57,7 @@ pub fn package(dossier: &Dossier, library: Option<&Library>, paper: Paper) -> Re
     for (name, spectrum) in spectra(dossier) {
         files.push((format!("spectra/{name}.jdx"), to_jcamp(&spectrum, JcampForm::Affn).into_bytes()));
     }
+    files.extend(attached(dossier));
     let listed: Vec<Listed> = files
         .iter()
         .map(|(path, bytes)| Listed { path: path.clone(), bytes: bytes.len(), sha256: sha256_hex(bytes) })
@@ -70,6 +71,20 @@ pub fn package(dossier: &Dossier, library: Option<&Library>, paper: Paper) -> Re
     });
     files.insert(0, ("manifest.json".to_owned(), pretty(&manifest)?));
     zipped(&files)
+}
+
+/// The photos and other files, under names that no archive program can take for a place elsewhere: the name under which a
+/// file was added stands in the history, beside the same digest.
+fn attached(dossier: &Dossier) -> Vec<(String, Vec<u8>)> {
+    let mut files = std::collections::BTreeMap::new();
+    for file in &dossier.files {
+        let Some(bytes) = &file.bytes else { continue };
+        let ending = file.name.rsplit_once('.').map(|(_, ending)| ending.to_lowercase());
+        let ending = ending.filter(|e| (1..=5).contains(&e.len()) && e.bytes().all(|b| b.is_ascii_alphanumeric()));
+        let ending = ending.map_or(String::new(), |ending| format!(".{ending}"));
+        files.entry(format!("files/{}{ending}", file.sha256)).or_insert_with(|| bytes.clone());
+    }
+    files.into_iter().collect()
 }
 
 fn pretty(value: &impl Serialize) -> Result<Vec<u8>, ReportError> {

@@ -1,5 +1,6 @@
 //! The report of one record: what was found, how sure it is, what it was measured with, and the proof of the record.
 
+use jiff::Timestamp;
 use krilla::metadata::{DateTime, Metadata};
 use qrcode::{Color, EcLevel, QrCode};
 
@@ -10,6 +11,7 @@ use crate::library::Library;
 use super::curves::curves;
 use super::digest::hex;
 use super::letters::{Letters, Weight};
+use super::photos::{Photo, photos, put_photos};
 use super::plot::plot;
 use super::sheet::{BLACK, Ink, MARGIN, MUTE, Mark, NOTE, Paper, Sheet, TEXT};
 use super::{ReportError, words};
@@ -30,6 +32,17 @@ const PRESUMPTIVE: &str = "Presumptive means that the result rests on one screen
 ///
 /// `library` is used to draw the reference, if it is the very library of the record.
 pub fn record_pdf(dossier: &Dossier, library: Option<&Library>, paper: Paper) -> Result<Vec<u8>, ReportError> {
+    let whole = rendered(dossier, library, paper, &photos(dossier));
+    // A photo may turn out damaged only when its pixels are read. The report is worth more than the picture.
+    if whole.is_err() && !dossier.files.is_empty() { rendered(dossier, library, paper, &[]) } else { whole }
+}
+
+fn rendered(
+    dossier: &Dossier,
+    library: Option<&Library>,
+    paper: Paper,
+    pictures: &[Photo<'_>],
+) -> Result<Vec<u8>, ReportError> {
     let letters = Letters::new()?;
     let mut sheet = Sheet::new(&letters, paper);
     let record = &dossier.scan.record;
@@ -42,6 +55,7 @@ pub fn record_pdf(dossier: &Dossier, library: Option<&Library>, paper: Paper) ->
     sheet.paragraph(PRESUMPTIVE, Weight::Regular, TEXT, BLACK);
     measurement(&mut sheet, dossier);
     history(&mut sheet, &dossier.history);
+    put_photos(&mut sheet, dossier, pictures);
     proof(&mut sheet, dossier)?;
     let metadata = metadata(dossier);
     sheet.finish(metadata, |sheet, top, page, pages| foot(sheet, dossier, top, page, pages))
@@ -409,20 +423,24 @@ fn foot(sheet: &mut Sheet<'_>, dossier: &Dossier, top: f32, page: usize, pages: 
 }
 
 fn metadata(dossier: &Dossier) -> Metadata {
-    let at = dossier.scan.record.taken_at.to_zoned_datetime(jiff::tz::TimeZone::UTC);
+    Metadata::new()
+        .title(format!("Screening report, record {}", dossier.scan.id))
+        .creator(format!("Parcelscope {}", dossier.scan.record.program_version))
+        .language("en".to_owned())
+        .creation_date(date(dossier.scan.record.taken_at))
+        .document_id(dossier.digest.clone())
+}
+
+/// A time as the file's own data hold it.
+pub(super) fn date(at: Timestamp) -> DateTime {
+    let at = at.to_zoned_datetime(jiff::tz::TimeZone::UTC);
     let small = |n: i8| u8::try_from(n).unwrap_or(0);
-    let date = DateTime::new(u16::try_from(at.year()).unwrap_or(0))
+    DateTime::new(u16::try_from(at.year()).unwrap_or(0))
         .month(small(at.month()))
         .day(small(at.day()))
         .hour(small(at.hour()))
         .minute(small(at.minute()))
         .second(small(at.second()))
         .utc_offset_hour(0)
-        .utc_offset_minute(0);
-    Metadata::new()
-        .title(format!("Screening report, record {}", dossier.scan.id))
-        .creator(format!("Parcelscope {}", dossier.scan.record.program_version))
-        .language("en".to_owned())
-        .creation_date(date)
-        .document_id(dossier.digest.clone())
+        .utc_offset_minute(0)
 }

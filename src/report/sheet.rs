@@ -5,7 +5,8 @@ use krilla::Document;
 use krilla::SerializeSettings;
 use krilla::color::rgb;
 use krilla::configure::{Archival, ConfigurationBuilder};
-use krilla::geom::{PathBuilder, Point, Rect};
+use krilla::geom::{PathBuilder, Point, Rect, Size, Transform};
+use krilla::image::Image;
 use krilla::metadata::Metadata;
 use krilla::num::NormalizedF32;
 use krilla::page::PageSettings;
@@ -58,6 +59,7 @@ pub(super) enum Mark {
     Text { x: f32, y: f32, size: f32, weight: Weight, ink: Ink, text: String },
     Box { x: f32, y: f32, width: f32, height: f32, ink: Ink },
     Line { points: Vec<(f32, f32)>, width: f32, ink: Ink },
+    Photo { x: f32, y: f32, width: f32, height: f32, image: Image },
 }
 
 /// The pages so far and the place where the next thing goes.
@@ -241,6 +243,12 @@ fn draw(surface: &mut Surface<'_>, letters: &Letters, mark: &Mark) {
             surface.set_stroke(None);
             surface.set_fill(fill(ink));
             surface.draw_path(&path);
+        }
+        Mark::Photo { x, y, width, height, image } => {
+            let Some(size) = Size::from_wh(*width, *height) else { return };
+            surface.push_transform(&Transform::from_translate(*x, *y));
+            surface.draw_image(image.clone(), size);
+            surface.pop();
         }
         Mark::Line { points, width, ink } => {
             let mut path = PathBuilder::new();

@@ -108,7 +108,7 @@ fn finds(casebook: &mut Casebook) {
         }
         if n < 4 {
             let mut body = result(id, &casebook.dossier(id).unwrap().digest);
-            body["substances"][1] = json!({ "name": "the powder of Jane Roe" });
+            body["substances"].as_array_mut().unwrap().push(json!({ "name": "the powder of Jane Roe" }));
             said(casebook, "laboratory-result", &body);
         }
     }

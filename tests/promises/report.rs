@@ -5,10 +5,12 @@ use std::process::Command;
 
 use jiff::Timestamp;
 use parcelscope::casebook::{Casebook, Event, ScanRecord};
+use parcelscope::casebook::{StoredScan, VerifyOptions, verify};
 use parcelscope::identify::{Candidate, Component, DetectionLimit, Identified, ReferenceNote, Strength, Verdict};
 use parcelscope::library::{Library, Tier};
-use parcelscope::report::{Paper, record_pdf};
+use parcelscope::report::{Paper, SelectedRow, Selection, package, record_pdf, shift_pdf};
 
+use super::accounts::{at, staffed};
 use super::record_examples::plain_record;
 
 /// A record with everything that a report shows, names far too long for their columns, and letters of other scripts.
@@ -135,4 +137,89 @@ fn the_text_can_be_selected_and_the_fonts_are_in_the_file() {
             assert_eq!(columns[2..5], ["yes", "yes", "yes"], "{fonts}");
         }
     }
+}
+
+#[test]
+fn the_report_of_a_shift_is_the_same_again_and_shows_every_record_and_the_counts() {
+    let mut rows = Vec::new();
+    for n in 1..=60 {
+        let mut record = plain_record(n);
+        record.acquisition.simulated = n == 60;
+        if n % 3 == 0 {
+            record.answer.verdict = Verdict::alarm("identified", format!("fentanyl {n}"), "Hold.".to_owned());
+        }
+        rows.push(SelectedRow::new(&StoredScan { id: i64::from(n), record }, &[]));
+    }
+    let selection = Selection { parcel: Some("RR".to_owned()), ..Selection::default() };
+    let render = |paper| shift_pdf(&selection, &rows, "parcelscope/casebook/1\n42\nroot\n", paper).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    for paper in [Paper::A4, Paper::Letter] {
+        assert_eq!(render(paper), render(paper));
+        let file = dir.path().join("shift.pdf");
+        std::fs::write(&file, render(paper)).unwrap();
+        let text = ask("pdftotext", &["-layout"], &file);
+        for n in [1, 30, 59] {
+            assert!(text.contains(&format!("RR{n} ")), "{text}");
+        }
+        for wanted in ["fentanyl 3", "No laboratory result yet", "parcelscope/casebook/1", "Holds SIMULATED scans"] {
+            assert!(text.contains(wanted), "{wanted}: {text}");
+        }
+        let counted = |word: &str, n: &str| {
+            let is_line = |line: &str| line.split_whitespace().collect::<Vec<_>>() == [word, n];
+            assert!(text.lines().any(is_line), "{word} {n}: {text}");
+        };
+        counted("alarm", "19");
+        counted("inconclusive", "40");
+        assert!(ask("pdffonts", &[], &file).lines().skip(2).all(|line| line.contains(" yes yes yes ")));
+    }
+}
+
+#[test]
+fn photos_are_in_the_report_and_in_the_package_and_a_damaged_one_spoils_neither() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut casebook, actors) = staffed(dir.path());
+    casebook.append(&full_record()).unwrap();
+    let photo = dir.path().join("parcel front.png");
+    image::RgbImage::from_fn(320, 200, |x, y| image::Rgb([x as u8, y as u8, 90])).save(&photo).unwrap();
+    let text = dir.path().join("label.txt");
+    std::fs::write(&text, "as printed").unwrap();
+    let plain = record_pdf(&casebook.dossier(1).unwrap(), None, Paper::A4).unwrap();
+    casebook.attach(at(9), &actors[0], 1, &photo, "the front").unwrap();
+    casebook.attach(at(9), &actors[0], 1, &text, "").unwrap();
+    let dossier = casebook.dossier(1).unwrap();
+    let pdf = record_pdf(&dossier, None, Paper::A4).unwrap();
+    assert_eq!(pdf, record_pdf(&dossier, None, Paper::A4).unwrap());
+    assert!(pdf.len() > plain.len());
+    let file = dir.path().join("report.pdf");
+    std::fs::write(&file, pdf).unwrap();
+    assert!(ask("pdfimages", &["-list"], &file).contains("320   200"), "the picture is in the file");
+    let said = ask("pdftotext", &["-raw"], &file);
+    assert!(said.contains("parcel front.png") && said.contains("the front") && said.contains("label.txt"), "{said}");
+
+    let zip = package(&dossier, None, Paper::A4).unwrap();
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(zip)).unwrap();
+    let names: Vec<String> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
+    let names: Vec<String> = names.into_iter().filter(|name| name.starts_with("files/")).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(
+        &mut archive.by_name(&format!("files/{}.png", dossier.files[0].sha256)).unwrap(),
+        &mut bytes,
+    )
+    .unwrap();
+    assert_eq!(bytes, std::fs::read(&photo).unwrap());
+
+    // A picture whose pixels cannot be read, and a file that somebody changed.
+    let broken = dir.path().join("broken.png");
+    let head = bytes[..bytes.len() / 2].to_vec();
+    std::fs::write(&broken, head).unwrap();
+    casebook.attach(at(10), &actors[0], 1, &broken, "").unwrap();
+    std::fs::write(casebook.file_path(&dossier.files[1].sha256), "as bent").unwrap();
+    let dossier = casebook.dossier(1).unwrap();
+    assert_eq!(dossier.files[1].bytes, None);
+    std::fs::write(&file, record_pdf(&dossier, None, Paper::A4).unwrap()).unwrap();
+    let said = ask("pdftotext", &["-raw"], &file);
+    assert!(said.contains("broken.png") && said.contains("NOT THERE"), "{said}");
+    let found = verify(casebook.path(), &VerifyOptions::default(), &mut |_| true).unwrap().unwrap();
+    assert_eq!(found.findings.len(), 1, "{found:?}");
 }
