@@ -19,7 +19,8 @@ use crate::analyzer::gps::{NoFix, Place};
 use crate::casebook::{Act, Actor, Casebook, StoredScan};
 use crate::identify::Answer;
 use crate::session::{
-    Command, Connection, Event, KitChoice, KitShelf, Session, SessionConfig, Stage, casebook_path, data_dir,
+    Command, Connection, Event, FixedExposure, KitChoice, KitParts, KitShelf, ScanExposure, Session, SessionConfig,
+    Stage, casebook_path, data_dir,
 };
 
 use super::kit_args::KitArgs;
@@ -52,6 +53,8 @@ pub struct ScanArgs {
     kit: Option<String>,
     #[command(flatten)]
     on_ports: KitArgs,
+    #[command(flatten)]
+    exposure: ExposureArgs,
     /// Port of a GPS receiver: the place goes into the record and is said on stderr before the scan
     #[arg(long, value_name = "PORT")]
     gps_port: Option<String>,
@@ -70,6 +73,46 @@ pub struct ScanArgs {
     /// Account of the operator, by name or badge; the secret is read from standard input
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
+}
+
+/// How the sample is exposed.
+#[derive(Args, Clone, Copy, Debug)]
+struct ExposureArgs {
+    /// Expose for this time, in ms, instead of choosing the exposure for the sample by up to three short probes
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=FixedExposure::LONGEST_MS as i64))]
+    integration_ms: Option<u32>,
+    /// Light exposures of a scan with --integration-ms [default: 3]
+    #[arg(long, value_name = "N", requires = "integration_ms", value_parser = clap::value_parser!(u8).range(1..=20))]
+    exposures: Option<u8>,
+    /// Readouts that the device averages into one exposure, with --integration-ms [default: 1]
+    #[arg(long, value_name = "N", requires = "integration_ms", value_parser = clap::value_parser!(u16).range(1..))]
+    averages: Option<u16>,
+}
+
+impl ExposureArgs {
+    /// What was chosen; nothing leaves it to the data folder, which says automatic unless somebody chose otherwise.
+    fn exposure(self) -> Option<ScanExposure> {
+        let usual = FixedExposure::default();
+        self.integration_ms.map(|integration_ms| {
+            ScanExposure::Fixed(FixedExposure {
+                integration_ms,
+                exposures: self.exposures.unwrap_or(usual.exposures),
+                averages: self.averages.unwrap_or(usual.averages),
+            })
+        })
+    }
+}
+
+/// Whether this is a near-infrared scanner.
+fn is_near_infrared(kit: &KitChoice, data_dir: &Path) -> bool {
+    match kit {
+        KitChoice::Nir { .. } => true,
+        KitChoice::Saved(id) => {
+            let shelf = KitShelf::of(data_dir);
+            shelf.kits.iter().any(|kit| kit.id() == *id && matches!(kit.parts, KitParts::Nir { .. }))
+        }
+        KitChoice::Emulator { .. } | KitChoice::Ports { .. } => false,
+    }
 }
 
 /// What `--json` says: the answer as `identify --json` gives it, and where it is recorded.
@@ -94,14 +137,22 @@ pub fn run(args: ScanArgs, context: &Context) -> Result<ExitCode, anyhow::Error>
     let user = args.user.clone();
     let with_gps = gps_port.is_some();
     let data_dir = data_dir(context.data_dir.as_deref())?;
+    let exposure = args.exposure.exposure();
     let kit = choose_kit(args, &data_dir)?;
+    if exposure.is_some() && is_near_infrared(&kit, &data_dir) {
+        bail!(
+            "--integration-ms does not go with a near-infrared scanner, which exposes as its scan configuration says; leave it out"
+        );
+    }
     let interrupted = watch_signals().context("the signals of this process cannot be watched; try again")?;
     // What could not be recorded is not scanned: nobody sits here to whom a window would show the unsaved scan.
     let mut casebook = Casebook::open(&casebook_path(&data_dir)).context("nothing was scanned")?;
     let operator = operator(&mut casebook, user.as_deref(), Act::Scan).context("nothing was scanned")?;
     drop(casebook);
-    let session = Session::start(SessionConfig::new(data_dir, kit).with_operator(operator).with_gps(gps_port))
-        .context("this system gives no more threads")?;
+    let session = Session::start(
+        SessionConfig::new(data_dir, kit).with_operator(operator).with_exposure(exposure).with_gps(gps_port),
+    )
+    .context("this system gives no more threads")?;
     let wires = session.wire_log();
     let outcome = scan(&session, parcel, with_gps, &interrupted);
     // The laser is commanded off and the threads end before the result is printed.
@@ -144,7 +195,8 @@ pub(super) fn operator(casebook: &mut Casebook, user: Option<&str>, act: Act) ->
 }
 
 fn choose_kit(args: ScanArgs, data_dir: &Path) -> Result<KitChoice, anyhow::Error> {
-    let ScanArgs { port, kit, on_ports, sample, seed, user: _, parcel: _, gps_port: _, wire_log: _ } = args;
+    let ScanArgs { port, kit, on_ports, sample, seed, exposure: _, user: _, parcel: _, gps_port: _, wire_log: _ } =
+        args;
     if let Some(kit) = kit {
         return Ok(KitChoice::Saved(KitShelf::of(data_dir).find(&kit)?.id()));
     }

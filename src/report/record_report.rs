@@ -292,6 +292,9 @@ fn measurement(sheet: &mut Sheet<'_>, dossier: &Dossier) {
             facts.push(("Temperatures", all.join(", ")));
         }
     }
+    if let Some(choice) = &conditions.auto_exposure {
+        facts.push(("Exposure", words::exposure(choice)));
+    }
     facts.push(("Dark", words::dark(conditions.dark_source)));
     let quality = &answer.quality;
     facts.push(("Quality", format!(

@@ -2,10 +2,24 @@
 
 use jiff::Timestamp;
 
-use crate::analyzer::{DarkSource, DeviceIdentity, LaserState};
+use crate::analyzer::{Brightness, DarkSource, DeviceIdentity, ExposureChoice, LaserState};
 use crate::identify::{Level, Strength};
 use crate::library::Tier;
 use crate::spectrum::Technique;
+
+/// How the exposure of a scan was chosen.
+pub(super) fn exposure(choice: &ExposureChoice) -> String {
+    let found = match choice.brightness {
+        Brightness::OnTarget => "as aimed at",
+        Brightness::TooWeak => "too weak for more in the time allowed",
+        Brightness::TooBright => "too bright",
+    };
+    format!(
+        "chosen for this sample by {} probes: expected to fill {:.0} % of the detector's range, {found}",
+        choice.probes,
+        100.0 * choice.expected_fill
+    )
+}
 
 /// The word of a level.
 pub(super) const fn level(level: Level) -> &'static str {

@@ -15,7 +15,7 @@ use crate::identify::{Answer, Engine};
 use crate::library::Library;
 use crate::spectrum::Spectrum;
 
-use super::KitId;
+use super::{KitId, ScanExposure};
 
 /// Who is signed in and touches nothing for so long is signed out.
 const IDLE_LOCK: Duration = Duration::from_mins(5);
@@ -78,6 +78,8 @@ pub struct SessionConfig {
     pub engine: EngineLoader,
     /// The program that can hold the laser's port as a guardian; without one the session holds it itself.
     pub guardian: Option<PathBuf>,
+    /// The exposure of Raman scans; without one, that of the data folder's choices.
+    pub exposure: Option<ScanExposure>,
     /// Port of the GPS receiver; without one, that of the data folder's choices.
     pub gps_port: Option<String>,
     /// Tells which ports there are.
@@ -97,6 +99,7 @@ impl SessionConfig {
             idle_lock: Some(IDLE_LOCK),
             engine: Box::new(move || engine_in_use(&packs)),
             guardian: guardian::announced(),
+            exposure: None,
             gps_port: None,
             ports: Box::new(list_ports),
             waker: Box::new(|| {}),
@@ -107,6 +110,13 @@ impl SessionConfig {
     #[must_use]
     pub fn with_gps(mut self, port: Option<String>) -> Self {
         self.gps_port = port;
+        self
+    }
+
+    /// The same with another exposure than the data folder's.
+    #[must_use]
+    pub fn with_exposure(mut self, exposure: Option<ScanExposure>) -> Self {
+        self.exposure = exposure;
         self
     }
 

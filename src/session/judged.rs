@@ -3,8 +3,10 @@
 use crate::analyzer::Acquisition;
 use crate::identify::Answer;
 
+use super::scan_exposure::too_weak;
+
 /// The engine's answer to the spectrum of `acquisition` with what its conditions say: emulated or not, a sample that
-/// changed, a kit without a valid check. `in_memory` is the emulated kit of this program, which cannot go out of
+/// changed, light too weak, a kit without a valid check. `in_memory` is the emulated kit of this program, which cannot go out of
 /// adjustment.
 pub(super) fn judged(answer: Answer, acquisition: &Acquisition, in_memory: bool) -> Answer {
     let conditions = &acquisition.conditions;
@@ -13,6 +15,7 @@ pub(super) fn judged(answer: Answer, acquisition: &Acquisition, in_memory: bool)
         None => answer,
     };
     answer.simulated = acquisition.simulated;
+    answer.quality.problems.extend(too_weak(acquisition, answer.quality.snr));
     // A near-infrared scan stands on its white reference.
     if !in_memory && conditions.nir.is_none() && !conditions.check.is_verified() {
         answer.quality.problems.push(conditions.check.words());

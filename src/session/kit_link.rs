@@ -78,7 +78,6 @@ pub(super) enum Linked {
     /// Spectrometer and laser.
     Raman {
         kit: Box<Kit>,
-        settings: ScanSettings,
         /// What lies under the emulated probe, and the library from which it is taken.
         emulated: Option<(Bench, Arc<Library>)>,
     },
@@ -88,7 +87,7 @@ pub(super) enum Linked {
 
 impl Linked {
     pub(super) fn raman(kit: Kit, emulated: Option<(Bench, Arc<Library>)>) -> Self {
-        Self::Raman { kit: Box::new(kit), settings: ScanSettings::default(), emulated }
+        Self::Raman { kit: Box::new(kit), emulated }
     }
 }
 
@@ -162,11 +161,12 @@ impl KitLink {
         self.check.clone()
     }
 
-    pub(super) fn status(&mut self) -> Result<KitStatus, String> {
+    /// `settings` are those of the next scan.
+    pub(super) fn status(&mut self, settings: &ScanSettings) -> Result<KitStatus, String> {
         // Tenths are what a person reads; finer digits would make every status a new one.
         let tenths = |all: &[f32]| all.iter().map(|t| (t * 10.0).round() / 10.0).collect();
         let (laser_state, temperatures_c, took) = match &mut self.linked {
-            Linked::Raman { kit, settings, .. } => {
+            Linked::Raman { kit, .. } => {
                 let report = kit.report().map_err(|e| words(&e))?;
                 (report.laser_state, tenths(&report.temperatures_c), kit.expected_duration(settings))
             }
@@ -216,13 +216,13 @@ impl KitLink {
         self.show(Gap::MEASURED, |library| sample_from_name(library, sample).map_err(|e| words(&e)))
     }
 
-    /// Measures the sample. `settings` go before the usual ones of a Raman kit.
-    pub(super) fn acquire(&mut self, settings: Option<ScanSettings>, shared: &Shared) -> Result<Acquisition, Ended> {
+    /// Measures the sample. A near-infrared scanner has settings of its own.
+    pub(super) fn acquire(&mut self, settings: &ScanSettings, shared: &Shared) -> Result<Acquisition, Ended> {
         let place = Some(shared.place());
         match &mut self.linked {
-            Linked::Raman { kit, settings: usual, .. } => {
+            Linked::Raman { kit, .. } => {
                 let end = kit.acquire(
-                    &settings.unwrap_or(*usual),
+                    settings,
                     &|| shared.cancelled(),
                     &mut |progress| tell(shared, &progress),
                     &mut |state: LaserState| shared.events.push(Event::Laser(state)),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::kit_records::{KitRecordError, kit_folder};
-use super::{CheckPolicy, KitId, KitName, SavedKit};
+use super::{CheckPolicy, KitId, KitName, SavedKit, ScanExposure};
 
 /// File of a kit in its folder.
 const KIT: &str = "kit.json";
@@ -72,6 +72,8 @@ pub struct KitChoices {
     pub in_use: Option<KitId>,
     /// Policy on performance checks.
     pub policy: CheckPolicy,
+    /// Exposure of Raman scans.
+    pub exposure: ScanExposure,
     /// Port of the GPS receiver.
     pub gps_port: Option<String>,
 }
@@ -83,6 +85,7 @@ struct ChoiceFile {
     in_use: Option<KitId>,
     check_valid_hours: Option<i64>,
     refuse_unverified: bool,
+    exposure: ScanExposure,
     gps_port: Option<String>,
 }
 
@@ -191,7 +194,7 @@ pub fn read_choices(data_dir: &Path) -> KitChoices {
     let valid_for = file.check_valid_hours.filter(|hours| VALID_HOURS.contains(hours)).map(SignedDuration::from_hours);
     let policy =
         CheckPolicy { valid_for: valid_for.unwrap_or(usual.valid_for), refuse_unverified: file.refuse_unverified };
-    KitChoices { in_use: file.in_use, policy, gps_port: file.gps_port }
+    KitChoices { in_use: file.in_use, policy, exposure: file.exposure, gps_port: file.gps_port }
 }
 
 /// Keeps the choices.
@@ -200,6 +203,7 @@ pub fn keep_choices(data_dir: &Path, choices: &KitChoices) -> Result<(), KitStor
         in_use: choices.in_use.clone(),
         check_valid_hours: Some(choices.policy.valid_for.as_hours().clamp(*VALID_HOURS.start(), *VALID_HOURS.end())),
         refuse_unverified: choices.policy.refuse_unverified,
+        exposure: choices.exposure,
         gps_port: choices.gps_port.clone(),
     };
     let path = data_dir.join("kits").join(CHOICE);
@@ -276,7 +280,9 @@ mod tests {
         save_kit(dir.path(), &a).unwrap();
         let policy = CheckPolicy { valid_for: SignedDuration::from_hours(48), refuse_unverified: true };
         let gps_port = Some("COM9".to_owned());
-        let choices = KitChoices { in_use: Some(b.id()), policy, gps_port };
+        let exposure =
+            ScanExposure::Fixed(super::super::FixedExposure { integration_ms: 250, exposures: 4, averages: 2 });
+        let choices = KitChoices { in_use: Some(b.id()), policy, exposure, gps_port };
         keep_choices(dir.path(), &choices).unwrap();
         let shelf = KitShelf::of(dir.path());
         assert_eq!((&shelf.kits, &shelf.choices), (&vec![a.clone(), b.clone()], &choices));

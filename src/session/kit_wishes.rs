@@ -17,8 +17,8 @@ use super::kit_worker::{KitWorker, Link};
 use super::{
     CheckPolicy, Connection, Event, KitChoice, KitChoices, KitFinding, KitId, KitMeasured, KitMeasurement, KitName,
     KitParts, KitRecord, KitShelf, MeasuredStandard, ProbeOutcome, Probed, SavedDevice, SavedKit, SavedLaser,
-    StandardPurpose, append_kit_record, find_in_standards, forget_kit, keep_choices, read_choices, read_kit_records,
-    save_kit, standard_sample,
+    ScanExposure, StandardPurpose, append_kit_record, find_in_standards, forget_kit, keep_choices, read_choices,
+    read_kit_records, save_kit, standard_sample,
 };
 
 /// Line speed at which a port is opened for a probe, which then sets its own.
@@ -33,6 +33,7 @@ pub(super) enum KitWish {
     Forget(KitId),
     Use(KitChoice),
     Policy(CheckPolicy),
+    Exposure(ScanExposure),
     Gps(Option<String>),
     Measure(KitMeasurement),
     Preview(PreviewSettings),
@@ -59,6 +60,15 @@ impl KitWorker {
             KitWish::Policy(policy) => {
                 self.policy = policy;
                 self.keep_choice();
+                self.refresh();
+                self.tell_kits();
+            }
+            KitWish::Exposure(exposure) => {
+                self.exposure = exposure;
+                let choices = KitChoices { exposure, ..read_choices(&self.keeping.data_dir) };
+                if let Err(error) = keep_choices(&self.keeping.data_dir, &choices) {
+                    self.trouble(words(&error));
+                }
                 self.refresh();
                 self.tell_kits();
             }
@@ -255,7 +265,7 @@ impl KitWorker {
         // Under an emulated probe it lies at once.
         kit.show_standard(|library| standard_sample(library, &standards, &name).map_err(|e| words(&e)))
             .map_err(Ended::Failed)?;
-        let acquired = kit.acquire(Some(ScanSettings::automatic()), &shared);
+        let acquired = kit.acquire(&ScanSettings::automatic(), &shared);
         let back = kit.set_sample(&sample);
         let acquisition = acquired?;
         back.map_err(Ended::Failed)?;

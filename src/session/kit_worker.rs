@@ -13,7 +13,9 @@ use super::kit_link::{Ended, KitLink, LaserKeeping};
 use super::kit_open::Opening;
 use super::kit_wishes::KitWish;
 use super::shared::{Shared, caught};
-use super::{CheckPolicy, Connection, Event, KitChoice, KitStatus, MeasuredStandard, PortLister, read_choices};
+use super::{
+    CheckPolicy, Connection, Event, KitChoice, KitStatus, MeasuredStandard, PortLister, ScanExposure, read_choices,
+};
 
 /// How often an idle kit is asked for its state.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
@@ -47,6 +49,8 @@ pub(super) struct KitWorker {
     /// The kit with which the session was started.
     pub(super) first_choice: KitChoice,
     pub(super) policy: CheckPolicy,
+    /// Exposure of Raman scans.
+    pub(super) exposure: ScanExposure,
     pub(super) keeping: LaserKeeping,
     pub(super) ports: PortLister,
     /// Serial numbers of the kit that was connected first since it was chosen; another unit does not take its place.
@@ -68,6 +72,7 @@ pub(super) struct KitWorker {
 impl KitWorker {
     pub(super) fn new(
         choice: KitChoice,
+        exposure: Option<ScanExposure>,
         keeping: LaserKeeping,
         ports: PortLister,
         requests: Receiver<KitRequest>,
@@ -78,11 +83,12 @@ impl KitWorker {
             KitChoice::Emulator { sample, .. } => sample.clone(),
             _ => String::new(),
         };
-        let policy = read_choices(&keeping.data_dir).policy;
+        let kept = read_choices(&keeping.data_dir);
         Self {
             first_choice: choice.clone(),
             choice,
-            policy,
+            policy: kept.policy,
+            exposure: exposure.unwrap_or(kept.exposure),
             keeping,
             ports,
             units: None,
@@ -226,7 +232,7 @@ impl KitWorker {
     pub(super) fn refresh(&mut self) {
         let Link::Up { kit, status } = &mut self.link else { return };
         kit.look_at_check(&self.policy);
-        match kit.status() {
+        match kit.status(&self.exposure.settings()) {
             Ok(new) => {
                 let new = Box::new(new);
                 if status.as_ref() != Some(&new) {
@@ -310,7 +316,7 @@ impl KitWorker {
     }
 
     fn acquire(&mut self, parcel: String, operator: Option<Actor>) -> Result<(), Ended> {
-        let (policy, shared) = (self.policy, Arc::clone(&self.shared));
+        let (policy, exposure, shared) = (self.policy, self.exposure, Arc::clone(&self.shared));
         let emulated_sample = self.is_emulator().then(|| self.sample.clone());
         let kit = self.usable(operator.as_ref(), Act::Scan)?;
         let check = kit.look_at_check(&policy);
@@ -318,7 +324,7 @@ impl KitWorker {
         if emulated_sample.is_none() && kit.laser().is_some() {
             policy.admits(&check).map_err(Ended::Failed)?;
         }
-        let acquisition = kit.acquire(None, &shared)?;
+        let acquisition = kit.acquire(&exposure.settings(), &shared)?;
         // From here on the scan is the engine's thread's to end. The channel has room: one scan runs at a time.
         self.scanning = false;
         let ticket = self.shared.begin_identifying();

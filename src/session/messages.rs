@@ -11,7 +11,8 @@ use crate::signal::calibration::CheckLimits;
 use crate::spectrum::Spectrum;
 
 use super::{
-    CheckPolicy, KitChoice, KitHistory, KitId, KitName, KitRecord, KitShelf, RecordNews, RecordWish, Settings,
+    CheckPolicy, KitChoice, KitHistory, KitId, KitName, KitRecord, KitShelf, RecordNews, RecordWish, ScanExposure,
+    Settings,
 };
 
 /// A wish of the user.
@@ -86,6 +87,8 @@ pub enum Command {
     UseKit(KitChoice),
     /// Demand so much of performance checks from now on; kept.
     SetCheckPolicy(CheckPolicy),
+    /// Expose Raman scans so from now on; kept.
+    SetExposure(ScanExposure),
     /// Listen to the GPS receiver on this port from now on, or to none; kept.
     UseGps(Option<String>),
     /// Measure a standard: progress events, then [`Event::Measured`], [`Event::Failed`] or [`Event::Cancelled`].

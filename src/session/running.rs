@@ -66,8 +66,18 @@ impl Session {
     /// Starts the threads and returns at once; what they find is reported by events. Fails only when the system gives
     /// no threads.
     pub fn start(config: SessionConfig) -> io::Result<Self> {
-        let SessionConfig { data_dir, kit: choice, operator, idle_lock, engine, guardian, gps_port, ports, waker } =
-            config;
+        let SessionConfig {
+            data_dir,
+            kit: choice,
+            operator,
+            idle_lock,
+            engine,
+            guardian,
+            exposure,
+            gps_port,
+            ports,
+            waker,
+        } = config;
         let shared = Arc::new(Shared::new(Events::new(waker), Operators::new(operator, idle_lock)));
         let (kit, kit_requests) = sync_channel(QUEUE);
         let (jobs, jobs_waiting) = sync_channel(1);
@@ -79,7 +89,7 @@ impl Session {
         let reader = RecordsWorker::new(data_dir.clone(), record_wishes, Arc::clone(&shared));
         let gps_port = gps_port.or_else(|| read_choices(&data_dir).gps_port);
         let keeping = LaserKeeping { data_dir, guardian };
-        let scanner = KitWorker::new(choice, keeping, ports, kit_requests, jobs, Arc::clone(&shared));
+        let scanner = KitWorker::new(choice, exposure, keeping, ports, kit_requests, jobs, Arc::clone(&shared));
         let library_to = kit.clone();
         let (gps, gps_ports) = sync_channel(QUEUE);
         // The channel is new: it has room.
@@ -126,6 +136,7 @@ impl Session {
             Command::ForgetKit(id) => self.wish(KitWish::Forget(id)),
             Command::UseKit(kit) => self.wish(KitWish::Use(kit)),
             Command::SetCheckPolicy(policy) => self.wish(KitWish::Policy(policy)),
+            Command::SetExposure(exposure) => self.wish(KitWish::Exposure(exposure)),
             Command::ShowKitHistory(id) => self.wish(KitWish::History(id)),
             Command::Disconnect => self.wish(KitWish::Disconnect),
             Command::Connect => self.wish(KitWish::Connect),

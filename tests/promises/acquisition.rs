@@ -67,7 +67,7 @@ fn auto_exposure_reaches_its_target_within_three_probes_over_six_decades_of_emul
         for tenth in 0..=12 {
             let power = weakest * 10_f64.powf(f64::from(tenth) * 0.5 - f64::from(tenth / 12) * 0.02);
             parts.bench.set_laser_power(power, clock.now());
-            let scan = acquire(&mut kit, &auto(60)).unwrap_or_else(|e| panic!("seed {seed}, {tenth}: {e}"));
+            let scan = acquire(&mut kit, &auto(75)).unwrap_or_else(|e| panic!("seed {seed}, {tenth}: {e}"));
             let choice = scan.conditions.auto_exposure.unwrap();
             assert_eq!(choice.brightness, Brightness::OnTarget, "seed {seed}, {tenth}: {choice:?}");
             assert!((0.6..=0.8).contains(&fill(&scan)), "seed {seed}, {tenth}: fill {}, {choice:?}", fill(&scan));

@@ -22,8 +22,8 @@ const SOME_SIGMAS: f64 = 8.0;
 const EXPOSURES: (u8, u8) = (3, 10);
 /// Time of light, laser on, that is enough where the light is strong.
 const ENOUGH: Duration = Duration::from_secs(3);
-/// Share of the time budget that goes to the dark.
-const DARK_SHARE: f64 = 0.25;
+/// Share of the time budget that goes to the dark: two readouts beside three of light.
+const DARK_SHARE: f64 = 0.4;
 /// Pixels over which a single hit is told from light, and how far the highest of them may stand above their median: the
 /// top of a band that is four pixels wide stands 1.15 times as high.
 const AROUND: usize = 5;
@@ -41,9 +41,9 @@ pub struct AutoExposure {
 }
 
 impl Default for AutoExposure {
-    /// The middle of 60 to 80 % of saturation, in 15 s.
+    /// The middle of 60 to 80 % of saturation, in 10 s.
     fn default() -> Self {
-        Self { target_fill: 0.7, budget: Duration::from_secs(15) }
+        Self { target_fill: 0.7, budget: Duration::from_secs(10) }
     }
 }
 
@@ -88,6 +88,11 @@ impl Prober {
         self.possible(FIRST_US)
     }
 
+    /// Longest integration time that a scan can get, microseconds.
+    pub fn last_us(&self) -> u32 {
+        self.possible(f64::MAX)
+    }
+
     /// The nearest integration time that the device takes and the budget allows.
     fn possible(&self, wanted_us: f64) -> u32 {
         let step = f64::from(self.step_us);
@@ -121,7 +126,7 @@ impl Prober {
             let longest = self.possible(LONGEST_PROBE_US);
             if integration_us >= longest {
                 let fill = (top + above.max(0.0) * (self.longest_us() / time - 1.0)) / saturation;
-                let choice = self.choice(self.possible(f64::MAX), fill.min(1.0), Brightness::TooWeak);
+                let choice = self.choice(self.last_us(), fill.min(1.0), Brightness::TooWeak);
                 return ProbeOutcome::Chosen(choice);
             }
             return self.again_or((time * LEAP).min(LONGEST_PROBE_US), Brightness::TooWeak);
@@ -232,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_target_is_reached_within_three_probes_over_six_decades_of_light() {
-        let budget = Duration::from_mins(1);
+        let budget = Duration::from_secs(75);
         let (mut most, mut fills) = (0, Vec::new());
         for seed in 0..600 {
             // From 70 % of saturation in 14 s to 70 % in 14 microseconds.
@@ -259,7 +264,7 @@ mod tests {
         for seed in 0..50 {
             let weak = choose(1e-5, Duration::from_secs(15), seed);
             assert_eq!(weak.brightness, Brightness::TooWeak, "{weak:?}");
-            assert!(weak.integration_us > 3_000_000 && weak.probes <= PROBES_MAX, "{weak:?}");
+            assert!(weak.integration_us > 2_500_000 && weak.probes <= PROBES_MAX, "{weak:?}");
             let bright = choose(1e5, Duration::from_secs(15), seed);
             assert_eq!((bright.brightness, bright.probes), (Brightness::TooBright, 3), "{bright:?}");
         }

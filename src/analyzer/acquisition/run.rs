@@ -118,6 +118,14 @@ impl Kit {
     }
 
     fn plan(&self, settings: &ScanSettings) -> Plan {
+        let integration_us = match settings.exposure {
+            ExposureMode::Fixed => settings.integration_us,
+            // Until the light is known, the longest that it can take.
+            ExposureMode::Auto(aim) => {
+                let (limits, step_us) = (self.spectrometer.limits(), self.spectrometer.integration_step_us());
+                Prober::new(aim, limits, step_us, &[], self.expected_readout(0, 1)).last_us()
+            }
+        };
         let transaction = self.laser.expected_transaction();
         let prepare = self.timings.prepare_or(self.spectrometer.expected_prepare());
         let probing = match settings.exposure {
@@ -130,10 +138,10 @@ impl Kit {
         let (device, repeats) = self.dark_readouts(settings.dark_averages);
         Plan {
             preparing: transaction + prepare + probing,
-            dark: 2 * transaction + u32::from(repeats) * self.expected_readout(settings.integration_us, device),
+            dark: 2 * transaction + u32::from(repeats) * self.expected_readout(integration_us, device),
             light: self.timings.warm_up()
                 + u32::from(settings.light_exposures)
-                    * (transaction + self.expected_readout(settings.integration_us, settings.light_averages))
+                    * (transaction + self.expected_readout(integration_us, settings.light_averages))
                 + 2 * transaction,
         }
     }
@@ -157,6 +165,7 @@ impl Kit {
             settings.integration_us = chosen.integration_us;
             settings.light_exposures = chosen.light_exposures.min(LIGHT_EXPOSURES_MAX);
             settings.light_averages = 1;
+            settings.exposure = ExposureMode::Fixed;
             ticker.plan_again(self.plan(&settings));
             choice = Some(chosen);
         }

@@ -42,7 +42,7 @@ pub use log::Log;
 pub use matchbox::MatchBox;
 pub use memory_link::MemoryLink;
 pub use nir_optics::NirSample;
-pub use nirscan::{NirScan, NirWindow};
+pub use nirscan::{NirReadout, NirScan, NirWindow};
 pub use obis::Obis;
 pub use obp_device::{MANUFACTURER, ObpDevice, ObpUnit};
 pub use obp_model::ObpModel;

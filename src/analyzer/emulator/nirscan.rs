@@ -1,10 +1,12 @@
 //! An emulated NIRscan Nano: a lamp, a window with a white standard or a sample on it, a serial line.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::analyzer::nirscan::BAUD;
 use crate::analyzer::nirscan::codec::{Decoder, GAP_FAILURE, MAX_DATA, Packet, PacketError, encode, flags};
+use crate::analyzer::nirscan::interpreted::Interpreted;
 use crate::analyzer::nirscan::kinds;
 
 use super::line::Line;
@@ -22,21 +24,47 @@ const INTERPRETATION: Duration = Duration::from_millis(150);
 /// The error bit of the converter, which a saturated scan sets.
 const CONVERTER_ERROR: u32 = 0x002;
 
+/// Scans that a window remembers.
+const SEEN: usize = 64;
+
+/// What the detector really saw in one scan: what the device means to send, whatever becomes of it on the wire.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NirReadout {
+    /// What lay on the window.
+    pub sample: NirSample,
+    /// Scan configuration and repeats.
+    pub settings: (u8, u16),
+    /// The scan as interpreted.
+    pub seen: Interpreted,
+}
+
 /// What lies on the window. Clones are the same window.
 #[derive(Clone, Debug)]
 pub struct NirWindow {
     sample: Arc<Mutex<NirSample>>,
+    seen: Arc<Mutex<VecDeque<NirReadout>>>,
 }
 
 impl NirWindow {
     /// A window with something on it.
     pub fn new(sample: NirSample) -> Self {
-        Self { sample: Arc::new(Mutex::new(sample)) }
+        Self { sample: Arc::new(Mutex::new(sample)), seen: Arc::default() }
     }
 
     /// Lays something else on the window.
     pub fn lay(&self, sample: NirSample) {
         *self.sample.lock().unwrap_or_else(PoisonError::into_inner) = sample;
+    }
+
+    /// The last scans, oldest first.
+    pub fn readouts(&self) -> Vec<NirReadout> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
+    }
+
+    fn saw(&self, readout: NirReadout) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.truncate(SEEN - 1);
+        seen.push_front(readout);
     }
 
     fn sample(&self) -> NirSample {
@@ -215,8 +243,10 @@ impl NirScan {
         }
         if let Some(end) = self.interpreting_until.take_if(|until| *until <= now) {
             let seed = self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ self.scans;
-            let seen = scan(&self.window.sample(), self.seed, self.config, self.repeats, end, seed);
+            let (sample, settings) = (self.window.sample(), (self.config, self.repeats));
+            let seen = scan(&sample, self.seed, self.config, self.repeats, end, seed);
             self.interpreted = seen.encode();
+            self.window.saw(NirReadout { sample, settings, seen });
         }
         if self.decoder.pending() > 0 && now.saturating_sub(self.heard_at) > GAP {
             self.decoder.clear();

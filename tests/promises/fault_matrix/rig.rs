@@ -236,12 +236,16 @@ impl MemoryRig {
     }
 }
 
+/// Opens a wire; what had arrived before is thrown away, as the operating system does with a port.
+pub fn open_memory(link: &MemoryLink, clock: &Arc<dyn Clock>) -> Result<Box<dyn Transport>, AnalyzerError> {
+    let mut link = link.clone();
+    link.drain(Duration::from_micros(1), clock.now() + Duration::from_micros(1))?;
+    Ok(Box::new(link))
+}
+
 impl MemoryRig {
-    /// Opens a wire; what had arrived before is thrown away, as the operating system does with a port.
     fn open(&self, link: &MemoryLink) -> Result<Box<dyn Transport>, AnalyzerError> {
-        let mut link = link.clone();
-        link.drain(Duration::from_micros(1), self.clock.now() + Duration::from_micros(1))?;
-        let link: Box<dyn Transport> = Box::new(link);
+        let link = open_memory(link, &self.clock)?;
         Ok(match &self.wires {
             Some(wires) => wires.watch(link, Arc::clone(&self.clock)),
             None => link,
@@ -291,27 +295,41 @@ pub struct PtyRig {
 #[cfg(unix)]
 impl PtyRig {
     pub fn new(driver: Driver, seed: u64) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(PatientClock::new(SystemClock::start()));
+        let clock = Self::clock();
         let Devices { spectrometer, laser, bench, faults } = Devices::new(driver, seed);
         let host = |name, device| PtyHost::start(name, device, Arc::clone(&clock)).expect("a pseudo-terminal");
         let (spectrometer, laser) = (host("matrix-device", spectrometer), laser.map(|l| host("matrix-laser", l)));
         Self { driver, seed, spectrometer, laser, clock, bench, faults }
     }
 
-    /// Opens a port; a cable that was plugged in again takes a moment to appear.
-    fn open(&self, host: &PtyHost) -> Result<Box<dyn Transport>, AnalyzerError> {
-        let deadline = self.clock.now() + Duration::from_secs(2);
-        let path = loop {
-            match host.present_path() {
-                Some(path) => break path,
-                None if self.faults.unplugged() || self.clock.now() > deadline => {
-                    return Err(TransportError::NotFound { port: host.path().to_owned() }.into());
-                }
-                None => self.clock.sleep(Duration::from_millis(5)),
-            }
-        };
-        Ok(Box::new(SerialLink::open(&path, 9_600, Arc::clone(&self.clock))?))
+    /// In real time on a busy machine the device's own thread may not run for seconds, which is a device that does not
+    /// answer. The session connects again every two seconds and an officer scans again.
+    pub const PATIENCE: u32 = 4;
+
+    /// Real time.
+    pub fn clock() -> Arc<dyn Clock> {
+        Arc::new(PatientClock::new(SystemClock::start()))
     }
+
+    fn open(&self, host: &PtyHost) -> Result<Box<dyn Transport>, AnalyzerError> {
+        open_port(host, &self.faults, &self.clock)
+    }
+}
+
+/// Opens a port; a cable that was plugged in again takes a moment to appear.
+#[cfg(unix)]
+pub fn open_port(host: &PtyHost, faults: &Faults, clock: &Arc<dyn Clock>) -> Result<Box<dyn Transport>, AnalyzerError> {
+    let deadline = clock.now() + Duration::from_secs(2);
+    let path = loop {
+        match host.present_path() {
+            Some(path) => break path,
+            None if faults.unplugged() || clock.now() > deadline => {
+                return Err(TransportError::NotFound { port: host.path().to_owned() }.into());
+            }
+            None => clock.sleep(Duration::from_millis(5)),
+        }
+    };
+    Ok(Box::new(SerialLink::open(&path, 9_600, Arc::clone(clock))?))
 }
 
 #[cfg(unix)]
@@ -321,10 +339,8 @@ impl Rig for PtyRig {
         connect(self.driver, self.open(&self.spectrometer)?, laser, &self.clock)
     }
 
-    /// In real time on a busy machine the device's own thread may not run for seconds, which is a device that does not
-    /// answer. The session connects again every two seconds and an officer scans again.
     fn patience(&self) -> u32 {
-        4
+        Self::PATIENCE
     }
 
     fn driver(&self) -> Driver {
@@ -350,13 +366,13 @@ impl Rig for PtyRig {
 
 /// Time that ends: whoever waits longer than any deadline allows, or asks for the time without end, hangs, and the panic
 /// says so.
-struct PatientClock<C> {
+pub struct PatientClock<C> {
     time: C,
     looks: AtomicU64,
 }
 
 impl<C> PatientClock<C> {
-    const fn new(time: C) -> Self {
+    pub const fn new(time: C) -> Self {
         Self { time, looks: AtomicU64::new(0) }
     }
 }

@@ -1,0 +1,105 @@
+//! Who chooses the exposure of a Raman scan: the kit for every sample, or the user once.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::analyzer::{Acquisition, AutoExposure, Brightness, ScanSettings};
+
+/// The exposure of a Raman scan. A near-infrared scanner has that of its own scan configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "mode")]
+pub enum ScanExposure {
+    /// Up to three short probes, then integration time and number of exposures for 60 to 80 % of saturation.
+    #[default]
+    Automatic,
+    /// The same for every sample.
+    Fixed(FixedExposure),
+}
+
+/// An exposure that a user chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FixedExposure {
+    /// Integration time of one readout, milliseconds.
+    pub integration_ms: u32,
+    /// Light exposures; from two on, cosmic rays are found.
+    pub exposures: u8,
+    /// Readouts that the device averages into one exposure.
+    pub averages: u16,
+}
+
+impl FixedExposure {
+    /// Longest integration time that can be chosen, milliseconds.
+    pub const LONGEST_MS: u32 = 60_000;
+}
+
+impl Default for FixedExposure {
+    /// Three exposures of 900 ms.
+    fn default() -> Self {
+        Self { integration_ms: 900, exposures: 3, averages: 1 }
+    }
+}
+
+impl ScanExposure {
+    /// The settings of the acquisition. A dark is used again while it holds where the same exposure comes again.
+    pub fn settings(self) -> ScanSettings {
+        match self {
+            Self::Automatic => ScanSettings::automatic(),
+            Self::Fixed(FixedExposure { integration_ms, exposures, averages }) => ScanSettings {
+                integration_us: integration_ms.min(FixedExposure::LONGEST_MS) * 1_000,
+                light_exposures: exposures,
+                light_averages: averages,
+                ..ScanSettings::default()
+            },
+        }
+    }
+
+    /// For the screen.
+    pub fn words(self) -> String {
+        match self {
+            Self::Automatic => {
+                let seconds = AutoExposure::default().budget.as_secs();
+                format!("automatic: chosen for each sample, at most {seconds} s")
+            }
+            Self::Fixed(FixedExposure { integration_ms, exposures, averages }) => {
+                let averaged =
+                    if averages > 1 { format!(", each the mean of {averages} readouts") } else { String::new() };
+                format!("fixed: {exposures} exposures of {integration_ms} ms{averaged}")
+            }
+        }
+    }
+}
+
+/// Signal to noise from which weak light is no trouble: the noise is then a hundredth of the strongest band.
+const CLEAR_SNR: f64 = 100.0;
+
+/// What the light of a scan says about the sample and the probe, where auto exposure could not reach its target and the
+/// noise shows it: a sentence with what to do.
+pub(super) fn too_weak(acquisition: &Acquisition, snr: f64) -> Option<String> {
+    let choice = acquisition.conditions.auto_exposure?;
+    (choice.brightness == Brightness::TooWeak && snr < CLEAR_SNR).then(|| {
+        format!(
+            "too weak: exposures of {:.1} s, the longest that the time allows, fill {:.0} % of the detector's range instead of 60 to 80 %; bring the probe closer and focus it, clean its window, or measure without the packaging",
+            Duration::from_micros(choice.integration_us.into()).as_secs_f64(),
+            100.0 * choice.expected_fill.clamp(0.0, 1.0)
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyzer::ExposureMode;
+
+    #[test]
+    fn a_fixed_exposure_is_what_was_chosen_and_automatic_is_the_usual_way() {
+        let fixed = FixedExposure { integration_ms: 250, exposures: 5, averages: 2 };
+        let settings = ScanExposure::Fixed(fixed).settings();
+        assert_eq!((settings.integration_us, settings.light_exposures, settings.light_averages), (250_000, 5, 2));
+        assert_eq!(settings.exposure, ExposureMode::Fixed);
+        assert!(matches!(ScanExposure::default().settings().exposure, ExposureMode::Auto(_)));
+        let endless = FixedExposure { integration_ms: u32::MAX, ..fixed };
+        assert_eq!(ScanExposure::Fixed(endless).settings().integration_us, 60_000_000);
+    }
+}
