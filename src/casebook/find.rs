@@ -49,7 +49,7 @@ impl Casebook {
             ("id < ", &before_id, before_id.is_some() && !by_time),
             // The rows of the same time as the last line, and all before that time.
             ("taken_at <= ", &before_time, before_time.is_some() && !to_is_tighter),
-            ("(taken_at, id) < (", &before_time, before_time.is_some() && by_time),
+            ("(taken_at, id) < (", &before_time, before_time.is_some() && !to_is_tighter),
             ("level = ", &level, level.is_some()),
             ("operator = ", &filter.operator, filter.operator.is_some()),
             ("parcel <> '' AND parcel = ", &filter.parcel, filter.parcel.is_some()),
