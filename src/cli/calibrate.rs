@@ -45,7 +45,7 @@ struct Origin {
     /// Serial number of the kit that measured the files; without it the result is told and not kept
     #[arg(long, value_name = "NUMBER")]
     serial: Option<String>,
-    /// Account of the operator of a kit, by name or badge; the secret is read from standard input
+    /// Account of whoever calibrates, by name or badge; the secret is read from standard input
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// Which emulated unit
@@ -95,6 +95,15 @@ struct Measurements {
 }
 
 impl Origin {
+    /// What is kept counts for the scans of a kit from then on, so that it is for those who may calibrate, wherever the
+    /// measurement comes from.
+    fn permit(&self, context: &Context) -> Result<(), anyhow::Error> {
+        if self.port.is_some() || self.serial.is_some() {
+            on_kit::may_calibrate(self.user.as_deref(), context)?;
+        }
+        Ok(())
+    }
+
     fn measure(&self, standards: &[String], context: &Context) -> Result<Measurements, anyhow::Error> {
         match self.port.as_deref() {
             None => self.read_files(standards, context),
@@ -188,6 +197,7 @@ pub fn run(mut args: CalibrateArgs, context: &Context) -> Result<ExitCode, anyho
         tell(&measured.record, Some(&measured.kit.0), &text, true, context)?;
         return Ok(ExitCode::SUCCESS);
     }
+    args.origin.permit(context)?;
     let measurements = args.origin.measure(&args.standard, context)?;
     let (spectra, history) = (&measurements.spectra, &measurements.history);
     let finding = find_in_standards(StandardPurpose::Calibration, &standards, spectra, history)?;
@@ -243,6 +253,7 @@ pub fn check(mut args: CheckArgs, context: &Context) -> Result<ExitCode, anyhow:
         return conclude(&measured.record, &history, &policy, Some(&measured.kit.0), true, context);
     }
     let samples = vec![args.standard.clone()];
+    args.origin.permit(context)?;
     let mut measurements = args.origin.measure(&samples, context)?;
     let (spectra, history) = (&measurements.spectra, &measurements.history);
     let finding = find_in_standards(StandardPurpose::Check(limits), &standards, spectra, history)?;

@@ -16,6 +16,17 @@ use super::{Context, output};
 /// How often events and signals are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
+/// Who adds to the records of a kit: where accounts are enrolled, only somebody whose role may.
+pub(super) fn may_calibrate(user: Option<&str>, context: &Context) -> Result<Option<Actor>, anyhow::Error> {
+    // No casebook is made only to measure a standard.
+    let path = casebook_path(&data_dir(context.data_dir.as_deref())?);
+    if path.exists() || user.is_some() {
+        operator(&mut Casebook::open(&path)?, user, Act::Calibrate).context("nothing was measured")
+    } else {
+        Ok(None)
+    }
+}
+
 /// Measures a standard, which is kept with the kit.
 pub(super) fn measure(
     kit: KitChoice,
@@ -23,14 +34,7 @@ pub(super) fn measure(
     user: Option<&str>,
     context: &Context,
 ) -> Result<Box<KitMeasured>, anyhow::Error> {
-    let folder = data_dir(context.data_dir.as_deref())?;
-    // No casebook is made only to measure a standard.
-    let path = casebook_path(&folder);
-    let operator = if path.exists() || user.is_some() {
-        operator(&mut Casebook::open(&path)?, user, Act::Calibrate).context("nothing was measured")?
-    } else {
-        None
-    };
+    let operator = may_calibrate(user, context)?;
     ask(kit, Command::Measure(measurement), operator, context, |event| match event {
         Event::Measured(measured) => Some(Ok(measured)),
         Event::Failed(why) => Some(Err(why)),

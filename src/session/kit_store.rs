@@ -59,7 +59,7 @@ pub enum KitStoreError {
 
 fn known(names: &[String]) -> String {
     if names.is_empty() {
-        "none is saved yet: 'parcelscope ports --help' says how to save one".to_owned()
+        "none is saved yet: 'parcelscope kit save --help' says how to save one".to_owned()
     } else {
         format!("there is {}", names.join(", "))
     }

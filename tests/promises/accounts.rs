@@ -285,6 +285,14 @@ fn accounts_are_kept_from_the_command_line_and_scans_ask_who_scans() {
     assert!(list.contains("trained until 2027-06-30, badge B1"), "{list}");
     assert!(ok(&["account", "roles"], &[]).contains(&role_table_markdown()));
     assert!(refused(&scan, &[]).contains("--user NAME"));
+    // A file that anybody brings must not make the check of a kit, nor may the unit in memory without an account.
+    for origin in [&["--file", "any.txt", "--serial", "EMU00001"][..], &["--port", "emulator"]] {
+        assert!(refused(&[&["check"], origin].concat(), &[]).contains("--user NAME"));
+        let calibrate = ["calibrate", "--standard", "polystyrene"];
+        assert!(refused(&[&calibrate[..], origin].concat(), &[]).contains("--user NAME"));
+        assert!(refused(&[&["check"], origin, &["--user", "aud"]].concat(), &[SECRET]).contains("may not"));
+    }
+    assert!(!dir.path().join("kits").exists());
     assert!(refused(&[&scan[..], &["--user", "aud"]].concat(), &[SECRET]).contains("may not scan"));
     assert!(refused(&[&scan[..], &["--user", "olga"]].concat(), &["314159"]).contains("do not belong together"));
     ok(&[&scan[..], &["--user", "B1"]].concat(), &["271828"]);
@@ -298,7 +306,7 @@ fn accounts_are_kept_from_the_command_line_and_scans_ask_who_scans() {
     ok(&["account", "disable", "olga", "--user", "ada"], &[SECRET]);
     assert!(refused(&[&scan[..], &["--user", "olga"]].concat(), &["271828"]).contains("disabled"));
     let recorded = events(&casebook_path(dir.path()), "refused");
-    assert_eq!(recorded.iter().map(|(who, _)| who.as_str()).collect::<Vec<_>>(), ["olga", "aud"]);
+    assert_eq!(recorded.iter().map(|(who, _)| who.as_str()).collect::<Vec<_>>(), ["olga", "aud", "aud", "aud"]);
     assert_eq!(events(&casebook_path(dir.path()), "sign-in-failed").len(), 2);
     clean(&casebook_path(dir.path()));
 }

@@ -1,5 +1,6 @@
 //! The sequence of a scan: laser confirmed off, probes where the exposure is to be chosen, dark, light, laser off.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -182,7 +183,7 @@ impl Kit {
     pub(super) fn off_after(&mut self, error: AnalyzerError, ticker: &mut Ticker<'_>) -> AnalyzerError {
         let state = self.laser.disable();
         ticker.laser(state);
-        if state == LaserState::Off { error } else { not_off(&*self.laser, state) }
+        if state.is_dark() { error } else { not_off(&mut *self.laser, state) }
     }
 
     /// Makes sure that the laser is off before anything else.
@@ -195,7 +196,7 @@ impl Kit {
         match state {
             LaserState::Off if ticker.tick().is_break() => Err(AnalyzerError::Cancelled),
             LaserState::Off => Ok(()),
-            state => Err(not_off(&*self.laser, state)),
+            state => Err(not_off(&mut *self.laser, state)),
         }
     }
 
@@ -310,7 +311,7 @@ impl Kit {
             LaserState::Off => Ok(LaserState::Off),
             // A question that a cancel cut short gives no state.
             _ if ticker.tick().is_break() => Err(AnalyzerError::Cancelled),
-            state => Err(not_off(&*self.laser, state)),
+            state => Err(not_off(&mut *self.laser, state)),
         }
     }
 
@@ -374,6 +375,8 @@ impl Kit {
             Err(error) => {
                 ticker.laser(match error {
                     AnalyzerError::LaserNotOff { state, .. } => state,
+                    AnalyzerError::LaserBlocked { .. } => LaserState::Blocked,
+                    // The guard read back that it is dark.
                     _ => LaserState::Off,
                 });
                 return Err(error);
@@ -388,7 +391,7 @@ impl Kit {
             (result, shining.guard.off())
         };
         ticker.laser(state);
-        if state == LaserState::Off { result } else { Err(not_off(&*self.laser, state)) }
+        if state == LaserState::Off { result } else { Err(not_off(&mut *self.laser, state)) }
     }
 }
 
@@ -471,8 +474,16 @@ fn average(readouts: &[Vec<u32>]) -> Vec<u32> {
         .collect()
 }
 
-fn not_off(laser: &dyn Laser, state: LaserState) -> AnalyzerError {
-    AnalyzerError::LaserNotOff { port: laser.identity().port.clone(), state }
+/// Why a scan cannot go on with a laser in this state. One that key or interlock holds was read back as dark: that is to
+/// be put right, and nothing is to be treated as on.
+fn not_off(laser: &mut dyn Laser, state: LaserState) -> AnalyzerError {
+    let port = laser.identity().port.clone();
+    if state.is_dark() {
+        let obstacle = laser.condition(&mut || ControlFlow::Continue(())).obstacle();
+        let why = obstacle.unwrap_or_else(|| "its key or its interlock holds it".to_owned());
+        return AnalyzerError::LaserBlocked { port, why };
+    }
+    AnalyzerError::LaserNotOff { port, state }
 }
 
 fn milliseconds(time: Duration) -> u64 {

@@ -124,6 +124,7 @@ pub fn guard(
             return false;
         }
     };
+    let mut baud = settings.setup.baud().unwrap_or_default();
     let (to_loop, inbox) = sync_channel(QUEUE);
     let reader = std::thread::Builder::new().name("orders".to_owned()).spawn(move || {
         let mut orders = orders;
@@ -137,9 +138,9 @@ pub fn guard(
     let alarm = match reader {
         Err(_) => Alarm::ProgramGone,
         Ok(_) if Report::Open.write(&mut reports).is_err() => Alarm::ProgramGone,
-        Ok(_) => pass_on(&mut link, &inbox, &mut reports, stop, clock.as_ref(), &wall_clock),
+        Ok(_) => pass_on(&mut link, &mut baud, &inbox, &mut reports, stop, clock.as_ref(), &wall_clock),
     };
-    off(&mut link, settings.setup, clock.as_ref());
+    off(&mut link, settings.setup, baud, clock.as_ref());
     drop(link);
     tracing::debug!(?alarm, port = settings.port, "the guardian commanded the laser off");
     let _ = match &alarm {
@@ -164,10 +165,11 @@ fn open(settings: &GuardianSettings, clock: &Arc<dyn Clock>) -> Result<SerialLin
     }
 }
 
-/// Passes bytes on until something ends it. What the clocks say comes before every order, so that nothing reaches the
+/// Passes bytes on until something ends it; `baud` is the speed that the line has then. What the clocks say comes before every order, so that nothing reaches the
 /// laser of a machine that has slept.
 fn pass_on(
     link: &mut dyn Transport,
+    baud: &mut u32,
     inbox: &Receiver<Order>,
     reports: &mut impl Write,
     stop: &dyn Fn() -> bool,
@@ -190,7 +192,7 @@ fn pass_on(
             alive = clock.now();
             let done = match order {
                 Order::Send(bytes) => link.write_all(&bytes, clock.now() + WRITE),
-                Order::Baud(baud) => link.set_baud(baud),
+                Order::Baud(new) => link.set_baud(new).inspect(|()| *baud = new),
                 Order::Alive => Ok(()),
             };
             if let Err(error) = done {
@@ -216,23 +218,28 @@ fn pass_on(
     }
 }
 
-/// Sends *off*, whatever was sent before.
-fn off(link: &mut dyn Transport, setup: LaserSetup, clock: &dyn Clock) {
+/// Sends *off*, whatever was sent before: at the speed that the line has now, because the laser listens at it, and then at
+/// the usual speed of the laser, should the last change not have reached it.
+fn off(link: &mut dyn Transport, setup: LaserSetup, now_baud: u32, clock: &dyn Clock) {
     let silence = if setup.kind.ends_by_silence() { SILENCE } else { Duration::ZERO };
     let bytes = setup.kind.off_bytes();
-    let mut on_the_wire = ADAPTER;
-    if let Ok(baud) = setup.baud() {
-        on_the_wire += Duration::from_secs(10) * bytes.len() as u32 / baud.max(1);
-        if let Err(error) = link.set_baud(baud) {
-            tracing::warn!(%error, "the guardian cannot set the laser's line speed");
+    let send = |link: &mut dyn Transport, baud: u32| {
+        clock.sleep(silence);
+        if let Err(error) = link.write_all(bytes, clock.now() + WRITE) {
+            tracing::error!(%error, "the guardian cannot command the laser off");
         }
+        // The bytes need their time before the speed changes or the port is closed, and the silence that ends them.
+        clock.sleep(ADAPTER + Duration::from_secs(10) * bytes.len() as u32 / baud.max(1) + silence);
+    };
+    send(link, now_baud);
+    let Ok(usual) = setup.baud() else { return };
+    if usual != now_baud {
+        if let Err(error) = link.set_baud(usual) {
+            tracing::warn!(%error, "the guardian cannot set the laser's line speed");
+            return;
+        }
+        send(link, usual);
     }
-    clock.sleep(silence);
-    if let Err(error) = link.write_all(bytes, clock.now() + WRITE) {
-        tracing::error!(%error, "the guardian cannot command the laser off");
-    }
-    // The bytes need their time before the port is closed, and the silence that ends them.
-    clock.sleep(on_the_wire + silence);
 }
 
 /// Commands *off* through the driver until it is read back, and removes the marker then.
@@ -304,11 +311,11 @@ mod tests {
             false
         };
         let wall = || rig.clock.now();
-        let alarm = pass_on(&mut rig.link, &inbox, &mut said, &stop, rig.clock.as_ref(), &wall);
+        let alarm = pass_on(&mut rig.link, &mut 115_200, &inbox, &mut said, &stop, rig.clock.as_ref(), &wall);
         assert_eq!(alarm, Alarm::ProgramGone);
         assert_eq!(Report::read(&mut said.as_slice(), "p").unwrap(), Report::Bytes(b"OK\r\n".to_vec()));
         assert!(rig.bench.laser_shines());
-        off(&mut rig.link, LaserSetup::usual(LaserKind::Obis), rig.clock.as_ref());
+        off(&mut rig.link, LaserSetup::usual(LaserKind::Obis), 115_200, rig.clock.as_ref());
         assert!(!rig.bench.laser_shines());
         assert_eq!(rig.log.lines().last().unwrap().1, "obis SOUR:AM:STAT OFF");
     }
@@ -318,7 +325,7 @@ mod tests {
         let mut rig = rig();
         let (_orders, inbox) = sync_channel(8);
         let wall = || rig.clock.now();
-        let alarm = pass_on(&mut rig.link, &inbox, &mut Vec::new(), &|| false, rig.clock.as_ref(), &wall);
+        let alarm = pass_on(&mut rig.link, &mut 115_200, &inbox, &mut Vec::new(), &|| false, rig.clock.as_ref(), &wall);
         assert_eq!(alarm, Alarm::HeartbeatStopped);
         let took = rig.clock.now();
         assert!(took < HEARTBEAT_MAX + 4 * STEP, "{took:?}");
@@ -336,7 +343,7 @@ mod tests {
             orders.send(Order::Send(ON.to_vec())).unwrap();
             false
         };
-        let alarm = pass_on(&mut rig.link, &inbox, &mut Vec::new(), &stop, rig.clock.as_ref(), &wall);
+        let alarm = pass_on(&mut rig.link, &mut 115_200, &inbox, &mut Vec::new(), &stop, rig.clock.as_ref(), &wall);
         assert_eq!(alarm, Alarm::Slept);
         assert!(!rig.bench.laser_shines() && rig.log.lines().is_empty(), "{:?}", rig.log.lines());
     }
@@ -356,12 +363,59 @@ mod tests {
         assert!(watch.slept(second * 10_002, wall.saturating_sub(second * 100)), "a clock that was set back");
     }
 
+    /// A wire that remembers what was sent at which speed.
+    struct Spoken {
+        baud: u32,
+        sent: Vec<(u32, Vec<u8>)>,
+    }
+
+    impl Transport for Spoken {
+        fn name(&self) -> &'static str {
+            "laser"
+        }
+
+        fn write_all(&mut self, data: &[u8], _deadline: Duration) -> Result<(), TransportError> {
+            self.sent.push((self.baud, data.to_vec()));
+            Ok(())
+        }
+
+        fn read_some(&mut self, _buffer: &mut [u8], _deadline: Duration) -> Result<usize, TransportError> {
+            Err(TransportError::Timeout { port: "laser".to_owned() })
+        }
+
+        fn now(&self) -> Duration {
+            Duration::ZERO
+        }
+
+        fn set_baud(&mut self, baud: u32) -> Result<(), TransportError> {
+            self.baud = baud;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn off_is_said_first_at_the_speed_that_the_line_was_changed_to_and_then_at_the_usual_one() {
+        let clock = VirtualClock::default();
+        let setup = LaserSetup::usual(LaserKind::Ventana);
+        let usual = setup.baud().unwrap();
+        assert_ne!(usual, 115_200);
+        let mut wire = Spoken { baud: usual, sent: Vec::new() };
+        let (orders, inbox) = sync_channel(8);
+        orders.send(Order::Baud(115_200)).unwrap();
+        drop(orders);
+        let mut baud = usual;
+        pass_on(&mut wire, &mut baud, &inbox, &mut Vec::new(), &|| false, &clock, &|| clock.now());
+        off(&mut wire, setup, baud, &clock);
+        let off_bytes = setup.kind.off_bytes().to_vec();
+        assert_eq!(wire.sent, [(115_200, off_bytes.clone()), (usual, off_bytes)]);
+    }
+
     #[test]
     fn a_told_end_and_a_port_that_fails_end_it_too() {
         let mut rig = rig();
         let (_orders, inbox) = sync_channel(8);
         let wall = || rig.clock.now();
-        let alarm = pass_on(&mut rig.link, &inbox, &mut Vec::new(), &|| true, rig.clock.as_ref(), &wall);
+        let alarm = pass_on(&mut rig.link, &mut 115_200, &inbox, &mut Vec::new(), &|| true, rig.clock.as_ref(), &wall);
         assert_eq!(alarm, Alarm::Signal);
     }
 }
