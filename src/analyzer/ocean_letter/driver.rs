@@ -171,6 +171,13 @@ impl Spectrometer for LetterSpectrometer {
         }
     }
 
+    fn integration_step_us(&self) -> u32 {
+        match self.settings.integration {
+            IntegrationUnit::Milliseconds => 1_000,
+            IntegrationUnit::Microseconds => 1,
+        }
+    }
+
     fn wavelength_coefficients_nm(&self) -> &[f64] {
         &self.coefficients_nm
     }
