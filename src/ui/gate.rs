@@ -2,18 +2,23 @@
 
 use std::time::{Duration, Instant};
 
-use egui::{Id, Key, Label, RichText, TextEdit, Ui, Vec2};
+use egui::{Id, Label, Rect, RichText, Ui, pos2, vec2};
 
 use crate::casebook::{Actor, Secret};
 use crate::session::Command;
 
-use super::tokens;
-use super::widgets::{Button, Look};
+use super::tokens::{self, TARGET, tokens};
+use super::widgets::{Button, Look, card, line_field, note, paragraph, secret_field};
+use super::words;
 
 /// How often the session hears that the user is there.
 const TELL_EVERY: Duration = Duration::from_secs(1);
-/// Width of the fields.
-const FIELD_WIDTH: f32 = 360.0;
+/// Width of the card.
+const WIDTH: f32 = 520.0;
+/// Names of the fields.
+const NAME: &str = "Account name";
+const SECRET: &str = "Account secret";
+const AGAIN: &str = "Account secret again";
 
 /// The lock of the window.
 #[derive(Debug, Default)]
@@ -25,6 +30,8 @@ pub struct Gate {
     waiting: bool,
     note: Option<String>,
     told: Option<Instant>,
+    /// What is typed to enrol the first administrator, again; `None` while nobody enrols.
+    again: Option<String>,
 }
 
 impl Gate {
@@ -38,12 +45,25 @@ impl Gate {
             waiting: false,
             note: None,
             told: None,
+            again: None,
         }
     }
 
     /// True while the window shows nothing but the question who is there.
     pub const fn is_shut(&self) -> bool {
-        self.enrolled && self.actor.is_none()
+        (self.enrolled && self.actor.is_none()) || self.again.is_some()
+    }
+
+    /// True where the first administrator can be enrolled.
+    pub const fn can_enrol(&self) -> bool {
+        !self.enrolled && self.again.is_none()
+    }
+
+    /// Asks for the first administrator.
+    pub fn begin_enrolment(&mut self) {
+        if self.can_enrol() {
+            *self = Self { again: Some(String::new()), ..Self::new() };
+        }
     }
 
     /// Who is named in the top bar; `None` while no account is enrolled.
@@ -62,8 +82,11 @@ impl Gate {
     }
 
     /// The casebook said whether accounts are enrolled.
-    pub const fn set_enrolled(&mut self, enrolled: bool) {
+    pub fn set_enrolled(&mut self, enrolled: bool) {
         self.enrolled = enrolled;
+        if enrolled {
+            self.again = None;
+        }
     }
 
     /// Somebody signed in.
@@ -96,46 +119,94 @@ impl Gate {
 
     /// Draws the question; gives the command once it is answered. `scanning` says that a scan goes on behind it.
     pub fn show(&mut self, ui: &mut Ui, scanning: bool) -> Option<Command> {
-        let t = tokens::tokens(ui);
-        let text = |s: &str, size| RichText::new(s).font(tokens::regular(size)).color(t.page.ink);
-        let mut send = false;
-        ui.vertical_centered(|ui| {
-            ui.add_space(80.0);
-            ui.add(Label::new(text("Sign in", 19.0).font(tokens::strong(24.0))));
-            ui.add_space(16.0);
+        let content = ui.max_rect();
+        let enrols = self.again.is_some();
+        let height = if enrols { 468.0 } else { 376.0_f32 };
+        let size = vec2(WIDTH.min(content.width() - 32.0), height.min(content.height() - 16.0));
+        let top = content.min.y + ((content.height() - size.y) * 0.35).max(8.0);
+        let place = Rect::from_min_size(pos2(content.center().x - size.x / 2.0, top), size);
+        let title = if enrols { "Enrol the first administrator" } else { "Sign in" };
+        let (mut send, mut close) = (false, false);
+        card(ui, place, title, |ui| {
+            ui.spacing_mut().item_spacing.y = 4.0;
+            let t = tokens(ui);
+            ui.add(Label::new(RichText::new(title).font(tokens::strong(24.0)).color(t.card.ink)));
             if scanning {
-                ui.add(Label::new(text("A scan goes on and will be recorded. Esc stops it.", tokens::TEXT_LABEL)));
-                ui.add_space(8.0);
+                paragraph(ui, "A scan goes on and will be recorded. Esc stops it.");
+            } else if enrols {
+                note(
+                    ui,
+                    "From then on everybody signs in, and real kits can be scanned. The administrator enrols the others and does not scan. There is no default passphrase, and nobody can tell it to you again.",
+                );
             }
-            ui.add(Label::new(text("Name, or scan the badge", tokens::TEXT_LABEL)));
-            let (name_id, secret_id) = (Id::unique("sign-in name"), Id::unique("sign-in secret"));
-            let field =
-                |text, id| TextEdit::singleline(text).id(id).char_limit(1_024).min_size(Vec2::new(FIELD_WIDTH, 44.0));
-            let name = ui.add(field(&mut self.name, name_id).desired_width(FIELD_WIDTH));
-            name.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Account name"));
-            if name.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter)) {
-                // A badge scanner ends with Enter.
-                ui.memory_mut(|m| m.request_focus(secret_id));
-            } else if ui.memory(|m| m.focused().is_none()) {
-                ui.memory_mut(|m| m.request_focus(name_id));
-            }
-            ui.add_space(8.0);
-            ui.add(Label::new(text("PIN or passphrase", tokens::TEXT_LABEL)));
-            let secret = ui.add(field(&mut self.secret, secret_id).password(true).desired_width(FIELD_WIDTH));
-            secret.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Account secret"));
-            send |= secret.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter));
-            ui.add_space(16.0);
-            send |= ui.add(Button::new("Sign in", Look::Main).name("Sign in now").size(170.0, 52.0)).clicked();
-            if let Some(note) = &self.note {
-                ui.add_space(12.0);
-                ui.add(Label::new(text(note, tokens::TEXT_LABEL)).wrap());
+            send = self.fields(ui);
+            ui.add_space(6.0);
+            ui.horizontal(|ui| {
+                let (words, name) = if enrols { ("Enrol", "Enrol now") } else { ("Sign in", "Sign in now") };
+                let button = Button::new(words, Look::Main).name(name).size(170.0, TARGET);
+                send |= ui.add_enabled(!self.waiting, button).clicked();
+                if enrols {
+                    close =
+                        ui.add(Button::new("Cancel", Look::Plain).name("Do not enrol").size(110.0, TARGET)).clicked();
+                }
+                if self.waiting {
+                    note(ui, "Checking");
+                }
+            });
+            if let Some(why) = &self.note {
+                paragraph(ui, &words::sentence(why));
             }
         });
-        if !send || self.waiting || self.name.trim().is_empty() || self.secret.is_empty() {
+        if close {
+            *self = Self::new();
             return None;
+        }
+        if !send || self.waiting { None } else { self.answered() }
+    }
+
+    /// The fields; true when Enter was pressed in the last one. A badge scanner ends with Enter.
+    fn fields(&mut self, ui: &mut Ui) -> bool {
+        let width = ui.available_width();
+        let enrols = self.again.is_some();
+        note(ui, if enrols { "Name" } else { "Name, or scan the badge" });
+        let named = line_field(ui, width, "", NAME, &mut self.name);
+        note(ui, if enrols { "Passphrase, at least 12 characters" } else { "PIN or passphrase" });
+        let typed = secret_field(ui, width, "", SECRET, &mut self.secret);
+        let mut send = typed && !enrols;
+        if let Some(again) = &mut self.again {
+            note(ui, "The same again");
+            send = secret_field(ui, width, "", AGAIN, again);
+        }
+        let next = match (named, typed && enrols) {
+            (true, _) => Some(SECRET),
+            (false, true) => Some(AGAIN),
+            (false, false) => ui.memory(|m| m.focused().is_none()).then_some(NAME),
+        };
+        if let Some(next) = next.filter(|_| !send) {
+            ui.memory_mut(|m| m.request_focus(Id::unique(next)));
+        }
+        send
+    }
+
+    fn answered(&mut self) -> Option<Command> {
+        if self.name.trim().is_empty() || self.secret.is_empty() {
+            self.note = Some("Type both the name and the secret".to_owned());
+            return None;
+        }
+        let name = self.name.trim().to_owned();
+        if let Some(again) = &mut self.again {
+            if *again != self.secret {
+                self.note = Some("The two passphrases are not the same; type both again".to_owned());
+                again.clear();
+                self.secret.clear();
+                return None;
+            }
+            again.clear();
         }
         self.waiting = true;
         self.note = None;
-        Some(Command::SignIn { name: self.name.clone(), secret: Secret::new(&std::mem::take(&mut self.secret)) })
+        let secret = Secret::new(&std::mem::take(&mut self.secret));
+        let enrols = self.again.is_some();
+        Some(if enrols { Command::EnrolFirst { name, secret } } else { Command::SignIn { name, secret } })
     }
 }

@@ -30,7 +30,7 @@ pub fn found(filter: RecordFilter, page: Vec<ScanSummary>, more: bool) -> Event 
     Event::Records(RecordNews::Found { filter, page, more, first: true })
 }
 
-fn type_into(h: &mut Harness<'_, App>, field: &str, text: &str) {
+pub fn type_into(h: &mut Harness<'_, App>, field: &str, text: &str) {
     h.get_by_label(field).focus();
     h.run_ok();
     h.get_by_label(field).type_text(text);
@@ -160,7 +160,7 @@ fn everything_on_the_pages_of_records_is_large_enough_and_inside_the_window() {
 }
 
 /// A folder with an administrator `ada`, an officer `omar` and an officer `olga`.
-fn staffed(folder: &std::path::Path) {
+pub fn staffed(folder: &std::path::Path) {
     let mut casebook = Casebook::open(&casebook_path(folder)).expect("a casebook");
     let (now, phrase) = (jiff::Timestamp::now(), Secret::new("correct horse battery"));
     let account = |name: &str, role| NewAccount {

@@ -46,6 +46,13 @@ pub fn top_bar(ui: &mut Ui, model: &mut Model, operator: &str, clock: &Clock) {
                     if ui.add(button).on_hover_text("Sign out").clicked() {
                         model.send(Command::SignOut);
                     }
+                } else if model.gate.can_enrol() && !model.scanning() {
+                    let button =
+                        Button::new(operator, Look::Bar).name("Enrol the first administrator").size(110.0, TARGET);
+                    let hint = "No account is enrolled. Enrol the first administrator";
+                    if ui.add(button.text_size(tokens::TEXT_LABEL)).on_hover_text(hint).clicked() {
+                        model.gate.begin_enrolment();
+                    }
                 } else {
                     ui.add(Label::new(text(operator)));
                 }
