@@ -117,7 +117,7 @@ fn whoever_is_away_is_locked_out_and_the_scan_that_runs_is_recorded_and_shown_af
         parcelscope::casebook::Casebook::open(&parcelscope::session::casebook_path(folder.path())).expect("it");
     let began = std::time::Instant::now();
     while casebook.count().expect("a count") == 0 {
-        assert!(began.elapsed() < Duration::from_secs(60), "the scan of a locked window was not recorded");
+        assert!(began.elapsed() < Duration::from_mins(1), "the scan of a locked window was not recorded");
         h.step();
         std::thread::sleep(Duration::from_millis(20));
     }
