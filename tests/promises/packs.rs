@@ -14,6 +14,8 @@ use parcelscope::session::{age_warning, library_by_digest, library_in_use};
 use parcelscope::signature::NoteSigner;
 use parcelscope::spectrum::{Spectrum, Technique};
 
+use super::accounts::program;
+
 fn now() -> Timestamp {
     "2026-11-24T12:00:00Z".parse().unwrap()
 }
@@ -312,19 +314,9 @@ fn an_install_that_is_killed_leaves_the_old_pack_or_the_new_one() {
 }
 
 fn parcelscope(data: &Path, arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
-    use std::io::Write as _;
-    let mut child = Command::new(env!("CARGO_BIN_EXE_parcelscope"))
-        .arg("--data-dir")
-        .arg(data)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A command that asks for nothing may end before it is written to.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    let output = child.wait_with_output().unwrap();
+    // Whoever runs the program ends the last line.
+    let lines: Vec<&str> = input.lines().collect();
+    let output = program(data, arguments, &lines);
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
