@@ -14,6 +14,7 @@ pub mod casebook;
 pub mod cli;
 pub mod formats;
 pub mod identify;
+pub mod laboratory;
 pub mod library;
 pub mod report;
 pub mod session;

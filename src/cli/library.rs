@@ -14,8 +14,10 @@ use crate::session;
 use crate::spectrum::Technique;
 
 mod evaluation;
+mod import;
 mod keys;
 mod packs;
+mod people;
 
 /// Arguments of `library`.
 #[derive(Args, Debug)]
@@ -34,7 +36,7 @@ enum Action {
         /// Print instead the licence texts that travel along with the bundled references
         #[arg(long)]
         notices: bool,
-        /// A signed pack instead of the library in use
+        /// A pack or a draft instead of the library in use
         #[arg(long, value_name = "PACK")]
         library: Option<PathBuf>,
     },
@@ -45,7 +47,7 @@ enum Action {
         /// Also print every band
         #[arg(long)]
         bands: bool,
-        /// A signed pack instead of the library in use
+        /// A pack or a draft instead of the library in use
         #[arg(long, value_name = "PACK")]
         library: Option<PathBuf>,
     },
@@ -73,9 +75,8 @@ enum Action {
     /// Planned: add a reference that was measured here
     #[command(hide = true)]
     Add(super::Planned),
-    /// Planned: import references from spectrum files
-    #[command(hide = true)]
-    Import(super::Planned),
+    /// Bring the spectra of others into a draft: files, folders or archives
+    Import(import::ImportArgs),
 }
 
 /// Runs `library`.
@@ -99,7 +100,7 @@ pub fn run(args: LibraryArgs, context: &Context) -> Result<ExitCode, anyhow::Err
         Action::WarnAfter(args) => packs::warn_after(&args, context),
         Action::Key { action } => keys::run(action, context),
         Action::Add(_) => planned("add references"),
-        Action::Import(_) => planned("import references"),
+        Action::Import(args) => import::run(&args, context),
     }
 }
 
@@ -109,7 +110,7 @@ fn with_library(
     act: impl FnOnce(&Library) -> Result<(), anyhow::Error>,
 ) -> Result<ExitCode, anyhow::Error> {
     let data_dir = packs::data_dir(context)?;
-    let used = session::library_or_pack(pack, &data_dir, Timestamp::now())?;
+    let used = session::library_to_look_at(pack, &data_dir, Timestamp::now())?;
     if let Some(warning) = &used.warning {
         output::complain(warning);
     }

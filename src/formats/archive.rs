@@ -3,6 +3,7 @@
 
 use std::io::{Cursor, Read};
 
+use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
 use super::{FileSpectrum, FormatError, MAX_NUMBERS};
@@ -32,10 +33,13 @@ type ReadFile = fn(&[u8], &str) -> Result<Vec<FileSpectrum>, FormatError>;
 
 /// Every spectrum of every file, in the order of the archive. Files that cannot be read are named in a note.
 pub(super) fn read(bytes: &[u8], read_file: ReadFile) -> Result<Vec<FileSpectrum>, FormatError> {
-    let budget = MAX_UNPACKED_BYTES.min((bytes.len() as u64).saturating_mul(MAX_GROWTH));
-    let mut contents = Contents { spectra: Vec::new(), numbers: 0, failed: Vec::new(), budget, entries: 0, read_file };
-    contents.unpack(bytes, 1)?;
-    let Contents { mut spectra, failed, .. } = contents;
+    let (mut spectra, mut failed) = (Vec::new(), Vec::new());
+    for ArchivedFile { name, read, .. } in files(bytes, read_file)? {
+        match read {
+            Ok(found) => spectra.extend(found),
+            Err(why) => failed.push((name, why)),
+        }
+    }
     let Some(first) = spectra.first_mut() else {
         return Err(match failed.into_iter().next() {
             Some((name, why)) => FormatError::InArchive { name, why: Box::new(why) },
@@ -51,15 +55,33 @@ pub(super) fn read(bytes: &[u8], read_file: ReadFile) -> Result<Vec<FileSpectrum
     Ok(spectra)
 }
 
+/// Every file of an archive by itself, in the order of the archive.
+pub(super) fn files(bytes: &[u8], read_file: ReadFile) -> Result<Vec<ArchivedFile>, FormatError> {
+    let budget = MAX_UNPACKED_BYTES.min((bytes.len() as u64).saturating_mul(MAX_GROWTH));
+    let mut contents = Contents { files: Vec::new(), numbers: 0, budget, entries: 0, read_file };
+    contents.unpack(bytes, 1)?;
+    Ok(contents.files)
+}
+
+/// One file of an archive.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ArchivedFile {
+    /// Its name in the archive, with folders.
+    pub name: String,
+    /// SHA-256 of its unpacked bytes, lower-case hex; empty where it could not be unpacked.
+    pub sha256: String,
+    /// Its spectra, or why there are none.
+    pub read: Result<Vec<FileSpectrum>, FormatError>,
+}
+
 fn damaged(what: &str) -> FormatError {
     FormatError::Incomplete { dialect: "a ZIP archive", what: what.to_owned() }
 }
 
 /// What came out of an archive so far.
 struct Contents {
-    spectra: Vec<FileSpectrum>,
+    files: Vec<ArchivedFile>,
     numbers: usize,
-    failed: Vec<(String, FormatError)>,
     /// Bytes that may still be unpacked.
     budget: u64,
     entries: usize,
@@ -67,6 +89,10 @@ struct Contents {
 }
 
 impl Contents {
+    fn fail(&mut self, name: String, why: FormatError) {
+        self.files.push(ArchivedFile { name, sha256: String::new(), read: Err(why) });
+    }
+
     fn unpack(&mut self, bytes: &[u8], depth: usize) -> Result<(), FormatError> {
         if bytes.len() > MAX_ARCHIVE_BYTES {
             return Err(FormatError::TooLargeArchive);
@@ -81,12 +107,11 @@ impl Contents {
                 return Err(FormatError::TooLargeArchive);
             }
             let Ok(entry) = archive.by_index(i) else {
-                self.failed
-                    .push((format!("file {}", i + 1), damaged("the file is encrypted or packed in an unknown way")));
+                self.fail(format!("file {}", i + 1), damaged("the file is encrypted or packed in an unknown way"));
                 continue;
             };
             let Ok(name) = entry.name().map(std::borrow::Cow::into_owned) else {
-                self.failed.push((format!("file {}", i + 1), damaged("the file's name is damaged")));
+                self.fail(format!("file {}", i + 1), damaged("the file's name is damaged"));
                 continue;
             };
             // Macintoshes pack a shadow of each file.
@@ -102,7 +127,7 @@ impl Contents {
             }
             self.budget -= size;
             if result.is_err() {
-                self.failed.push((name, damaged("the file is damaged")));
+                self.fail(name, damaged("the file is damaged"));
                 continue;
             }
             self.add(&unpacked, name, depth)?;
@@ -118,24 +143,27 @@ impl Contents {
             // An office document beside spectra is a file like any other that cannot be read.
             return match self.unpack(bytes, depth + 1) {
                 Err(why @ (FormatError::Unsupported { .. } | FormatError::Incomplete { .. })) => {
-                    self.failed.push((name, why));
+                    self.fail(name, why);
                     Ok(())
                 }
                 other => other,
             };
         }
-        match (self.read_file)(bytes, &name) {
-            Ok(spectra) => {
-                self.numbers += spectra.iter().map(|s| s.x.len() + s.y.len()).sum::<usize>();
-                if self.numbers > MAX_NUMBERS {
-                    return Err(FormatError::TooManyNumbers);
-                }
-                self.spectra.extend(spectra);
-            }
-            Err(why) => self.failed.push((name, why)),
+        let read = (self.read_file)(bytes, &name);
+        self.numbers += read.iter().flatten().map(|s| s.x.len() + s.y.len()).sum::<usize>();
+        if self.numbers > MAX_NUMBERS {
+            return Err(FormatError::TooManyNumbers);
         }
+        self.files.push(ArchivedFile { name, sha256: sha256_hex(bytes), read });
         Ok(())
     }
+}
+
+/// Lower-case hexadecimal SHA-256.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    let nibbles = digest.iter().flat_map(|b| [b >> 4, b & 15]);
+    nibbles.filter_map(|n| char::from_digit(u32::from(n), 16)).collect()
 }
 
 /// Archives that are documents of other programs.

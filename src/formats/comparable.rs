@@ -1,5 +1,7 @@
 //! The step from a spectrum as a file holds it to one that can be compared with references.
 
+use serde::{Deserialize, Serialize};
+
 use crate::spectrum::{Spectrum, Technique};
 
 use super::{FileSpectrum, FileTechnique, FormatError, SpectrumKind, XUnit, YUnit};
@@ -25,7 +27,8 @@ const NM_PER_CM: f64 = 1e7;
 
 /// How diffuse or total reflectance becomes something that is compared with absorbance. Neither is right for every
 /// sample, so a person has to choose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ReflectanceAs {
     /// log10(1/R): for mirrors under a thin layer (transflection) and for weak absorption.
     Absorbance,
@@ -34,7 +37,8 @@ pub enum ReflectanceAs {
 }
 
 /// What an operator states where a file is silent. What the file says is never overruled.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Choices {
     /// The technique.
     pub technique: Option<Technique>,
@@ -258,7 +262,7 @@ impl FileSpectrum {
             )),
             (true, _) | (false, Some(YUnit::Absorbance | YUnit::KubelkaMunk)) => Ok((values, Vec::new())),
             (false, Some(YUnit::Transmittance | YUnit::TransmittancePercent)) => {
-                let share = share_of_one(unit, values, remarks);
+                let share = share_of_one(unit, choices.y_unit.as_ref(), values, remarks);
                 remarks.converted.push("absorbance computed from transmittance".to_owned());
                 Ok(absorbance(&share))
             }
@@ -269,7 +273,7 @@ impl FileSpectrum {
                             .to_owned(),
                     );
                 };
-                let share = share_of_one(unit, values, remarks);
+                let share = share_of_one(unit, choices.y_unit.as_ref(), values, remarks);
                 Ok(match conversion {
                     ReflectanceAs::Absorbance => {
                         remarks.converted.push("log10(1/R) computed from reflectance".to_owned());
@@ -310,10 +314,16 @@ const fn is_raman(technique: Technique) -> bool {
 }
 
 /// Transmittance or reflectance as share of one. The word alone does not tell percent from shares; the numbers do.
-fn share_of_one(unit: Option<&YUnit>, mut values: Vec<f64>, remarks: &mut Remarks) -> Vec<f64> {
+fn share_of_one(unit: Option<&YUnit>, choice: Option<&YUnit>, mut values: Vec<f64>, remarks: &mut Remarks) -> Vec<f64> {
     let highest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let is_stated = matches!(unit, Some(YUnit::TransmittancePercent | YUnit::ReflectancePercent));
-    let is_percent = is_stated || highest > HIGHEST_SHARE;
+    let says_percent = |u: Option<&YUnit>| matches!(u, Some(YUnit::TransmittancePercent | YUnit::ReflectancePercent));
+    // Where the file has only the word, the operator may say which of the two is meant.
+    let chosen = choice.filter(|c| matches!(c, YUnit::Transmittance | YUnit::Reflectance) || says_percent(Some(c)));
+    let is_stated = says_percent(unit) || chosen.is_some();
+    let is_percent = says_percent(unit) || chosen.map_or(highest > HIGHEST_SHARE, |c| says_percent(Some(c)));
+    if let Some(choice) = chosen.filter(|c| !says_percent(unit) && Some(*c) != unit) {
+        remarks.stated.push(format!("ordinate in {choice}"));
+    }
     if !is_stated {
         let scale = if is_percent { "in percent" } else { "as share of one" };
         remarks.assumed.push(format!("ordinate {scale}: its highest value is {highest}"));

@@ -29,6 +29,7 @@ mod two_column;
 mod units;
 mod wdf;
 
+pub use archive::{ArchivedFile, sha256_hex};
 pub use comparable::{Choices, Comparable, ReflectanceAs};
 pub use csv_out::to_csv;
 pub use error::FormatError;
@@ -100,6 +101,16 @@ pub fn read_bytes(bytes: &[u8], file_name: &str) -> Result<Vec<FileSpectrum>, Fo
         return archive::read(bytes, read_file);
     }
     read_file(bytes, file_name)
+}
+
+/// Reads a file, or every file of an archive by itself: what `file_name` and the archive name, and its spectra or why there
+/// are none.
+pub fn read_each(bytes: &[u8], file_name: &str) -> Result<Vec<ArchivedFile>, FormatError> {
+    if bytes.len() as u64 <= MAX_FILE_BYTES && archive::recognises(bytes) {
+        return archive::files(bytes, read_file);
+    }
+    let read = read_bytes(bytes, file_name);
+    Ok(vec![ArchivedFile { name: file_name.to_owned(), sha256: sha256_hex(bytes), read }])
 }
 
 /// Reads a file that is no archive.

@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Unit of the axis.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum XUnit {
     /// Raman shift or wavenumber, cm-1.
     Cm1,
@@ -53,7 +56,8 @@ impl fmt::Display for XUnit {
 }
 
 /// Unit of the ordinate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum YUnit {
     /// Detector counts.
     Counts,

@@ -10,7 +10,7 @@ use crate::spectrum::{Band, Technique};
 /// The largest file that is read.
 pub(super) const MAX_FILE_BYTES: usize = 1 << 20;
 /// The most bands one reference may have.
-pub(super) const MAX_BANDS: usize = 400;
+pub const MAX_BANDS: usize = 400;
 /// The most references one substance may have.
 pub(super) const MAX_REFERENCES: usize = 64;
 

@@ -19,6 +19,7 @@ pub mod pack;
 pub use assemble::LibraryTexts;
 pub use cas::is_valid_cas;
 pub use error::LibraryError;
+pub use file::MAX_BANDS as BANDS_MAX;
 pub use formula::{Formula, FormulaError};
 pub use formulation::{Active, Formulation, Formulations};
 pub use lookup::Coverage;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::library::pack::{Installed, Pack, PackError, PackShelf};
+use crate::library::pack::{Installed, Pack, PackError, PackShelf, is_draft, read_draft};
 use crate::library::{Library, LibraryError};
 
 /// Seconds of a day.
@@ -38,6 +38,17 @@ pub fn library_in_use(data_dir: &Path, now: Timestamp) -> Result<LibraryInUse, P
 /// The library of a pack file that was named, signed by a key that the data folder trusts.
 pub fn library_of_pack(pack: &Path, data_dir: &Path) -> Result<Arc<Library>, PackError> {
     Ok(Arc::new(Pack::open(pack, &PackShelf::of(data_dir).trust()?)?.content()?.library))
+}
+
+/// The library of a pack or a draft that was named, else the one in use. Nothing vouches for a draft: it may be looked at and
+/// evaluated, and never identifies for a record.
+pub fn library_to_look_at(file: Option<&Path>, data_dir: &Path, now: Timestamp) -> Result<LibraryInUse, PackError> {
+    match file {
+        Some(draft) if is_draft(draft)? => {
+            Ok(LibraryInUse { library: Arc::new(read_draft(draft)?.library), installed: None, warning: None })
+        }
+        file => library_or_pack(file, data_dir, now),
+    }
 }
 
 /// The library of a pack that was named, else the one in use.

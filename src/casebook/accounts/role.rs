@@ -115,6 +115,12 @@ pub enum Act {
     Backup,
     /// Witness the checkpoint of another unit.
     Witness,
+    /// Add references to a draft of the library and edit its facts.
+    SubmitReference,
+    /// Approve or return what somebody else added.
+    ReviewReference,
+    /// Sign a draft: the pack that units install.
+    ReleasePack,
     /// Change a record in place.
     EditRecord,
     /// Delete a record.
@@ -125,7 +131,7 @@ pub enum Act {
 
 /// The role table. Columns are those of [`Role::ALL`]: officer, laboratory, reviewer, releaser, supervisor,
 /// administrator, auditor; `x` allows, `-` refuses. Nobody may edit, delete or hide a record.
-pub const TABLE: [(Act, &str); 24] = [
+pub const TABLE: [(Act, &str); 27] = [
     //                        O L R R S A A
     (Act::Scan, /*         */ "x x - - x - -"),
     (Act::Calibrate, /*    */ "x x - - x - -"),
@@ -148,6 +154,9 @@ pub const TABLE: [(Act, &str); 24] = [
     (Act::ManageAccounts, "- - - - - x -"),
     (Act::Backup, /*       */ "- - - - x x -"),
     (Act::Witness, /*      */ "- - - - x x x"),
+    (Act::SubmitReference, "- x - - - - -"),
+    (Act::ReviewReference, "- - x - - - -"),
+    (Act::ReleasePack, /*  */ "- - - x - - -"),
     (Act::EditRecord, /*   */ "- - - - - - -"),
     (Act::DeleteRecord, /* */ "- - - - - - -"),
     (Act::HideRecord, /*   */ "- - - - - - -"),
@@ -178,6 +187,9 @@ impl Act {
             Self::ManageAccounts => "manage accounts",
             Self::Backup => "write backups",
             Self::Witness => "witness another unit's checkpoint",
+            Self::SubmitReference => "add references to a draft",
+            Self::ReviewReference => "approve or return a reference",
+            Self::ReleasePack => "sign a pack of references",
             Self::EditRecord => "change a record in place",
             Self::DeleteRecord => "delete a record",
             Self::HideRecord => "hide a record",

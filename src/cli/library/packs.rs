@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
@@ -27,6 +27,9 @@ pub(super) struct DraftArgs {
     /// Version: one to four numbers joined by dots
     #[arg(long)]
     version: String,
+    /// Begin without substances and references, with the groups of the library in use
+    #[arg(long)]
+    empty: bool,
 }
 
 /// Arguments of `library sign`.
@@ -95,6 +98,12 @@ pub(super) fn draft(args: &DraftArgs, context: &Context) -> Result<ExitCode, any
         Some((_, used)) => used.content()?,
         None => PackContent::of_bundled(Library::bundled()?.as_ref(), Library::bundled_notices(), now),
     };
+    if args.empty {
+        let Library { identity, groups, .. } = content.library;
+        content.library = Library::from_parts(&identity.name, &identity.version, groups, vec![], vec![], vec![])?;
+        content.documents.clear();
+        content.approvals.clear();
+    }
     let name = args.name.clone().unwrap_or_else(|| content.library.identity.name.clone());
     content.library = content.library.renamed(&name, &args.version);
     content.made_at = now;
@@ -147,7 +156,7 @@ fn report(content: &PackContent, what: &str, path: &Path, context: &Context) -> 
 
 pub(super) fn check(args: &CheckArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
     let shelf = PackShelf::of(&data_dir(context)?);
-    if is_draft(&args.file)? {
+    if pack::is_draft(&args.file)? {
         return report(&pack::read_draft(&args.file)?, "draft", &args.file, context);
     }
     let checked = Pack::open(&args.file, &shelf.trust()?).and_then(|p| p.content());
@@ -162,20 +171,6 @@ pub(super) fn check(args: &CheckArgs, context: &Context) -> Result<ExitCode, any
             Ok(ExitCode::from(1))
         }
     }
-}
-
-/// A draft has no page behind its database: the database's own length is the file's.
-fn is_draft(path: &Path) -> Result<bool, anyhow::Error> {
-    use std::io::Read as _;
-    let name = path.display();
-    let mut head = [0; 100];
-    let mut file = std::fs::File::open(path).with_context(|| format!("cannot open {name}"))?;
-    let bytes = file.metadata().with_context(|| format!("cannot read {name}"))?.len();
-    if file.read_exact(&mut head).is_err() {
-        return Ok(false); // reading it as a pack says what is wrong
-    }
-    let pages = u32::from_be_bytes([head[28], head[29], head[30], head[31]]);
-    Ok(head.starts_with(b"SQLite format 3\0") && u64::from(pages) * 4_096 == bytes)
 }
 
 fn describe(installed: &Installed) -> String {

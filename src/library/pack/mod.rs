@@ -136,6 +136,19 @@ pub fn read_draft(path: &Path) -> Result<PackContent, PackError> {
     database::read(&database::open(path)?, path)
 }
 
+/// True for a draft, false for a pack and for anything else. A draft has no page behind its database: the database's own
+/// length is the file's.
+pub fn is_draft(path: &Path) -> Result<bool, PackError> {
+    let mut head = [0; 100];
+    let mut file = File::open(path).map_err(PackError::disk(path, "opening"))?;
+    let bytes = file.metadata().map_err(PackError::disk(path, "reading"))?.len();
+    if std::io::Read::read_exact(&mut file, &mut head).is_err() {
+        return Ok(false); // reading it as a pack says what is wrong
+    }
+    let pages = u32::from_be_bytes([head[28], head[29], head[30], head[31]]);
+    Ok(head.starts_with(b"SQLite format 3\0") && u64::from(pages) * 4_096 == bytes)
+}
+
 fn write_new(draft: &Path, content: &PackContent) -> Result<(), PackError> {
     match std::fs::remove_file(draft) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(PackError::disk(draft, "writing")(e)),

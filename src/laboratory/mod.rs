@@ -1,0 +1,24 @@
+//! The laboratory's work on a draft, before it becomes a pack: spectra come in as references, a second person looks at them,
+//! a comparison says what the draft names better and worse.
+//!
+//! Plain functions over [`crate::library::pack::PackContent`]; the window and the command line call the same ones. Clock and
+//! author enter by parameter; nothing here is written to a draft, which is its caller's.
+
+mod answers;
+mod error;
+mod facts;
+mod import;
+mod labels;
+mod names;
+mod reading;
+
+pub use answers::{Answers, keep_answers, remembered_answers};
+pub use error::LaboratoryError;
+pub use facts::{SubstanceFacts, place};
+pub use import::{Import, Imported, Refused, Taken, import};
+pub use labels::{Label, Naming, read_labels};
+pub use names::Names;
+pub use reading::collect_files;
+
+/// Who a submission is from while no account is enrolled; nobody can approve such a one, because nobody is its author.
+pub const NOBODY: &str = "unenrolled";
