@@ -21,6 +21,9 @@ use super::names::Names;
 use super::reading::{on_every_core, read};
 use super::{Answers, LaboratoryError};
 
+/// Terms under which spectra can be brought in: those of a library that need no text to travel along.
+pub const TERMS: [&str; 6] = ["CC0-1.0", "facts", "facts-with-attribution", "project", "laboratory", "by-agreement"];
+
 /// What the operator states of a whole collection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Import {
@@ -198,11 +201,18 @@ fn source_of(statement: &Import) -> Result<Source, LaboratoryError> {
             LaboratoryError::Fact(format!("nothing states the {name} of the source {}; state it", statement.source))
         })
     };
+    let licence = need(statement.answers.licence.as_ref(), "licence")?;
+    if !TERMS.contains(&licence.as_str()) {
+        return Err(LaboratoryError::Fact(format!(
+            "`{licence}` is none of the terms under which spectra can be brought in; they are {}",
+            TERMS.join(", ")
+        )));
+    }
     Ok(Source {
         key: statement.source.clone(),
         citation: need(statement.answers.citation.as_ref(), "citation")?,
         url: String::new(),
-        licence: need(statement.answers.licence.as_ref(), "licence")?,
+        licence,
         resolution_cm1: statement.answers.resolution_cm1.unwrap_or(0.0),
         ship: true,
         notice: None,
@@ -227,9 +237,8 @@ fn candidates(path: &Path, statement: &Import) -> Vec<Result<Candidate, Refused>
         Err(why) => return whole(read.name, why.to_string()),
     };
     let mut out = Vec::new();
-    let several = files.len() > 1;
     for file in files {
-        let name = if several { file.name.clone() } else { read.name.clone() };
+        let name = if file.name == read.base { read.name.clone() } else { file.name.clone() };
         match file.read {
             Err(why) => out.push(Err(Refused { file: name, spectrum: None, why: why.to_string() })),
             Ok(spectra) => {

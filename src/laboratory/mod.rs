@@ -15,7 +15,7 @@ mod reading;
 pub use answers::{Answers, keep_answers, remembered_answers};
 pub use error::LaboratoryError;
 pub use facts::{SubstanceFacts, place};
-pub use import::{Import, Imported, Refused, Taken, import};
+pub use import::{Import, Imported, Refused, TERMS, Taken, import};
 pub use labels::{Label, Naming, read_labels};
 pub use names::Names;
 pub use reading::collect_files;

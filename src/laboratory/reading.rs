@@ -47,6 +47,8 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Lab
 /// A file of disk with what was read of it; an archive has several. The error is about the file as a whole.
 pub(super) struct ReadFile {
     pub name: String,
+    /// Its name without the folders; the files of an archive have others.
+    pub base: String,
     pub files: Result<Vec<ArchivedFile>, FormatError>,
 }
 
@@ -61,11 +63,12 @@ pub(super) fn read(path: &Path) -> Result<ReadFile, LaboratoryError> {
         return Err(disk(std::io::Error::other("it is no regular file")));
     }
     if length.len() > MAX_FILE_BYTES {
-        return Ok(ReadFile { name, files: Err(FormatError::too_large(length.len())) });
+        return Ok(ReadFile { name, base, files: Err(FormatError::too_large(length.len())) });
     }
     let mut bytes = Vec::new();
     file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(disk)?;
-    Ok(ReadFile { name, files: formats::read_each(&bytes, &base) })
+    let files = formats::read_each(&bytes, &base);
+    Ok(ReadFile { name, base, files })
 }
 
 /// Applies `work` to every item on every core; the results are in the order of the items. `go_on` is told how many are done

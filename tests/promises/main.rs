@@ -33,6 +33,7 @@ mod intelligence;
 mod kit_commands;
 #[cfg(unix)]
 mod kits;
+mod laboratory_import;
 mod large_casebook;
 mod lasers;
 mod library;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::super::input::ChoiceArgs;
+use super::super::scan::watch_signals;
 use super::super::{Context, output};
 use super::packs::data_dir;
 use super::people;
@@ -17,8 +19,8 @@ use crate::casebook::Act;
 use crate::laboratory::{
     Answers, Import, Imported, Naming, collect_files, import, keep_answers, read_labels, remembered_answers,
 };
+use crate::library::Tier;
 use crate::library::pack;
-use crate::library::{KNOWN_LICENCES, Tier};
 
 /// Refusals that are printed one by one; `--json` has all.
 const SHOWN: usize = 40;
@@ -93,9 +95,6 @@ enum NameBy {
 
 pub(super) fn run(args: &ImportArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
     let folder = data_dir(context)?;
-    if let Some(terms) = args.licence.as_ref().filter(|l| !KNOWN_LICENCES.contains(&l.as_str())) {
-        bail!("`{terms}` is none of the terms that a library can have; use one of {}", KNOWN_LICENCES.join(", "));
-    }
     if args.resolution_cm1.is_some_and(|r| !(0.1..=100.0).contains(&r)) {
         bail!("a resolution is between 0.1 and 100 cm-1");
     }
@@ -136,11 +135,12 @@ pub(super) fn run(args: &ImportArgs, context: &Context) -> Result<ExitCode, anyh
         at: Timestamp::now(),
     };
     let files = collect_files(&args.files)?;
+    let interrupted = watch_signals().context("the signals of this process cannot be watched; try again")?;
     let progress = |done: usize, all: usize| {
         if all >= 1_000 && done.is_multiple_of(500) {
             output::complain(&format!("{done} of {all} files"));
         }
-        true
+        !interrupted.load(Ordering::SeqCst)
     };
     let (content, report) = import(content, &files, &statement, &progress)?;
     if !args.preview {
