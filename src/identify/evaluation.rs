@@ -128,8 +128,8 @@ pub fn ask(engine: &Engine, query: &Query, leave_out: bool) -> Outcome {
 fn judge(engine: &Engine, query: &Query, left_out: bool, answer: &Answer) -> Outcome {
     let library = engine.library();
     let truth = library.substances.iter().enumerate().find(|(_, s)| query.truth.is(s));
-    let has_reference =
-        truth.is_some_and(|(i, _)| library.references_of(i).any(|r| r.technique == query.spectrum.technique()));
+    let has_reference = truth
+        .is_some_and(|(i, _)| library.references_of(i).any(|r| query.spectrum.technique().compares_with(r.technique)));
     let is_true = |name: &str| library.find(name).is_some_and(|s| query.truth.is(s));
     let first = answer.candidates.first();
     let identified = || answer.identified.iter().filter(|i| i.strength == Strength::Identified);

@@ -85,6 +85,7 @@ pub(super) struct Index {
     /// Substances with a reference of the technique, ascending.
     known: Vec<usize>,
     library: Arc<Library>,
+    technique: Technique,
     resolution_cm1: f64,
     /// The synthesised references: those that a query came near to.
     built: Vec<OnceLock<Option<Box<Indexed>>>>,
@@ -100,14 +101,14 @@ impl Index {
             .references
             .iter()
             .enumerate()
-            .filter(|(_, r)| r.technique == technique)
+            .filter(|(_, r)| technique.compares_with(r.technique))
             .filter_map(|(index, r)| Head::of(index, r, grid, believes_simulated))
             .collect();
         let built: Vec<OnceLock<_>> = heads.iter().map(|_| OnceLock::new()).collect();
         let mut by_substance: Vec<(usize, usize)> = heads.iter().enumerate().map(|(e, h)| (h.substance, e)).collect();
         by_substance.sort_unstable();
         let mut known: Vec<usize> =
-            library.references.iter().filter(|r| r.technique == technique).map(|r| r.substance).collect();
+            library.references.iter().filter(|r| technique.compares_with(r.technique)).map(|r| r.substance).collect();
         known.sort_unstable();
         known.dedup();
         let mut index = Self {
@@ -117,6 +118,7 @@ impl Index {
             heads,
             tables: Tables::default(),
             library: Arc::clone(library),
+            technique,
             resolution_cm1,
             built,
         };
@@ -145,13 +147,14 @@ impl Index {
     pub fn feature(&self, entry: usize) -> Option<(usize, Vec<f64>)> {
         let head = self.heads.get(entry)?;
         let reference = self.library.references.get(head.reference)?;
-        let (_, feature) = shape_and_feature(reference, head, self.grid, self.resolution_cm1)?;
+        let (_, feature) = shape_and_feature(reference, head, self.grid, (self.technique, self.resolution_cm1))?;
         Some((head.span.start, feature))
     }
 
     fn synthesise(&self, entry: usize) -> Option<Indexed> {
         let head = self.heads.get(entry)?;
-        Indexed::new(self.library.references.get(head.reference)?, head, self.grid, self.resolution_cm1)
+        let seen = (self.technique, self.resolution_cm1);
+        Indexed::new(self.library.references.get(head.reference)?, head, self.grid, seen)
     }
 }
 
@@ -179,8 +182,8 @@ impl Head {
 }
 
 impl Indexed {
-    fn new(reference: &Reference, head: &Head, grid: SearchGrid, resolution_cm1: f64) -> Option<Self> {
-        let (shape, feature) = shape_and_feature(reference, head, grid, resolution_cm1)?;
+    fn new(reference: &Reference, head: &Head, grid: SearchGrid, seen: (Technique, f64)) -> Option<Self> {
+        let (shape, feature) = shape_and_feature(reference, head, grid, seen)?;
         let mut tops = tops(&shape, grid.at(head.span.start), grid.step_cm1());
         tops.retain(|t| t.prominence >= FAINTEST_TOP && t.prominence >= 0.1 * t.height);
         let sums = running_sums(&feature);
@@ -268,7 +271,7 @@ fn shape_and_feature(
     reference: &Reference,
     head: &Head,
     grid: SearchGrid,
-    resolution_cm1: f64,
+    (technique, resolution_cm1): (Technique, f64),
 ) -> Option<(Vec<f64>, Vec<f64>)> {
     let mut shape = vec![0.0; head.span.len()];
     let bands = match (&reference.measured, head.metric) {
@@ -288,6 +291,12 @@ fn shape_and_feature(
             }
         };
         add_band(&mut shape, grid, head.span.start, seen);
+    }
+    // Heights that nobody stated are no heights of that technique either.
+    if reference.technique != technique && !reference.usual_heights {
+        for (i, v) in shape.iter_mut().enumerate() {
+            *v *= technique.height_factor(reference.technique, grid.at(head.span.start + i));
+        }
     }
     let top = shape.iter().copied().fold(0.0, f64::max);
     if top <= 0.0 || !top.is_finite() {
@@ -350,6 +359,36 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_transmission_reference_is_drawn_for_an_atr_scan_as_deep_as_its_light_enters() {
+        let mut library = crowd(1, 2);
+        let mut reference = library.references[0].clone();
+        reference.technique = Technique::IrTransmission;
+        reference.measured = None;
+        reference.range_cm1 = (500.0, 3500.0);
+        let band = |position_cm1| Band { position_cm1, height: 1.0, fwhm_cm1: 14.0, lorentz_fraction: 0.0 };
+        reference.bands = vec![band(800.0), band(1_600.0), band(3_200.0)];
+        (reference.tier, reference.usual_heights) = (Tier::Literature, false);
+        let unstated = Reference { usual_heights: true, ..reference.clone() };
+        library.references = vec![reference, unstated];
+        let library = Arc::new(library);
+        let heights = |technique, entry: usize| {
+            let index = Index::build(&library, technique, 0, false);
+            let shape = &index.get(entry).unwrap().shape;
+            let at = |x| shape[index.grid.nearest(x) - index.heads[entry].span.start];
+            [at(800.0), at(1_600.0), at(3_200.0)]
+        };
+        for (technique, entry, wanted) in [
+            (Technique::IrTransmission, 0, [1.0, 1.0, 1.0]),
+            (Technique::AtrFtir, 0, [1.0, 0.5, 0.25]),
+            (Technique::AtrFtir, 1, [1.0, 1.0, 1.0]),
+        ] {
+            let drawn = heights(technique, entry);
+            assert!(drawn.iter().zip(wanted).all(|(d, w)| (d - w).abs() < 0.02), "{technique} {entry}: {drawn:?}");
+        }
+        assert!(Index::build(&library, Technique::Sers, 0, false).heads.is_empty());
     }
 
     #[test]

@@ -27,7 +27,11 @@ impl Overlay {
         let reference = shown.and_then(|(candidate, library)| {
             let reference = reference_of(library, candidate, spectrum.technique())?;
             let own: Vec<f64> = axis_cm1.iter().map(|x| x - candidate.shift_cm1).collect();
-            let y = reference.synthesize(&own, prepared.match_resolution_cm1(), reference.own_resolution_cm1);
+            let mut y = reference.synthesize(&own, prepared.match_resolution_cm1(), reference.own_resolution_cm1);
+            if !reference.usual_heights {
+                let factors = own.iter().map(|x| spectrum.technique().height_factor(reference.technique, *x));
+                y.iter_mut().zip(factors).for_each(|(v, factor)| *v *= factor);
+            }
             Some(unit_height(&y))
         });
         Self { scan: unit_height(scan), axis_cm1, reference }
@@ -41,7 +45,7 @@ fn reference_of<'a>(library: &'a Library, candidate: &Candidate, technique: Tech
         r.tier == candidate.reference.tier
             && r.source == candidate.reference.source
             && (candidate.reference.item.is_none() || r.source_item == candidate.reference.item)
-            && r.technique == technique
+            && technique.compares_with(r.technique)
             && library.substance_of(r).is_some_and(|s| s.name == candidate.substance)
     })
 }

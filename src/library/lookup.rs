@@ -61,7 +61,7 @@ impl Library {
     pub fn coverage(&self, technique: Technique) -> Coverage {
         // Strongest evidence of each substance, in one pass over the references.
         let mut best = vec![Evidence::None; self.substances.len()];
-        for reference in self.references.iter().filter(|r| r.technique == technique) {
+        for reference in self.references.iter().filter(|r| technique.compares_with(r.technique)) {
             let found = match reference.tier {
                 Tier::MeasuredHere | Tier::MeasuredElsewhere if reference.can_support_identification() => {
                     Evidence::Measured
