@@ -18,7 +18,7 @@ use crate::session::{
     CheckPolicy, KitChoice, KitFinding, KitHistory, KitMeasurement, KitRecord, KitShelf, MeasuredStandard,
     StandardPurpose, append_kit_record, data_dir, find_in_standards, read_choices, read_kit_records, standard_sample,
 };
-use crate::signal::calibration::{CheckLimits, Standards};
+use crate::signal::calibration::Standards;
 
 use super::kit_args::KitArgs;
 use super::{Context, input, on_kit, output};
@@ -74,9 +74,9 @@ pub struct CheckArgs {
     /// Standard under the probe
     #[arg(long, value_name = "NAME", default_value = "polystyrene")]
     standard: String,
-    /// Largest distance of a line from its place, cm-1
-    #[arg(long, value_name = "CM-1", default_value_t = 3.0)]
-    tolerance: f64,
+    /// Hold the lines of this check to a smaller distance from their places, cm-1 [default: that of 'parcelscope kit policy']
+    #[arg(long, value_name = "CM-1")]
+    tolerance: Option<f64>,
     /// Tell the state as if a passed check held for so many days [default: those of 'parcelscope kit policy']
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=366))]
     valid_days: Option<u32>,
@@ -91,6 +91,7 @@ struct Measurements {
     /// Serial number of the laser, where it is known.
     laser: Option<String>,
     simulated: bool,
+    from_file: bool,
     history: KitHistory,
 }
 
@@ -160,7 +161,14 @@ impl Origin {
             let standard = standard.clone();
             spectra.push(MeasuredStandard { standard, reported, corrected, excitation_nm, seconds: None });
         }
-        Ok(Measurements { spectra, serial: self.serial.clone(), laser: None, simulated: false, history })
+        Ok(Measurements {
+            spectra,
+            serial: self.serial.clone(),
+            laser: None,
+            simulated: false,
+            from_file: true,
+            history,
+        })
     }
 }
 
@@ -176,6 +184,7 @@ fn scan(mut kit: Kit, standard: &str, context: &Context) -> Result<Measurements,
         serial: Some(serial),
         laser: Some(scan.laser.serial),
         simulated: scan.simulated,
+        from_file: false,
         history,
     })
 }
@@ -207,6 +216,7 @@ pub fn run(mut args: CalibrateArgs, context: &Context) -> Result<ExitCode, anyho
         samples: args.standard,
         laser: measurements.laser.clone(),
         simulated: measurements.simulated,
+        from_file: measurements.from_file,
         finding,
     };
     let kept = keep(&measurements, &record, context)?;
@@ -236,18 +246,20 @@ fn lines_of(finding: &KitFinding) -> String {
 
 /// Runs `check`.
 pub fn check(mut args: CheckArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
-    if !(args.tolerance.is_finite() && args.tolerance > 0.0) {
-        bail!("--tolerance is a distance in cm-1 above 0");
-    }
     let standards = Standards::bundled()?;
     standards.with_lines(&args.standard)?;
-    let limits = CheckLimits { tolerance_cm1: args.tolerance, ..CheckLimits::default() };
     let folder = data_dir(context.data_dir.as_deref())?;
     let days = args.valid_days.map(|days| SignedDuration::from_hours(24 * i64::from(days)));
     let policy = read_choices(&folder).policy;
+    if args.tolerance.is_some_and(|cm1| !(cm1 > 0.0 && cm1 <= policy.tolerance_cm1)) {
+        bail!(
+            "--tolerance makes one check stricter: give a distance above 0 and up to the {} cm-1 of the policy; 'parcelscope kit policy --tolerance' changes that",
+            policy.tolerance_cm1
+        );
+    }
     let policy = CheckPolicy { valid_for: days.unwrap_or(policy.valid_for), ..policy };
     if let Some(kit) = args.origin.connected(&folder)? {
-        let measurement = KitMeasurement::Check { standard: args.standard, limits };
+        let measurement = KitMeasurement::Check { standard: args.standard, stricter_cm1: args.tolerance };
         let measured = on_kit::measure(kit, measurement, args.origin.user.as_deref(), context)?;
         let history = read_kit_records(&folder, &measured.kit.0)?;
         return conclude(&measured.record, &history, &policy, Some(&measured.kit.0), true, context);
@@ -256,9 +268,17 @@ pub fn check(mut args: CheckArgs, context: &Context) -> Result<ExitCode, anyhow:
     args.origin.permit(context)?;
     let mut measurements = args.origin.measure(&samples, context)?;
     let (spectra, history) = (&measurements.spectra, &measurements.history);
-    let finding = find_in_standards(StandardPurpose::Check(limits), &standards, spectra, history)?;
+    let finding =
+        find_in_standards(StandardPurpose::Check(policy.limits(args.tolerance)), &standards, spectra, history)?;
     let (taken_at, laser) = (Timestamp::now(), measurements.laser.clone());
-    let record = KitRecord { taken_at, samples, laser, simulated: measurements.simulated, finding };
+    let record = KitRecord {
+        taken_at,
+        samples,
+        laser,
+        simulated: measurements.simulated,
+        from_file: measurements.from_file,
+        finding,
+    };
     let kept = keep(&measurements, &record, context)?;
     measurements.history.records.push(record.clone());
     conclude(&record, &measurements.history, &policy, measurements.serial.as_deref(), kept, context)
@@ -282,7 +302,11 @@ fn conclude(
         // Writing to a String cannot fail.
         let _ = writeln!(text, "  {problem}");
     }
-    let _ = writeln!(text, "  {}", history.check_state(record.taken_at, policy).words());
+    if record.from_file {
+        text.push_str("  a check of a file is told and verifies no kit\n");
+    } else {
+        let _ = writeln!(text, "  {}", history.check_state(record.taken_at, policy).words());
+    }
     tell(record, serial, &text, kept, context)?;
     Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

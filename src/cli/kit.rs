@@ -3,13 +3,15 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use crate::casebook::Act;
 use crate::session::{
-    Command as Wish, Event, KitChoice, KitChoices, KitId, KitName, KitShelf, SavedKit, data_dir, forget_kit,
-    keep_choices, read_kit_records,
+    CheckPolicy, Command as Wish, Event, KitChoice, KitChoices, KitId, KitName, KitShelf, SavedKit, data_dir,
+    forget_kit, keep_choices, read_kit_records,
 };
 
 use super::kit_args::KitArgs;
@@ -29,6 +31,9 @@ use super::{Context, on_kit, output};
 pub struct KitCommand {
     #[command(subcommand)]
     command: Command,
+    /// Account of whoever saves, forgets or sets the policy, by name or badge; the secret is read from standard input
+    #[arg(long, value_name = "NAME", global = true)]
+    user: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -67,6 +72,9 @@ struct PolicyArgs {
     /// Days for which a passed check holds
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=366))]
     valid_days: Option<u32>,
+    /// Largest distance of a line of the standard from its place, cm-1, from 0.1 to 10 [default: 3]
+    #[arg(long, value_name = "CM-1", value_parser = tolerance)]
+    tolerance: Option<f64>,
     /// What happens to a kit whose check is failed, expired or missing
     #[arg(long, value_enum)]
     unverified: Option<Unverified>,
@@ -96,12 +104,28 @@ struct Listed<'a> {
     kits: Vec<Entry<'a>>,
     trouble: &'a [String],
     check_valid_hours: i64,
+    check_tolerance_cm1: f64,
     refuse_unverified: bool,
+}
+
+/// A tolerance that the policy can have, cm-1.
+fn tolerance(text: &str) -> Result<f64, String> {
+    let range = CheckPolicy::TOLERANCE_CM1;
+    text.parse().ok().filter(|cm1| range.contains(cm1)).ok_or_else(|| {
+        let (least, largest) = (range.start(), range.end());
+        format!("'{text}' is no tolerance of a check; give cm-1 between {least} and {largest:.0}")
+    })
 }
 
 /// Runs `kit`.
 pub fn run(args: KitCommand, context: &Context) -> Result<ExitCode, anyhow::Error> {
     let folder = data_dir(context.data_dir.as_deref())?;
+    let manager = match args.command {
+        Command::List | Command::Use { .. } => None,
+        Command::Save(_) | Command::Forget { .. } | Command::Policy(_) => {
+            on_kit::permitted(args.user.as_deref(), Act::ManageKits, context).context("nothing was changed")?
+        }
+    };
     match args.command {
         Command::List => {}
         Command::Save(args) => {
@@ -110,7 +134,7 @@ pub fn run(args: KitCommand, context: &Context) -> Result<ExitCode, anyhow::Erro
             // Saved from a session with the kit in memory: only one session may have the ports.
             let first =
                 KitChoice::Emulator { sample: DEFAULT_SAMPLE.to_owned(), seed: fresh_seed(), virtual_time: false };
-            on_kit::ask(first, Wish::SaveKit { name, kit }, None, context, |event| match event {
+            on_kit::ask(first, Wish::SaveKit { name, kit }, manager, context, |event| match event {
                 Event::KitSaved(id) => Some(Ok(id)),
                 Event::KitTrouble(why) => Some(Err(why)),
                 _ => None,
@@ -125,10 +149,13 @@ pub fn run(args: KitCommand, context: &Context) -> Result<ExitCode, anyhow::Erro
             let in_use = if name == "emulator" { None } else { Some(shelf.find(&name)?.id()) };
             keep_choices(&folder, &KitChoices { in_use, ..shelf.choices })?;
         }
-        Command::Policy(PolicyArgs { valid_days, unverified }) => {
+        Command::Policy(PolicyArgs { valid_days, tolerance, unverified }) => {
             let mut choices = KitShelf::of(&folder).choices;
             if let Some(days) = valid_days {
                 choices.policy.valid_for = SignedDuration::from_hours(24 * i64::from(days));
+            }
+            if let Some(cm1) = tolerance {
+                choices.policy.tolerance_cm1 = cm1;
             }
             match unverified {
                 Some(Unverified::Refuse) => choices.policy.refuse_unverified = true,
@@ -158,6 +185,7 @@ fn list(shelf: &KitShelf, context: &Context) -> Result<ExitCode, anyhow::Error> 
             kits,
             trouble: &shelf.trouble,
             check_valid_hours: hours,
+            check_tolerance_cm1: policy.tolerance_cm1,
             refuse_unverified: policy.refuse_unverified,
         })?;
         return Ok(ExitCode::SUCCESS);
@@ -183,7 +211,9 @@ fn list(shelf: &KitShelf, context: &Context) -> Result<ExitCode, anyhow::Error> 
         text.push_str("No kit is saved; 'parcelscope kit save --help' says how.\n");
     }
     let unverified = if policy.refuse_unverified { "does not scan" } else { "scans, stamped unverified" };
-    writeln!(text, "A passed check holds for {hours} hours; without one a kit {unverified}.")?;
+    let allowed = policy.tolerance_cm1;
+    writeln!(text, "A check allows lines {allowed} cm-1 from their places and holds for {hours} hours.")?;
+    writeln!(text, "Without a valid one a kit {unverified}.")?;
     output::print_text(&output::printable(&text))?;
     for trouble in &shelf.trouble {
         output::complain(trouble);

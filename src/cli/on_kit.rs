@@ -18,13 +18,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Who adds to the records of a kit: where accounts are enrolled, only somebody whose role may.
 pub(super) fn may_calibrate(user: Option<&str>, context: &Context) -> Result<Option<Actor>, anyhow::Error> {
-    // No casebook is made only to measure a standard.
+    permitted(user, Act::Calibrate, context).context("nothing was measured")
+}
+
+/// Who does something to kits: where accounts are enrolled, only somebody whose role may.
+pub(super) fn permitted(user: Option<&str>, act: Act, context: &Context) -> Result<Option<Actor>, anyhow::Error> {
+    // No casebook is made only for a kit.
     let path = casebook_path(&data_dir(context.data_dir.as_deref())?);
-    if path.exists() || user.is_some() {
-        operator(&mut Casebook::open(&path)?, user, Act::Calibrate).context("nothing was measured")
-    } else {
-        Ok(None)
-    }
+    if path.exists() || user.is_some() { operator(&mut Casebook::open(&path)?, user, act) } else { Ok(None) }
 }
 
 /// Measures a standard, which is kept with the kit.

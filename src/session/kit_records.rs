@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
@@ -85,6 +86,9 @@ pub struct KitRecord {
     pub laser: Option<String>,
     /// True when the kit or its sample was emulated.
     pub simulated: bool,
+    /// True when the spectra came from files: nobody saw them measured, and they may be old or another instrument's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub from_file: bool,
     /// What was found.
     pub finding: KitFinding,
 }
@@ -94,18 +98,44 @@ pub struct KitRecord {
 pub struct CheckPolicy {
     /// A passed check holds so long.
     pub valid_for: SignedDuration,
+    /// Largest distance of a line of the standard from its place, cm-1, within [`CheckPolicy::TOLERANCE_CM1`].
+    pub tolerance_cm1: f64,
     /// True: a kit without a valid check does not scan. False: its scans are stamped *unverified*.
     pub refuse_unverified: bool,
 }
 
 impl Default for CheckPolicy {
-    /// A week, and a stamp.
+    /// A week, the usual tolerance, and a stamp.
     fn default() -> Self {
-        Self { valid_for: SignedDuration::from_hours(168), refuse_unverified: false }
+        Self {
+            valid_for: SignedDuration::from_hours(168),
+            tolerance_cm1: CheckLimits::default().tolerance_cm1,
+            refuse_unverified: false,
+        }
     }
 }
 
 impl CheckPolicy {
+    /// Tolerances that can be set, cm-1. Below the least no handheld passes; above the largest a check would pass an axis on
+    /// which neighbouring bands are taken for each other.
+    pub const TOLERANCE_CM1: RangeInclusive<f64> = 0.1..=10.0;
+
+    /// What a check must show. `stricter_cm1` asks for a smaller tolerance in this check alone; a larger one than that of
+    /// the policy has no effect.
+    pub fn limits(&self, stricter_cm1: Option<f64>) -> CheckLimits {
+        let asked = stricter_cm1.filter(|cm1| *cm1 > 0.0).unwrap_or(self.tolerance_cm1);
+        CheckLimits { tolerance_cm1: asked.min(self.tolerance_cm1), ..CheckLimits::default() }
+    }
+
+    /// The same with a tolerance that can be set.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        let (least, largest) = (*Self::TOLERANCE_CM1.start(), *Self::TOLERANCE_CM1.end());
+        let usual = CheckLimits::default().tolerance_cm1;
+        let tolerance_cm1 = if self.tolerance_cm1.is_finite() { self.tolerance_cm1 } else { usual };
+        Self { tolerance_cm1: tolerance_cm1.max(least).min(largest), ..self }
+    }
+
     /// Whether a kit in this state may scan; the error is a sentence for the screen.
     pub fn admits(&self, state: &CheckState) -> Result<(), String> {
         if self.refuse_unverified && !state.is_verified() { Err(state.words()) } else { Ok(()) }
@@ -163,16 +193,25 @@ impl KitHistory {
         (correction != Correction::default()).then_some(correction)
     }
 
-    /// State of the performance check at `now`. A clock that was set back makes a check expired, not longer valid.
+    /// State of the performance check at `now`. A clock that was set back makes a check expired, not longer valid; a
+    /// check of a file says nothing about the kit of today.
     pub fn check_state(&self, now: Timestamp, policy: &CheckPolicy) -> CheckState {
         let last = self.records.iter().rev().find_map(|r| match &r.finding {
-            KitFinding::Check { outcome, .. } => Some((r.taken_at, outcome)),
+            KitFinding::Check { outcome, .. } if !r.from_file => Some((r.taken_at, outcome)),
             _ => None,
         });
         let Some((taken_at, outcome)) = last else { return CheckState::Never };
         let expires = taken_at.checked_add(policy.valid_for).unwrap_or(taken_at);
         if !outcome.passed() {
             CheckState::Failed { why: outcome.problems.join("; ") }
+        } else if outcome.worst_error_cm1.abs() > policy.tolerance_cm1 {
+            // Passed under a laxer policy than that of now.
+            let (worst, allowed) = (outcome.worst_error_cm1, policy.tolerance_cm1);
+            CheckState::Failed {
+                why: format!(
+                    "a line is {worst:+.1} cm-1 from its place and the policy allows {allowed:.1} now; calibrate the axis"
+                ),
+            }
         } else if now < taken_at {
             CheckState::Expired { expired: taken_at }
         } else if now < expires {
@@ -193,7 +232,7 @@ impl KitHistory {
     /// Signal of the first passed check, with which later ones are compared.
     pub fn first_signal_per_s(&self) -> Option<f64> {
         self.records.iter().find_map(|r| match &r.finding {
-            KitFinding::Check { outcome, .. } if outcome.passed() => outcome.signal_per_s,
+            KitFinding::Check { outcome, .. } if outcome.passed() && !r.from_file => outcome.signal_per_s,
             _ => None,
         })
     }
@@ -291,6 +330,7 @@ mod tests {
             samples: vec!["polystyrene".to_owned()],
             laser: None,
             simulated: true,
+            from_file: false,
             finding: KitFinding::Check { outcome, limits: CheckLimits::default() },
         }
     }
@@ -309,6 +349,23 @@ mod tests {
         assert!(matches!(&failed, CheckState::Failed { why } if why == "a line is off"));
         let strict = CheckPolicy { refuse_unverified: true, ..policy };
         assert!(policy.admits(&failed).is_ok() && strict.admits(&failed).is_err());
+        let of_a_file = history(vec![check(0, &["off"]), KitRecord { from_file: true, ..check(1, &[]) }]);
+        assert!(matches!(of_a_file.check_state(at(1), &policy), CheckState::Failed { .. }));
+    }
+
+    #[test]
+    fn a_check_is_held_to_the_tolerance_of_the_policy_and_one_check_can_only_be_held_to_less() {
+        let policy = CheckPolicy { tolerance_cm1: 2.0, ..CheckPolicy::default() };
+        let asked = [None, Some(500.0), Some(2.1), Some(1.5), Some(0.0), Some(-3.0), Some(f64::NAN)];
+        let tolerances = asked.map(|cm1| policy.limits(cm1).tolerance_cm1);
+        assert_eq!(tolerances, [2.0, 2.0, 2.0, 1.5, 2.0, 2.0, 2.0]);
+        let history = KitHistory { records: vec![check(0, &[])], damaged_lines: 0 };
+        let now = Timestamp::from_second(1_790_000_001).unwrap();
+        assert!(history.check_state(now, &policy).is_verified());
+        // The check was off by 0.5 cm-1.
+        let strict = CheckPolicy { tolerance_cm1: 0.4, ..policy };
+        let state = history.check_state(now, &strict);
+        assert!(matches!(&state, CheckState::Failed { why } if why.contains("allows 0.4 now")), "{state:?}");
     }
 
     #[test]

@@ -84,6 +84,7 @@ pub struct KitChoices {
 struct ChoiceFile {
     in_use: Option<KitId>,
     check_valid_hours: Option<i64>,
+    check_tolerance_cm1: Option<f64>,
     refuse_unverified: bool,
     exposure: ScanExposure,
     gps_port: Option<String>,
@@ -192,8 +193,12 @@ pub fn read_choices(data_dir: &Path) -> KitChoices {
     });
     let usual = CheckPolicy::default();
     let valid_for = file.check_valid_hours.filter(|hours| VALID_HOURS.contains(hours)).map(SignedDuration::from_hours);
-    let policy =
-        CheckPolicy { valid_for: valid_for.unwrap_or(usual.valid_for), refuse_unverified: file.refuse_unverified };
+    let tolerance_cm1 = file.check_tolerance_cm1.filter(|cm1| CheckPolicy::TOLERANCE_CM1.contains(cm1));
+    let policy = CheckPolicy {
+        valid_for: valid_for.unwrap_or(usual.valid_for),
+        tolerance_cm1: tolerance_cm1.unwrap_or(usual.tolerance_cm1),
+        refuse_unverified: file.refuse_unverified,
+    };
     KitChoices { in_use: file.in_use, policy, exposure: file.exposure, gps_port: file.gps_port }
 }
 
@@ -202,6 +207,7 @@ pub fn keep_choices(data_dir: &Path, choices: &KitChoices) -> Result<(), KitStor
     let file = ChoiceFile {
         in_use: choices.in_use.clone(),
         check_valid_hours: Some(choices.policy.valid_for.as_hours().clamp(*VALID_HOURS.start(), *VALID_HOURS.end())),
+        check_tolerance_cm1: Some(choices.policy.bounded().tolerance_cm1),
         refuse_unverified: choices.policy.refuse_unverified,
         exposure: choices.exposure,
         gps_port: choices.gps_port.clone(),
@@ -278,7 +284,8 @@ mod tests {
         let (b, a) = (kit("b", "S/2"), kit("A", ".."));
         save_kit(dir.path(), &b).unwrap();
         save_kit(dir.path(), &a).unwrap();
-        let policy = CheckPolicy { valid_for: SignedDuration::from_hours(48), refuse_unverified: true };
+        let policy =
+            CheckPolicy { valid_for: SignedDuration::from_hours(48), tolerance_cm1: 1.5, refuse_unverified: true };
         let gps_port = Some("COM9".to_owned());
         let exposure =
             ScanExposure::Fixed(super::super::FixedExposure { integration_ms: 250, exposures: 4, averages: 2 });
@@ -319,7 +326,8 @@ mod tests {
             fs::write(folder.join(KIT), bytes).unwrap();
         }
         fs::write(dir.path().join("kits").join("a file"), "x").unwrap();
-        fs::write(dir.path().join("kits").join(CHOICE), "{\"check_valid_hours\": -9, \"in_use\": 7}").unwrap();
+        fs::write(dir.path().join("kits").join(CHOICE), "{\"check_valid_hours\": -9, \"check_tolerance_cm1\": 500.0}")
+            .unwrap();
         let shelf = KitShelf::of(dir.path());
         assert_eq!(shelf.kits, [kit("good", "S1")]);
         assert_eq!(shelf.trouble.len(), bad.len(), "{:?}", shelf.trouble);

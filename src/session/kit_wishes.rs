@@ -58,7 +58,10 @@ impl KitWorker {
             KitWish::Forget(id) => self.forget(&id),
             KitWish::Use(kit) => self.use_kit(kit),
             KitWish::Policy(policy) => {
-                self.policy = policy;
+                if let Err(why) = self.may_manage() {
+                    return self.trouble(why);
+                }
+                self.policy = policy.bounded();
                 self.keep_choice();
                 self.refresh();
                 self.tell_kits();
@@ -166,7 +169,18 @@ impl KitWorker {
         self.measured.clear();
     }
 
+    /// Whether who is signed in may change the kits and what is demanded of them. Where no account is enrolled anybody may.
+    fn may_manage(&self) -> Result<(), String> {
+        let operator = self.shared.operators.current();
+        let admitted =
+            self.shared.operators.admit(operator.as_ref(), Act::ManageKits, true, || self.shared.cancelled());
+        admitted.map_err(ToOwned::to_owned)
+    }
+
     fn forget(&mut self, id: &KitId) {
+        if let Err(why) = self.may_manage() {
+            return self.trouble(why);
+        }
         if let Err(error) = forget_kit(&self.keeping.data_dir, id) {
             return self.trouble(words(&error));
         }
@@ -217,6 +231,9 @@ impl KitWorker {
 
     /// Connects to a kit and saves it. Where that fails the kit of before is looked for again.
     fn save(&mut self, name: KitName, choice: &KitChoice) {
+        if let Err(why) = self.may_manage() {
+            return self.shared.end_scan(Event::KitTrouble(why));
+        }
         self.let_go();
         self.shared.events.push(Event::Connection(Connection::Connecting));
         match self.try_save(name, choice) {
@@ -260,7 +277,7 @@ impl KitWorker {
             self.measured.clear();
         }
         let operator = self.shared.operators.current();
-        let (shared, sample) = (Arc::clone(&self.shared), self.sample.clone());
+        let (shared, sample, policy) = (Arc::clone(&self.shared), self.sample.clone(), self.policy);
         let kit = self.usable(operator.as_ref(), Act::Calibrate)?;
         // Under an emulated probe it lies at once.
         kit.show_standard(|library| standard_sample(library, &standards, &name).map_err(|e| words(&e)))
@@ -273,7 +290,7 @@ impl KitWorker {
         let spectrum: Spectrum = acquisition.spectrum;
         let history = kit.history.clone();
         let purpose = match measurement {
-            KitMeasurement::Check { limits, .. } => StandardPurpose::Check(*limits),
+            KitMeasurement::Check { stricter_cm1, .. } => StandardPurpose::Check(policy.limits(*stricter_cm1)),
             KitMeasurement::Calibrate { .. } | KitMeasurement::White => StandardPurpose::Calibration,
         };
         self.measured.push(measured);
@@ -281,8 +298,14 @@ impl KitWorker {
         let finding = finding.map_err(|e| Ended::Failed(words(&e)))?;
         let samples = self.measured.iter().map(|m| m.standard.clone()).collect();
         let laser = Some(acquisition.laser.serial);
-        let record =
-            KitRecord { taken_at: Timestamp::now(), samples, laser, simulated: acquisition.simulated, finding };
+        let record = KitRecord {
+            taken_at: Timestamp::now(),
+            samples,
+            laser,
+            simulated: acquisition.simulated,
+            from_file: false,
+            finding,
+        };
         self.keep_measured(record, spectrum)
     }
 
@@ -295,6 +318,7 @@ impl KitWorker {
             samples: vec!["white".to_owned()],
             laser: None,
             simulated: kit.simulated(),
+            from_file: false,
             finding: KitFinding::White { scans },
         };
         self.keep_measured(record, spectrum)

@@ -7,7 +7,6 @@ use crate::analyzer::gps::Place;
 use crate::analyzer::probe::Answered;
 use crate::analyzer::{CheckState, DeviceIdentity, LaserState, PortListing, PreviewFrame, PreviewSettings};
 use crate::casebook::{Actor, ScanSummary, Secret, StoredScan};
-use crate::signal::calibration::CheckLimits;
 use crate::spectrum::Spectrum;
 
 use super::{
@@ -122,8 +121,9 @@ pub enum KitMeasurement {
     Check {
         /// Key of the standard.
         standard: String,
-        /// What it has to show.
-        limits: CheckLimits,
+        /// Largest distance of a line from its place in this check alone, cm-1, where it is to be stricter than the
+        /// policy; a laxer one has no effect.
+        stricter_cm1: Option<f64>,
     },
 }
 

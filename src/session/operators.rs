@@ -14,9 +14,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Why a real device is not scanned.
 const NOT_ENROLLED: &str = "No account is enrolled, so only an emulated kit may be scanned: this kit has a real device. Nothing was measured and the laser stayed off; enrol an administrator ('parcelscope account enrol NAME --role administrator'), who enrols an officer, and sign in.";
 /// Why nobody may scan who is not signed in.
-const NOT_SIGNED_IN: &str = "Accounts are enrolled, so a scan needs somebody who has signed in. Nothing was measured and the laser stayed off; sign in (on the command line with --user NAME) and scan again.";
+const NOT_SIGNED_IN: &str = "Accounts are enrolled, so this needs somebody who has signed in. Nothing was measured and the laser stayed off; sign in (on the command line with --user NAME) and try again.";
 /// Why a role does not use the kit.
-const NOT_PERMITTED: &str = "The role of this account may not do this with a kit (docs/casebook.md has the table). Nothing was measured and the laser stayed off; an officer must sign in.";
+const NOT_PERMITTED: &str = "The role of this account may not do this with a kit (docs/casebook.md has the table). Nothing was done and the laser stayed off; somebody whose role may must sign in.";
 /// Why nothing is scanned before the casebook has answered.
 const NOT_KNOWN: &str = "The casebook has not said yet whether accounts are enrolled. Nothing was measured and the laser stayed off; scan again in a moment.";
 

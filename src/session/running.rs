@@ -44,9 +44,9 @@ pub enum Refused {
         "too many scans wait for a casebook that cannot be written; solve that first (see the message about the record), then scan again"
     )]
     TooManyUnsaved,
-    /// The role of who is signed in does not scan.
-    #[error("the role of this account may not scan (docs/casebook.md has the table); an officer must sign in")]
-    NotPermitted,
+    /// The role of who is signed in does not do this.
+    #[error("the role of this account may not {} (docs/casebook.md has the table); somebody whose role may must sign in", .0.words())]
+    NotPermitted(Act),
     /// A worker has ended.
     #[error("a part of the program has ended; start the program again")]
     Ended,
@@ -133,9 +133,15 @@ impl Session {
             Command::KeepSettings(settings) => self.ask_casebook(CasebookRequest::KeepSettings(settings)),
             Command::ListKits => self.wish(KitWish::List),
             Command::ListPorts => self.wish(KitWish::Ports),
-            Command::ForgetKit(id) => self.wish(KitWish::Forget(id)),
+            Command::ForgetKit(id) => {
+                self.permitted(Act::ManageKits)?;
+                self.wish(KitWish::Forget(id))
+            }
             Command::UseKit(kit) => self.wish(KitWish::Use(kit)),
-            Command::SetCheckPolicy(policy) => self.wish(KitWish::Policy(policy)),
+            Command::SetCheckPolicy(policy) => {
+                self.permitted(Act::ManageKits)?;
+                self.wish(KitWish::Policy(policy))
+            }
             Command::SetExposure(exposure) => self.wish(KitWish::Exposure(exposure)),
             Command::ShowKitHistory(id) => self.wish(KitWish::History(id)),
             Command::Disconnect => self.wish(KitWish::Disconnect),
@@ -146,8 +152,14 @@ impl Session {
                 self.wish(KitWish::Gps(port))
             }
             Command::ProbePorts(ports) => self.occupy(KitRequest::Wish(KitWish::Probe(ports))),
-            Command::SaveKit { name, kit } => self.occupy(KitRequest::Wish(KitWish::Save(name, kit))),
-            Command::Measure(measurement) => self.occupy(KitRequest::Wish(KitWish::Measure(measurement))),
+            Command::SaveKit { name, kit } => {
+                self.permitted(Act::ManageKits)?;
+                self.occupy(KitRequest::Wish(KitWish::Save(name, kit)))
+            }
+            Command::Measure(measurement) => {
+                self.permitted(Act::Calibrate)?;
+                self.occupy(KitRequest::Wish(KitWish::Measure(measurement)))
+            }
             Command::Preview(settings) => self.occupy(KitRequest::Wish(KitWish::Preview(settings))),
         }
     }
@@ -168,13 +180,21 @@ impl Session {
         self.shared.events.next(timeout)
     }
 
-    fn scan(&self, parcel: String) -> Result<(), Refused> {
-        let operator = self.shared.operators.current();
-        if let Some(actor) = operator.clone().filter(|actor| !actor.role().may(Act::Scan)) {
-            // The casebook's thread records the refusal.
-            self.ask_casebook(CasebookRequest::Permit(actor, Act::Scan))?;
-            return Err(Refused::NotPermitted);
+    /// Refuses what the role of who is signed in does not allow, and has the refusal recorded. Whether anybody must be
+    /// signed in is the worker's to say.
+    fn permitted(&self, act: Act) -> Result<(), Refused> {
+        match self.shared.operators.current().filter(|actor| !actor.role().may(act)) {
+            None => Ok(()),
+            Some(actor) => {
+                self.ask_casebook(CasebookRequest::Permit(actor, act))?;
+                Err(Refused::NotPermitted(act))
+            }
         }
+    }
+
+    fn scan(&self, parcel: String) -> Result<(), Refused> {
+        self.permitted(Act::Scan)?;
+        let operator = self.shared.operators.current();
         if self.shared.unsaved_full() {
             return Err(Refused::TooManyUnsaved);
         }

@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use crate::analyzer::laser::{LaserKind, LaserSetup};
 use crate::analyzer::probe::{Answered, ProbedProtocol};
 use crate::analyzer::{PortListing, PreviewSettings};
+use crate::casebook::Act;
 use crate::session::{
     Command, Connection, KitChoice, KitId, KitMeasured, KitMeasurement, KitName, KitShelf, ProbeOutcome, Probed, Stage,
 };
-
-use crate::signal::calibration::CheckLimits;
 
 use super::aim_view::AimView;
 use super::kit_trends::Trends;
@@ -225,9 +224,22 @@ impl Model {
         matches!(&self.device.page, DevicePage::Standard(w) if matches!(w.state, WizardState::Measuring { .. }))
     }
 
+    /// Whether the role of who is signed in allows it; without accounts everything is allowed that the session allows.
+    pub fn role_may(&self, act: Act) -> bool {
+        self.gate.actor().is_none_or(|actor| actor.role().may(act))
+    }
+
+    /// Why kits and what is demanded of them cannot be changed.
+    pub fn manage_refusal(&self) -> Option<&'static str> {
+        (!self.role_may(Act::ManageKits)).then_some(
+            "Your role may not save or forget kits or set the check policy; somebody whose role may must sign in",
+        )
+    }
+
     /// Why a standard cannot be measured now.
     pub fn standard_refusal(&self) -> Option<&'static str> {
         match &self.connection {
+            _ if !self.role_may(Act::Calibrate) => Some("Your role may not calibrate or check a kit"),
             Connection::Ready(_) if self.scanning() || self.aiming() => Some("A scan is running"),
             Connection::Ready(_) => None,
             _ => Some("The analyzer is not connected"),
@@ -244,7 +256,7 @@ impl Model {
         let standard = wizard.standard.clone();
         let measurement = match wizard.work {
             Work::Calibrate => KitMeasurement::Calibrate { standard, with_earlier: wizard.with_earlier },
-            Work::Check => KitMeasurement::Check { standard, limits: CheckLimits::default() },
+            Work::Check => KitMeasurement::Check { standard, stricter_cm1: None },
         };
         wizard.state = WizardState::Measuring { stage: Stage::Preparing, fraction: 0.0, remaining_ms, stopping: false };
         self.send(Command::Measure(measurement));
@@ -313,7 +325,7 @@ impl Model {
 
     /// Why ports cannot be asked and kits not be saved now.
     pub fn setup_refusal(&self) -> Option<&'static str> {
-        (self.scanning() || self.aiming()).then_some("A scan is running")
+        self.manage_refusal().or_else(|| (self.scanning() || self.aiming()).then_some("A scan is running"))
     }
 
     /// Stops the asking of ports.

@@ -75,6 +75,7 @@ mod tests {
             samples: vec!["calcite".to_owned()],
             laser: None,
             simulated: true,
+            from_file: false,
             finding: KitFinding::Resolution { fwhm_cm1, sd_cm1: 0.1 },
         };
         let records = vec![resolution(10, 9.0), resolution(20, f64::NAN), resolution(30, 9.5)];

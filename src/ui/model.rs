@@ -150,7 +150,10 @@ impl Model {
             | Command::ProbePorts(_)
             | Command::ListPorts
             | Command::UseKit(_)
-            | Command::ForgetKit(_) => self.kit_trouble(why),
+            | Command::ForgetKit(_)
+            | Command::SetCheckPolicy(_)
+            | Command::SetExposure(_)
+            | Command::UseGps(_) => self.kit_trouble(why),
             _ => self.remark(why),
         }
     }

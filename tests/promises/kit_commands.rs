@@ -41,6 +41,18 @@ fn a_box_with_its_own_laser_is_saved_listed_scanned_by_name_and_held_to_the_poli
     assert_eq!((&axis["finding"]["kind"], &axis["kept"]), (&"axis".into(), &true.into()), "{axis}");
     let check = json(dir.path(), &["check", "--kit", "Box"]);
     assert_eq!(check["serial"], axis["serial"]);
+    let policy = json(dir.path(), &["kit", "policy", "--tolerance", "2.5"]);
+    assert_eq!(policy["check_tolerance_cm1"], 2.5, "{policy}");
+    for laxer in ["500", "2.6", "0", "-1", "NaN"] {
+        let tolerance = format!("--tolerance={laxer}");
+        let why = refused(dir.path(), &["check", "--kit", "Box", &tolerance]);
+        assert!(why.contains("the 2.5 cm-1 of the policy"), "{why}");
+    }
+    for none in ["0.09", "10.1", "NaN"] {
+        assert!(refused(dir.path(), &["kit", "policy", "--tolerance", none]).contains("no tolerance"));
+    }
+    let stricter = json(dir.path(), &["check", "--kit", "Box", "--tolerance", "2"]);
+    assert_eq!(stricter["finding"]["limits"]["tolerance_cm1"], 2.0, "{stricter}");
     let verified = json(dir.path(), &["scan", "--kit", "Box"]);
     assert!(!verified["quality"]["problems"].to_string().contains("unverified"), "{verified}");
     let record = json(dir.path(), &["casebook", "show", "2"]);

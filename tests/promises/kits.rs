@@ -21,7 +21,7 @@ use parcelscope::session::{
     CheckPolicy, Command, Connection, Event, KitChoice, KitFinding, KitId, KitMeasurement, KitName, KitShelf,
     ProbeOutcome, Refused, Session, SessionConfig, casebook_path, sample_from_name, standard_sample,
 };
-use parcelscope::signal::calibration::{CheckLimits, Standards};
+use parcelscope::signal::calibration::Standards;
 use parcelscope::spectrum::Technique;
 
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -303,7 +303,7 @@ fn a_calibration_is_applied_to_every_scan_and_a_kit_without_a_valid_check_is_sta
     let axis = measure(KitMeasurement::Calibrate { standard: standard.clone(), with_earlier: false });
     assert!(matches!(axis.record.finding, KitFinding::Axis { .. }), "{:?}", axis.record.finding.words());
     assert_eq!(axis.record.laser.as_deref(), Some("000008"));
-    let check = measure(KitMeasurement::Check { standard, limits: CheckLimits::default() });
+    let check = measure(KitMeasurement::Check { standard, stricter_cm1: None });
     println!("{}; {}", axis.record.finding.words(), check.record.finding.words());
     assert!(check.check.is_verified(), "{:?}", check.check);
 

@@ -279,6 +279,8 @@ const COMMANDS: &[(Act, &[&str])] = &[
     (Act::SetRetention, &["casebook", "retention", "10"]),
     (Act::ManageAccounts, &["account", "training", "auditor", "2027-01-01"]),
     (Act::Backup, &["casebook", "backup-plan", "."]),
+    (Act::ManageKits, &["kit", "policy", "--tolerance", "2.5"]),
+    (Act::Calibrate, &["calibrate", "--port", "emulator", "--standard", "polystyrene"]),
 ];
 
 #[test]

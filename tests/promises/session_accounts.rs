@@ -3,8 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use parcelscope::casebook::{BackupPlan, Casebook, Role, Secret};
-use parcelscope::session::{Command, Connection, Event, KitChoice, Refused, Session, SessionConfig, casebook_path};
+use parcelscope::casebook::{Act, BackupPlan, Casebook, Role, Secret};
+use parcelscope::session::{
+    CheckPolicy, Command, Connection, Event, KitChoice, KitId, KitName, KitShelf, Refused, Session, SessionConfig,
+    casebook_path,
+};
 use rusqlite::Connection as Database;
 
 use super::accounts::{SECRET, staffed};
@@ -51,7 +54,7 @@ fn once_accounts_exist_a_scan_needs_somebody_who_has_signed_in_and_whose_role_sc
     wait(&session, "refusal", |e| if let Event::SignInRefused(why) = e { Some(why.clone()) } else { None });
     sign_in(&session, "auditor");
     let refused = count(dir.path(), "refused");
-    assert_eq!(scan(), Err(Refused::NotPermitted));
+    assert_eq!(scan(), Err(Refused::NotPermitted(Act::Scan)));
     sign_in(&session, "officer");
     assert_eq!(count(dir.path(), "refused"), refused + 1, "the refusal is recorded");
     scan().unwrap();
@@ -110,4 +113,51 @@ fn a_running_program_makes_the_backup_that_is_due() {
     assert_eq!(count(dir.path(), "backup"), 1);
     let names: Vec<_> = std::fs::read_dir(copies.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert!(names.len() == 1 && names[0].to_string_lossy().ends_with("Z.sqlite3"), "{names:?}");
+}
+
+#[test]
+fn kits_and_what_is_demanded_of_them_are_changed_by_the_roles_of_the_table_and_by_nobody_unnamed() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(staffed(dir.path()));
+    let session = start(dir.path(), Duration::from_mins(5));
+    wait(&session, "kit", |e| matches!(e, Event::Connection(Connection::Ready(_))).then_some(()));
+    let set =
+        |tolerance_cm1| session.send(Command::SetCheckPolicy(CheckPolicy { tolerance_cm1, ..CheckPolicy::default() }));
+    let kept = || KitShelf::of(dir.path()).choices.policy.tolerance_cm1;
+    let kit = || KitChoice::Nir { port: "/dev/null".to_owned() };
+    let save = || session.send(Command::SaveKit { name: KitName::new("Van").unwrap(), kit: kit() });
+    let forget = || session.send(Command::ForgetKit(KitId("1".to_owned())));
+    let trouble =
+        || wait(&session, "trouble", |e| if let Event::KitTrouble(why) = e { Some(why.clone()) } else { None });
+    for wish in [&(|| set(1.0)) as &dyn Fn() -> _, &save, &forget] {
+        wish().unwrap();
+        let why = trouble();
+        assert!(why.contains("sign in"), "{why}");
+    }
+    assert_eq!(kept().to_bits(), 3.0_f64.to_bits());
+    let (mut wanted, mut refusals) = (1.0, count(dir.path(), "refused"));
+    for role in Role::ALL {
+        sign_in(&session, role.name());
+        wanted += 0.5;
+        let before = kept();
+        if role.may(Act::ManageKits) {
+            set(wanted).unwrap();
+            let told = wait(&session, "kits", |e| if let Event::Kits(shelf) = e { Some(shelf.clone()) } else { None });
+            assert_eq!((kept(), told.choices.policy.tolerance_cm1), (wanted, wanted), "{}", role.name());
+            forget().unwrap();
+            wait(&session, "kits", |e| matches!(e, Event::Kits(_)).then_some(()));
+        } else {
+            for end in [set(wanted), save(), forget()] {
+                assert_eq!(end, Err(Refused::NotPermitted(Act::ManageKits)), "{}", role.name());
+                refusals += 1;
+            }
+            assert_eq!(kept(), before, "{}", role.name());
+        }
+    }
+    set(500.0).unwrap_err();
+    sign_in(&session, "laboratory");
+    assert_eq!(count(dir.path(), "refused"), refusals + 1, "every refusal is recorded");
+    set(500.0).unwrap();
+    wait(&session, "kits", |e| matches!(e, Event::Kits(_)).then_some(()));
+    assert_eq!(kept(), 10.0, "no tolerance is larger than the largest");
 }

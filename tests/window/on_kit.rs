@@ -118,6 +118,7 @@ fn check_record(problems: &[&str]) -> KitRecord {
         samples: vec!["polystyrene".to_owned()],
         laser: None,
         simulated: true,
+        from_file: false,
         finding: KitFinding::Check { outcome, limits: CheckLimits::default() },
     }
 }
@@ -141,8 +142,7 @@ fn a_failed_check_says_what_is_wrong_and_stays_in_the_trend() {
     press(&mut h, "Check now");
     script.commands();
     press(&mut h, "Measure");
-    let limits = CheckLimits::default();
-    let measurement = KitMeasurement::Check { standard: "polystyrene".to_owned(), limits };
+    let measurement = KitMeasurement::Check { standard: "polystyrene".to_owned(), stricter_cm1: None };
     assert_eq!(script.commands(), [Command::Measure(measurement)]);
     happen(&script, &mut h, Event::Progress { stage: Stage::Light, fraction: 0.4, remaining_ms: 2100 });
     assert!(name_starting(&h, "Answer: Measuring: Light readout, laser on · about 3 seconds left").is_some());

@@ -77,6 +77,8 @@ pub enum Act {
     Scan,
     /// Calibrate a kit or check its performance.
     Calibrate,
+    /// Save and forget kits, set what is demanded of performance checks.
+    ManageKits,
     /// Read records.
     Read,
     /// Verify the chain, print checkpoints and proofs.
@@ -131,10 +133,11 @@ pub enum Act {
 
 /// The role table. Columns are those of [`Role::ALL`]: officer, laboratory, reviewer, releaser, supervisor,
 /// administrator, auditor; `x` allows, `-` refuses. Nobody may edit, delete or hide a record.
-pub const TABLE: [(Act, &str); 27] = [
+pub const TABLE: [(Act, &str); 28] = [
     //                        O L R R S A A
     (Act::Scan, /*         */ "x x - - x - -"),
     (Act::Calibrate, /*    */ "x x - - x - -"),
+    (Act::ManageKits, /*   */ "- x - - x x -"),
     (Act::Read, /*         */ "x x x x x x x"),
     (Act::Verify, /*       */ "x x x x x x x"),
     (Act::Describe, /*     */ "x x - - x - -"),
@@ -168,6 +171,7 @@ impl Act {
         match self {
             Self::Scan => "scan with a kit",
             Self::Calibrate => "calibrate or check a kit",
+            Self::ManageKits => "save or forget kits, set the check policy",
             Self::Read => "read records",
             Self::Verify => "verify the chain",
             Self::Describe => "describe the parcel",

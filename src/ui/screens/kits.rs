@@ -24,8 +24,12 @@ pub fn kits_page(ui: &mut Ui, content: Rect, model: &mut Model) {
     let kits: Vec<SavedKit> = model.device.shelf.as_ref().map_or(Vec::new(), |shelf| shelf.kits.clone());
     let in_use = model.device.shelf.as_ref().and_then(|shelf| shelf.choices.in_use.clone());
     let mut wanted = None;
+    let manages = model.manage_refusal();
     card(ui, places.left.union(places.right), "Saved kits", |ui| {
         trouble(ui, model);
+        if let Some(why) = manages {
+            note(ui, why);
+        }
         if let Some(id) = model.device.forgetting.clone() {
             confirm(ui, model, &kits, &id);
         }
@@ -38,7 +42,7 @@ pub fn kits_page(ui: &mut Ui, content: Rect, model: &mut Model) {
         ScrollArea::vertical().id_salt("kits").auto_shrink([false, false]).show(ui, |ui| {
             for kit in &kits {
                 let used = in_use.as_ref() == Some(&kit.id());
-                if let Some(wish) = kit_row(ui, kit, used) {
+                if let Some(wish) = kit_row(ui, kit, used, manages) {
                     wanted = Some((kit.id(), wish));
                 }
             }
@@ -50,7 +54,8 @@ pub fn kits_page(ui: &mut Ui, content: Rect, model: &mut Model) {
         None => {}
     }
     actions(ui, places.actions, |ui, height| {
-        if ui.add(Button::new("Set up a new kit", Look::Main).size(0.0, height)).clicked() {
+        let set_up = Button::new("Set up a new kit", Look::Main).size(0.0, height);
+        if ui.add_enabled(manages.is_none(), set_up).clicked() {
             model.show_device(new_setup());
         }
         if ui.add(Button::new("Back to the device", Look::Plain).size(0.0, height)).clicked() {
@@ -65,7 +70,7 @@ enum Wish {
     Forget,
 }
 
-fn kit_row(ui: &mut Ui, kit: &SavedKit, used: bool) -> Option<Wish> {
+fn kit_row(ui: &mut Ui, kit: &SavedKit, used: bool, refusal: Option<&str>) -> Option<Wish> {
     let mut wish = None;
     ui.horizontal(|ui| {
         ui.set_height(TARGET + 8.0);
@@ -76,7 +81,8 @@ fn kit_row(ui: &mut Ui, kit: &SavedKit, used: bool) -> Option<Wish> {
         } else if ui.add(Button::new("Use", Look::Plain).name(&use_name)).clicked() {
             wish = Some(Wish::Use);
         }
-        if ui.add(Button::new("Forget", Look::Tab(false)).name(&forget_name)).clicked() {
+        let forget = Button::new("Forget", Look::Tab(false)).name(&forget_name);
+        if ui.add_enabled(refusal.is_none(), forget).clicked() {
             wish = Some(Wish::Forget);
         }
         ui.vertical(|ui| {
