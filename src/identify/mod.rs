@@ -1,6 +1,7 @@
 //! Who is it? Search, evidence in both directions, mixture, limits, verdict, evaluation.
 
 mod advice;
+mod alike;
 mod answer;
 mod candidates;
 mod combine;
@@ -30,6 +31,7 @@ mod tables;
 mod tops;
 mod verdict;
 
+pub use alike::drawn;
 pub use answer::{
     Answer, Candidate, ClassEvidence, Component, Coverage, DetectionLimit, Identified, QualityReport, ReferenceNote,
     Residual, Strength,

@@ -39,6 +39,8 @@ impl IdentifyWorker {
     pub(super) fn run(self, loader: EngineLoader, kit: SyncSender<KitRequest>) {
         let engine = match caught(loader) {
             Ok(Ok((library, engine))) => {
+                // The loader runs once, so the slot is empty.
+                let _ = self.shared.library.set(Arc::clone(&library));
                 // The kit's thread may be gone already; then there is nothing to tell.
                 let _ = kit.send(KitRequest::Library(Ok(library)));
                 Ok(engine)

@@ -10,8 +10,8 @@ use crate::casebook::{Actor, ScanSummary, Secret, StoredScan};
 use crate::spectrum::Spectrum;
 
 use super::{
-    CheckPolicy, KitChoice, KitHistory, KitId, KitName, KitRecord, KitShelf, RecordNews, RecordWish, ScanExposure,
-    Settings,
+    CheckPolicy, KitChoice, KitHistory, KitId, KitName, KitRecord, KitShelf, LibraryNews, LibraryWish, RecordNews,
+    RecordWish, ScanExposure, Settings,
 };
 
 /// A wish of the user.
@@ -43,6 +43,8 @@ pub enum Command {
     },
     /// Something about records.
     Records(RecordWish),
+    /// Something about the library.
+    Library(LibraryWish),
     /// Enrol the first administrator of a new folder: [`Event::Accounts`] and [`Event::SignedIn`], or
     /// [`Event::SignInRefused`].
     EnrolFirst {
@@ -263,6 +265,8 @@ pub enum Event {
     Record(Arc<StoredScan>),
     /// News about records.
     Records(RecordNews),
+    /// News about the library.
+    Library(LibraryNews),
     /// A verification or a count of records moved on: the share that is done, 0..=1.
     RecordProgress(f32),
     /// Whether accounts are enrolled: where they are, a scan needs somebody who has signed in.

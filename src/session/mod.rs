@@ -1,8 +1,8 @@
 //! One scan from the button to the record: the only room where acquisition, identification and casebook meet.
 //! The window and the command line both stand on it.
 //!
-//! Three named threads work for a [`Session`]: `kit` owns the ports, `identify` owns the engine, `casebook` owns the
-//! data folder. Commands reach them over bounded channels that are never waited for; what happens comes back as
+//! Named threads work for a [`Session`]: `kit` owns the ports, `identify` owns the engine, `casebook` owns the
+//! data folder; `records`, `library` and `gps` read beside them. Commands reach them over bounded channels that are never waited for; what happens comes back as
 //! [`Event`]s. Dropping the session cancels a running scan, commands the laser off and ends the threads.
 
 mod casebook_worker;
@@ -22,6 +22,7 @@ mod kit_store;
 mod kit_wishes;
 mod kit_worker;
 mod library_in_use;
+mod library_worker;
 mod messages;
 mod operators;
 mod record_wishes;
@@ -47,6 +48,7 @@ pub use kit_store::{KitChoices, KitShelf, KitStoreError, forget_kit, keep_choice
 pub use library_in_use::{
     LibraryInUse, age_warning, library_by_digest, library_in_use, library_of_pack, library_or_pack, library_to_look_at,
 };
+pub use library_worker::{LibraryNews, LibraryWish};
 pub use messages::{Command, Connection, Event, KitMeasured, KitMeasurement, KitStatus, ProbeOutcome, Probed, Stage};
 pub use record_wishes::{RecordAct, RecordCounts, RecordNews, RecordWish};
 pub use replay::{Replay, ReplayDifference, ReplayError, ReplayField, replay, spectrum_again};

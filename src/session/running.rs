@@ -19,6 +19,7 @@ use super::identify_worker::IdentifyWorker;
 use super::kit_link::LaserKeeping;
 use super::kit_wishes::KitWish;
 use super::kit_worker::{KitRequest, KitWorker};
+use super::library_worker::{LibraryWish, LibraryWorker};
 use super::operators::Operators;
 use super::records_worker::RecordsWorker;
 use super::shared::Shared;
@@ -52,12 +53,13 @@ pub enum Refused {
     Ended,
 }
 
-/// Three threads that connect, scan, identify and record. Dropping it ends them, laser off first.
+/// The threads that connect, scan, identify and record. Dropping it ends them, laser off first.
 pub struct Session {
     kit: SyncSender<KitRequest>,
     gps: Option<SyncSender<GpsPort>>,
     casebook: Option<SyncSender<CasebookRequest>>,
     records: Option<SyncSender<RecordWish>>,
+    library: Option<SyncSender<LibraryWish>>,
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -87,6 +89,8 @@ impl Session {
         let thinker = IdentifyWorker { jobs: jobs_waiting, casebook: casebook.clone(), shared: Arc::clone(&shared) };
         let (records, record_wishes) = sync_channel(QUEUE);
         let reader = RecordsWorker::new(data_dir.clone(), record_wishes, Arc::clone(&shared));
+        let (library, library_wishes) = sync_channel(QUEUE);
+        let curator = LibraryWorker { requests: library_wishes, shared: Arc::clone(&shared) };
         let gps_port = gps_port.or_else(|| read_choices(&data_dir).gps_port);
         let keeping = LaserKeeping { data_dir, guardian };
         let scanner = KitWorker::new(choice, exposure, keeping, ports, kit_requests, jobs, Arc::clone(&shared));
@@ -94,10 +98,18 @@ impl Session {
         let (gps, gps_ports) = sync_channel(QUEUE);
         // The channel is new: it has room.
         let _ = gps.try_send(gps_port);
-        let mut session =
-            Self { kit, gps: Some(gps), casebook: Some(casebook), records: Some(records), shared, threads: Vec::new() };
+        let mut session = Self {
+            kit,
+            gps: Some(gps),
+            casebook: Some(casebook),
+            records: Some(records),
+            library: Some(library),
+            shared,
+            threads: Vec::new(),
+        };
         session.spawn("casebook", move || writer.run())?;
         session.spawn("records", move || reader.run())?;
+        session.spawn("library", move || curator.run())?;
         session.spawn("identify", move || thinker.run(engine, library_to))?;
         let listener = Arc::clone(&session.shared);
         session.spawn("gps", move || gps_watch::watch(&listener, &gps_ports))?;
@@ -123,6 +135,9 @@ impl Session {
             Command::ListRecords { offset, limit } => self.ask_casebook(CasebookRequest::List { offset, limit }),
             Command::OpenRecord { id } => self.ask_casebook(CasebookRequest::Load(id)),
             Command::Records(wish) => self.records(wish),
+            Command::Library(wish) => {
+                self.library.as_ref().map_or(Err(Refused::Ended), |library| self.ask(library, wish))
+            }
             Command::EnrolFirst { name, secret } => self.ask_casebook(CasebookRequest::EnrolFirst { name, secret }),
             Command::SignIn { name, secret } => self.ask_casebook(CasebookRequest::SignIn { name, secret }),
             Command::SignOut => self.ask_casebook(CasebookRequest::SignOut),
@@ -247,6 +262,7 @@ impl Drop for Session {
         let _ = self.kit.try_send(KitRequest::Close);
         self.casebook = None;
         self.records = None;
+        self.library = None;
         self.gps = None;
         let end = Instant::now() + PATIENCE;
         for thread in self.threads.drain(..) {

@@ -3,11 +3,12 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::analyzer::gps::{AGE_MAX, GpsFix, NoFix, Place};
 use crate::analyzer::{SystemClock, WireLog};
+use crate::library::Library;
 
 use super::events::Events;
 use super::operators::Operators;
@@ -32,6 +33,8 @@ pub(super) struct Shared {
     identifying: AtomicU64,
     /// Number of the last acquisition that was handed to the engine.
     last_ticket: AtomicU64,
+    /// The library that answers, once it is loaded.
+    pub(super) library: OnceLock<Arc<Library>>,
     /// What the GPS receiver said last, and when.
     place: Mutex<Option<(Place, Instant)>>,
 }
@@ -49,6 +52,7 @@ impl Shared {
             unsaved_full: AtomicBool::new(false),
             identifying: AtomicU64::new(0),
             last_ticket: AtomicU64::new(0),
+            library: OnceLock::new(),
             place: Mutex::new(None),
         }
     }

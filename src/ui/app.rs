@@ -10,8 +10,8 @@ use crate::session::Colours;
 use super::link::SessionLink;
 use super::model::{Model, Phase, Saved, Screen};
 use super::screens::{
-    AnswerTab, Clock, ReadyState, answer_page, device_page, failed_page, rail, ready_page, records_page, scanning_page,
-    top_bar, write_buttons,
+    AnswerTab, Clock, ReadyState, answer_page, device_page, failed_page, library_page, rail, ready_page, records_page,
+    scanning_page, top_bar, write_buttons,
 };
 use super::tokens::tokens;
 use super::widgets::{Button, Look, step_bar};
@@ -110,6 +110,7 @@ impl App {
             match self.model.screen {
                 Screen::Scan => self.scan_screen(ui, content),
                 Screen::Records => records_page(ui, content, &mut self.model, &mut self.record_tab),
+                Screen::Library => library_page(ui, content, &mut self.model),
                 Screen::Device => device_page(ui, content, &mut self.model),
             }
         });

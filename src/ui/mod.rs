@@ -9,6 +9,7 @@ mod gate;
 mod kit_model;
 mod kit_trends;
 mod layout;
+mod library_model;
 mod link;
 mod model;
 mod record_form;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use crate::analyzer::LaserState;
 use crate::casebook::StoredScan;
 use crate::library::Library;
-use crate::session::{Command, Connection, Event, KitStatus, Settings, Stage};
+use crate::session::{Command, Connection, Event, KitStatus, LibraryNews, Settings, Stage};
 
 use super::aim_view::AimView;
 use super::answer_view::AnswerView;
 use super::gate::Gate;
 use super::kit_model::{Aim, Device, DevicePage, WizardState};
 use super::kit_trends::Trends;
+use super::library_model::Shelf;
 use super::records_model::{Records, RecordsView};
 use super::widgets::Lamp;
 
@@ -22,6 +23,8 @@ pub enum Screen {
     Scan,
     /// List of records, or one of them.
     Records,
+    /// What the program can search for.
+    Library,
     /// The analyzer: state, check, calibration, saved kits.
     Device,
 }
@@ -96,6 +99,8 @@ pub struct Model {
     pub sample: Option<String>,
     /// Records.
     pub records: Records,
+    /// The library as it is looked at.
+    pub shelf: Shelf,
     /// Who is signed in.
     pub gate: Gate,
     /// The live view.
@@ -121,6 +126,7 @@ impl Model {
             sample: None,
             gate: Gate::new(),
             records: Records::default(),
+            shelf: Shelf::default(),
             aim: Aim::Off,
             scan_waits: false,
             device: Device::default(),
@@ -143,6 +149,7 @@ impl Model {
         match command {
             Command::Scan { .. } => self.phase = Phase::Failed(why),
             Command::Records(_) | Command::OpenRecord { .. } => self.records_trouble(why),
+            Command::Library(_) => self.shelf.news(LibraryNews::Trouble(why)),
             Command::SignIn { .. } | Command::EnrolFirst { .. } => self.gate.refused(why),
             Command::Preview(_) => self.aiming_ended(Some(why)),
             Command::Measure(_)
@@ -269,7 +276,7 @@ impl Model {
         }
         self.screen = screen;
         match screen {
-            Screen::Scan => {}
+            Screen::Scan | Screen::Library => {}
             Screen::Records => {
                 self.records.open = None;
                 self.records.view = RecordsView::List;
@@ -322,6 +329,7 @@ impl Model {
             }
             Event::EmulatedSample { sample } => self.sample = Some(sample),
             Event::Records(news) => self.records_news(news),
+            Event::Library(news) => self.shelf.news(news),
             Event::RecordProgress(fraction) => {
                 if let Some(work) = &mut self.records.work {
                     work.fraction = fraction;

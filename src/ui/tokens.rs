@@ -89,6 +89,11 @@ const fn pair(ink: u32, fill: u32) -> Pair {
     Pair { ink: rgb(ink), fill: rgb(fill) }
 }
 
+const fn series(hex: [u32; 8]) -> [Color32; 8] {
+    let [a, b, c, d, e, f, g, h] = hex;
+    [rgb(a), rgb(b), rgb(c), rgb(d), rgb(e), rgb(f), rgb(g), rgb(h)]
+}
+
 /// The colours of one theme.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tokens {
@@ -122,6 +127,8 @@ pub struct Tokens {
     pub trace_scan: Color32,
     /// The reference's trace.
     pub trace_reference: Color32,
+    /// Up to eight curves that are looked at together; the dashed ones among them tell them apart without colour.
+    pub series: [Color32; 8],
     /// Lamp: laser off.
     pub lamp_off: Color32,
     /// Lamp: laser warming up or on.
@@ -151,6 +158,16 @@ pub const DAY: Tokens = Tokens {
     badge: pair(0x0016_191d, 0x00ff_d84d),
     trace_scan: rgb(0x0016_191d),
     trace_reference: rgb(0x000b_68b8),
+    series: series([
+        0x000b_68b8,
+        0x001b_7837,
+        0x0076_2a83,
+        0x008c_510a,
+        0x0001_665e,
+        0x00c5_1b7d,
+        0x0016_191d,
+        0x006b_6b00,
+    ]),
     lamp_off: rgb(0x005f_d38a),
     lamp_on: pair(0x0016_191d, 0x00ff_d84d),
     lamp_unknown: pair(0x0016_191d, 0x00ff_a62b),
@@ -177,6 +194,16 @@ pub const NIGHT: Tokens = Tokens {
     badge: pair(0x0016_191d, 0x00ff_d84d),
     trace_scan: rgb(0x00f0_f2f4),
     trace_reference: rgb(0x004d_a3f5),
+    series: series([
+        0x004d_a3f5,
+        0x006f_cf7f,
+        0x00c7_92ea,
+        0x00d9_a05b,
+        0x004d_d0c4,
+        0x00f4_8fd1,
+        0x00f0_f2f4,
+        0x00d4_d45a,
+    ]),
     lamp_off: rgb(0x005f_d38a),
     lamp_on: pair(0x0016_191d, 0x00ff_d84d),
     lamp_unknown: pair(0x0016_191d, 0x00ff_a62b),
@@ -351,7 +378,8 @@ mod tests {
                 ("lamp on", t.lamp_on.fill, t.bar.fill),
                 ("lamp unknown", t.lamp_unknown.fill, t.bar.fill),
             ];
-            for (name, a, b) in marks {
+            let curves = t.series.iter().map(|curve| ("a curve of several", *curve, t.card.fill));
+            for (name, a, b) in marks.into_iter().chain(curves) {
                 let c = contrast(a, b);
                 assert!(c >= 3.0, "{name} in {theme}: {c:.2}");
             }

@@ -78,6 +78,7 @@ pub fn rail(ui: &mut Ui, model: &mut Model) {
             for (screen, text, name, icon) in [
                 (Screen::Scan, "Scan", "Scan page", Icon::Scan),
                 (Screen::Records, "Records", "Records page", Icon::Records),
+                (Screen::Library, "Library", "Library page", Icon::Library),
                 (Screen::Device, "Device", "Device page", Icon::Device),
             ] {
                 let button = Button::new(text, Look::Rail(model.screen == screen))

@@ -11,6 +11,8 @@ pub enum Icon {
     Scan,
     /// A sheet: the Records screen.
     Records,
+    /// Books: the Library screen.
+    Library,
     /// A probe with its beam: the Device screen.
     Device,
     /// Triangle with an exclamation mark.
@@ -103,6 +105,11 @@ pub fn paint(painter: &Painter, rect: Rect, icon: Icon, color: Color32) {
             p.closed(&[(5.0, 3.0), (15.0, 3.0), (19.0, 7.0), (19.0, 21.0), (5.0, 21.0)]);
             p.path(&[(8.5, 11.0), (15.5, 11.0)]);
             p.path(&[(8.5, 15.5), (15.5, 15.5)]);
+        }
+        Icon::Library => {
+            p.closed(&[(3.0, 3.0), (8.0, 3.0), (8.0, 21.0), (3.0, 21.0)]);
+            p.closed(&[(8.0, 6.0), (13.0, 6.0), (13.0, 21.0), (8.0, 21.0)]);
+            p.closed(&[(14.5, 6.5), (18.5, 5.0), (22.5, 19.5), (18.5, 21.0)]);
         }
         Icon::Device => {
             p.closed(&[(7.0, 2.0), (17.0, 2.0), (17.0, 11.0), (14.0, 15.0), (10.0, 15.0), (7.0, 11.0)]);
