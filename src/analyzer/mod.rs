@@ -4,6 +4,7 @@
 mod acquisition;
 mod clock;
 mod error;
+mod interrupt;
 mod kit;
 mod serial;
 mod spectrometer;
@@ -29,6 +30,7 @@ pub use acquisition::{
 };
 pub use clock::{Clock, SystemClock, VirtualClock};
 pub use error::AnalyzerError;
+pub use interrupt::Interrupt;
 pub use kit::{Kit, KitReport};
 pub use serial::{PortListing, SerialLink, UsbDevice, list_ports};
 pub use spectrometer::{CoolerState, DetectorFacts, Limits, OnWait, SLICE, Spectrometer};

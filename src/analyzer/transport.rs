@@ -48,6 +48,12 @@ pub enum TransportError {
         /// What it is, with its article.
         what: String,
     },
+    /// Nobody wants the answer any more.
+    #[error("what was asked at {port} was cancelled; ask again when it is wanted")]
+    Interrupted {
+        /// The port's name.
+        port: String,
+    },
     /// Anything else.
     #[error("{port} failed: {what}; unplug the device, plug it in again and retry")]
     Other {

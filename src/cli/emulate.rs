@@ -53,6 +53,10 @@ pub struct EmulateArgs {
     /// sample is lit while the spectrometer's lamp line is enabled
     #[arg(long)]
     lit: bool,
+    /// Let bytes be garbled whenever both ends of a line run at different speeds, as on a real line; without it the devices
+    /// understand at any speed
+    #[arg(long)]
+    mind_speed: bool,
     /// Append every command that the devices receive, with seconds since the start, to this file
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crate::analyzer::emulator::{EXCITATION_NM, Gap, memory_kit};
-use crate::analyzer::guardian;
+use crate::analyzer::guardian::{self, Guarding};
 use crate::analyzer::laser::{Laser, LaserSetup};
 use crate::analyzer::nirscan::{self, NirKit};
 use crate::analyzer::probe::{self, Answered, ProbedProtocol};
 use crate::analyzer::{
-    Clock, Kit, SerialLink, Spectrometer, SpectrometerSetup, SystemClock, Transport, VirtualClock, WireLog,
+    Clock, Interrupt, Kit, SerialLink, Spectrometer, SpectrometerSetup, SystemClock, Transport, VirtualClock, WireLog,
 };
 use crate::library::Library;
 
@@ -26,6 +26,8 @@ pub(super) struct Opening<'a> {
     pub keeping: &'a LaserKeeping,
     pub wire_log: &'a WireLog,
     pub ports: &'a PortLister,
+    /// Ends it when nobody wants the kit any more.
+    pub interrupt: &'a Interrupt,
 }
 
 /// A kit on ports, as named or as found.
@@ -86,29 +88,31 @@ impl Opening<'_> {
 
     fn wasatch(&self, port: &str, setup: &SpectrometerSetup, clock: &Arc<dyn Clock>) -> Result<Kit, String> {
         let SpectrometerSetup::Wasatch(options) = setup else { return Err("This is no Wasatch module.".to_owned()) };
-        let (folder, guardian) = (&self.keeping.data_dir, self.keeping.guardian.as_deref());
         let watch = |link| self.wire_log.watch(link, Arc::clone(clock));
-        let unit = guardian::open_wasatch(port, options, folder, guardian, watch, Arc::clone(clock));
+        let unit = guardian::open_wasatch(port, options, &self.guarding(), watch, Arc::clone(clock));
         unit.and_then(|unit| unit.into_kit(options.excitation_nm)).map_err(|e| words(&e))
     }
 
     fn ventana(&self, port: &str, excitation_nm: f64, clock: Arc<dyn Clock>) -> Result<Kit, String> {
-        let (folder, guardian) = (&self.keeping.data_dir, self.keeping.guardian.as_deref());
         let watch = |link| self.wire_log.watch(link, Arc::clone(&clock));
-        let parts = guardian::open_ventana(port, folder, guardian, watch, Arc::clone(&clock));
+        let parts = guardian::open_ventana(port, &self.guarding(), watch, Arc::clone(&clock));
         let (spectrometer, laser) = parts.map_err(|e| words(&e))?;
         Kit::from_parts(Box::new(spectrometer), laser, excitation_nm, clock).map_err(|e| words(&e))
     }
 
     fn laser(&self, port: &str, setup: LaserSetup, clock: &Arc<dyn Clock>) -> Result<Box<dyn Laser>, String> {
-        let (folder, guardian) = (&self.keeping.data_dir, self.keeping.guardian.as_deref());
         let watch = |link| self.wire_log.watch(link, Arc::clone(clock));
-        guardian::open_laser(port, setup, folder, guardian, watch, Arc::clone(clock)).map_err(|e| words(&e))
+        guardian::open_laser(port, setup, &self.guarding(), watch, Arc::clone(clock)).map_err(|e| words(&e))
+    }
+
+    fn guarding(&self) -> Guarding<'_> {
+        let LaserKeeping { data_dir, guardian } = self.keeping;
+        Guarding { data_dir, program: guardian.as_deref(), interrupt: self.interrupt }
     }
 
     fn link(&self, port: &str, baud: u32, clock: &Arc<dyn Clock>) -> Result<Box<dyn Transport>, String> {
         let link = SerialLink::open(port, baud, Arc::clone(clock)).map_err(|e| words(&e))?;
-        Ok(self.wire_log.watch(Box::new(link), Arc::clone(clock)))
+        Ok(self.interrupt.wrap(self.wire_log.watch(Box::new(link), Arc::clone(clock))))
     }
 
     fn spectrometer(
@@ -196,6 +200,9 @@ impl Opening<'_> {
         let ports = (self.ports)().map_err(|e| words(&e))?;
         let (mut other, mut trouble) = (None, None);
         for candidate in candidates(device, kit, &ports) {
+            if self.interrupt.came() {
+                return Err(format!("The search for the kit {} was cancelled.", kit.name));
+            }
             if !candidate.same_adapter {
                 match self.ask(&candidate.port, protocol, baud) {
                     Ok(Some(Answered { serial: Some(serial), .. })) if serial != device.serial => {

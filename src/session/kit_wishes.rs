@@ -213,7 +213,11 @@ impl KitWorker {
             if self.shared.cancelled() {
                 break;
             }
-            let outcome = match self.probe_one(port, &clock) {
+            let probed = self.probe_one(port, &clock);
+            if self.shared.cancelled() {
+                break;
+            }
+            let outcome = match probed {
                 Ok(Some(answered)) => ProbeOutcome::Answered(answered),
                 Ok(None) => ProbeOutcome::Silent,
                 Err(why) => ProbeOutcome::Failed(why),
@@ -225,7 +229,8 @@ impl KitWorker {
 
     fn probe_one(&self, port: &str, clock: &Arc<dyn Clock>) -> Result<Option<Answered>, String> {
         let link = SerialLink::open(port, FIRST_BAUD, Arc::clone(clock)).map_err(|e| words(&e))?;
-        let mut link = self.shared.wire_log.watch(Box::new(link), Arc::clone(clock));
+        let link = self.shared.wire_log.watch(Box::new(link), Arc::clone(clock));
+        let mut link = self.shared.interrupt().wrap(link);
         probe::probe(link.as_mut(), clock.as_ref()).map_err(|e| words(&e))
     }
 
@@ -240,6 +245,10 @@ impl KitWorker {
             Ok(id) => {
                 self.tell_kits();
                 self.shared.end_scan(Event::KitSaved(id));
+            }
+            Err(_) if self.shared.cancelled() => {
+                let why = "The setting-up was cancelled; no kit was saved.".to_owned();
+                self.shared.end_scan(Event::KitTrouble(why));
             }
             Err(why) => self.shared.end_scan(Event::KitTrouble(why)),
         }

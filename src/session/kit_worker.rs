@@ -194,9 +194,10 @@ impl KitWorker {
             Some(Ok(library)) => Some(Arc::clone(library)),
             _ => None,
         };
-        let (sample, keeping) = (self.sample.as_str(), &self.keeping);
-        let opening = Opening { sample, library, keeping, wire_log: &self.shared.wire_log, ports: &self.ports };
-        let mut kit = opening.open(choice)?;
+        let (sample, keeping, interrupt) = (self.sample.as_str(), &self.keeping, self.shared.interrupt());
+        let (wire_log, ports) = (&self.shared.wire_log, &self.ports);
+        let mut kit = Opening { sample, library, keeping, wire_log, ports, interrupt: &interrupt }.open(choice)?;
+        interrupt.done();
         kit.read_records(&self.keeping.data_dir, &self.policy)?;
         Ok(kit)
     }
@@ -304,7 +305,8 @@ impl KitWorker {
             if !self.can_connect() {
                 return Err(Ended::Failed("The library is still being loaded; scan again in a moment.".to_owned()));
             }
-            self.connect().map_err(Ended::Failed)?;
+            self.connect()
+                .map_err(|why| if self.shared.cancelled() { Ended::Cancelled } else { Ended::Failed(why) })?;
         }
         let Link::Up { kit, .. } = &mut self.link else {
             return Err(Ended::Failed("No kit is connected; connect it and scan again.".to_owned()));

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::analyzer::gps::{AGE_MAX, GpsFix, NoFix, Place};
-use crate::analyzer::{SystemClock, WireLog};
+use crate::analyzer::{Interrupt, SystemClock, WireLog};
 use crate::library::Library;
 
 use super::events::Events;
@@ -136,6 +136,13 @@ impl Shared {
 
     pub(super) fn cancelled(&self) -> bool {
         self.cancel.load(Ordering::SeqCst)
+    }
+
+    /// What ends a conversation with devices that is no acquisition: the cancel of whatever the user waits for, or the end
+    /// of the session. A cancel that came when nothing was waited for ends nothing.
+    pub(super) fn interrupt(self: &Arc<Self>) -> Interrupt {
+        let shared = Arc::clone(self);
+        Interrupt::new(move || shared.closing() || (shared.scanning.load(Ordering::SeqCst) && shared.cancelled()))
     }
 
     pub(super) fn close(&self) {

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use parcelscope::analyzer::guardian::{GuardedLink, Marker, open_laser};
+use parcelscope::analyzer::guardian::{GuardedLink, Guarding, Marker, open_laser};
 use parcelscope::analyzer::laser::{LaserGuard, LaserKind, LaserSetup};
-use parcelscope::analyzer::{AnalyzerError, Clock, LaserState, SystemClock, TransportError};
+use parcelscope::analyzer::{AnalyzerError, Clock, Interrupt, LaserState, SerialLink, SystemClock, TransportError};
 
 /// Longest that one step of these tests may take on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -33,11 +33,18 @@ struct Emulated {
     log: PathBuf,
     /// When the emulator's clock was at zero, as well as it can be told from outside.
     started: Instant,
+    /// Whether what the spectrometer was told is not the laser's.
+    laser_is_apart: bool,
 }
 
 impl Emulated {
     fn start(kind: &str, dir: &Path) -> Self {
         Self::start_with(kind, &[], dir)
+    }
+
+    /// A Ventana on a line where what is sent at another speed than the device's is garbled, as on a real one.
+    fn ventana(dir: &Path) -> Self {
+        Self::start_with("obp-ventana", &["--mind-speed"], dir)
     }
 
     fn start_with(kind: &str, arguments: &[&str], dir: &Path) -> Self {
@@ -48,13 +55,13 @@ impl Emulated {
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let paths = lines.take(if kind == "kit" { 2 } else { 1 }).map(Result::unwrap).collect();
-        Self { process, paths, log, started }
+        Self { process, paths, log, started, laser_is_apart: kind == "kit" }
     }
 
     /// What the laser was told, oldest first, with the emulator's seconds.
     fn told(&self) -> Vec<(f64, String)> {
         let log = fs::read_to_string(&self.log).unwrap();
-        let lines = log.lines().filter(|line| !line.contains(" obp "));
+        let lines = log.lines().filter(|line| !self.laser_is_apart || !line.contains(" obp "));
         lines.filter_map(|line| line.split_once(' ')).map(|(t, what)| (t.parse().unwrap(), what.to_owned())).collect()
     }
 
@@ -87,7 +94,7 @@ fn start_scan(data_dir: &Path, kit: &Emulated) -> Child {
     Command::new(program())
         .arg("--data-dir")
         .arg(data_dir)
-        .args(["scan", "--port", &kit.paths[0], "--laser-port", &kit.paths[1]])
+        .args(["scan", "--port", &kit.paths[0], "--laser-port", kit.paths.last().unwrap()])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -130,17 +137,31 @@ fn milliseconds(times: &[Duration]) -> String {
 #[test]
 fn a_killed_program_leaves_a_guardian_that_commands_off_within_a_second() {
     let dir = tempfile::tempdir().unwrap();
-    let kit = Emulated::start("kit", dir.path());
+    killed_program_goes_dark(dir.path(), &Emulated::start("kit", dir.path()), "matchbox e 1", "matchbox e 0");
+}
+
+#[test]
+fn a_ventana_goes_dark_within_a_second_of_the_death_of_its_program_also_at_the_speed_it_was_moved_to() {
+    let dir = tempfile::tempdir().unwrap();
+    killed_program_goes_dark(dir.path(), &Emulated::ventana(dir.path()), VENTANA_ON, VENTANA_OFF);
+}
+
+/// How often a program is killed: more often in the long form.
+fn kills() -> usize {
+    if std::env::var_os("PARCELSCOPE_LONG").is_some() { 30 } else { 3 }
+}
+
+fn killed_program_goes_dark(dir: &Path, kit: &Emulated, laser_on: &str, laser_off: &str) {
     let mut times = Vec::new();
     let mut heard = 0;
-    for _ in 0..3 {
-        let mut process = start_scan(dir.path(), &kit);
-        let on = kit.wait_for("matchbox e 1", heard);
-        assert_eq!(Marker::list(dir.path()).len(), 1, "the marker is written before emission");
+    for _ in 0..kills() {
+        let mut process = start_scan(dir, kit);
+        let on = kit.wait_for(laser_on, heard);
+        assert_eq!(Marker::list(dir).len(), 1, "the marker is written before emission");
         let guardian = guardian_of(&process);
         let killed = Instant::now();
         process.kill().unwrap(); // SIGKILL
-        let off = kit.wait_for("matchbox e 0", on);
+        let off = kit.wait_for(laser_off, on);
         let seen = killed.elapsed();
         process.wait().unwrap();
         // The emulator's own clock says when the command came; the log is read a little later.
@@ -149,18 +170,29 @@ fn a_killed_program_leaves_a_guardian_that_commands_off_within_a_second() {
         assert!(seen < OFF_WITHIN, "off came {seen:?} after the kill");
         times.push(took.max(Duration::from_millis(1)));
         wait_until("the guardian ends", || is_gone(guardian));
-        assert!(Marker::list(dir.path()).is_empty(), "off was confirmed, so the marker is gone");
+        assert!(Marker::list(dir).is_empty(), "off was confirmed, so the marker is gone");
         heard = kit.commands().len();
     }
-    println!("SIGKILL of the program: off on the laser's line after {} ms (n=3, emulated)", milliseconds(&times));
+    let n = times.len();
+    println!("SIGKILL of the program: {laser_off} on the line after {} ms (n={n}, emulated)", milliseconds(&times));
 }
 
 #[test]
 fn after_both_were_killed_the_next_start_says_off_before_anything_else() {
     let dir = tempfile::tempdir().unwrap();
-    let kit = Emulated::start("kit", dir.path());
-    let mut process = start_scan(dir.path(), &kit);
-    kit.wait_for("matchbox e 1", 0);
+    next_start_says_off(dir.path(), &Emulated::start("kit", dir.path()), "matchbox e 1", "matchbox e 0");
+}
+
+#[test]
+fn a_ventana_whose_program_and_guardian_were_killed_hears_off_first_at_the_speed_it_was_left_at() {
+    let dir = tempfile::tempdir().unwrap();
+    next_start_says_off(dir.path(), &Emulated::ventana(dir.path()), VENTANA_ON, VENTANA_OFF);
+}
+
+/// Kills program and guardian while the laser shines; the next start, whatever it is for, begins with *off*.
+fn next_start_says_off(dir: &Path, kit: &Emulated, on: &str, off: &str) {
+    let mut process = start_scan(dir, kit);
+    kit.wait_for(on, 0);
     let guardian = guardian_of(&process);
     // Both at once: first nobody may run any more, then both die.
     kill(guardian, Signal::SIGSTOP).unwrap();
@@ -170,23 +202,45 @@ fn after_both_were_killed_the_next_start_says_off_before_anything_else() {
     wait_until("the guardian ends", || is_gone(guardian));
     std::thread::sleep(QUIET);
     let before = kit.commands();
-    assert_eq!(before.iter().rfind(|line| line.starts_with("matchbox e")).unwrap(), "matchbox e 1", "nobody is left");
-    assert_eq!(Marker::list(dir.path()).len(), 1, "the marker outlives both");
+    assert_eq!(before.iter().rfind(|line| *line == on || *line == off).unwrap(), on, "nobody is left");
+    assert_eq!(Marker::list(dir).len(), 1, "the marker outlives both");
 
     // Also a start that has nothing to do with this port begins with it.
     let started = Instant::now();
     let other = Command::new(program())
         .arg("--data-dir")
-        .arg(dir.path())
+        .arg(dir)
         .args(["scan", "--port", "emulator", "--seed", "1"])
         .output()
         .unwrap();
     assert!(other.status.success(), "{}", String::from_utf8_lossy(&other.stderr));
     let off_at = kit.told()[before.len()].0 - started.duration_since(kit.started).as_secs_f64();
-    assert_eq!(kit.commands().get(before.len()).map(String::as_str), Some("matchbox e 0"));
-    assert!(Marker::list(dir.path()).is_empty());
+    assert_eq!(kit.commands().get(before.len()).map(String::as_str), Some(off));
+    assert!(Marker::list(dir).is_empty());
     println!("after SIGKILL of both: off is the first command, {:.0} ms after the next start (emulated)", off_at * 1e3);
-    assert!(scan(dir.path(), &kit).status.success());
+    // The line is free again, and the unit works.
+    let again = scan(dir, kit);
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+}
+
+#[test]
+fn a_wait_for_a_port_that_another_program_holds_ends_with_a_cancel() {
+    let rig = Guarded::new(LaserKind::Obis);
+    let held = SerialLink::open(rig.port(), 115_200, Arc::clone(&rig.clock)).unwrap();
+    let began = Instant::now();
+    let when = Duration::from_millis(400);
+    let interrupt = Interrupt::new(move || began.elapsed() >= when);
+    let (program, dir) = (program(), rig.dir.path());
+    let guarding = guarding(dir, Some(&program), &interrupt);
+    let end = open_laser(rig.port(), rig.setup, &guarding, |link| link, Arc::clone(&rig.clock)).err();
+    let after = began.elapsed().saturating_sub(when);
+    println!("cancel while a guardian waits for its port: {} ms", after.as_millis());
+    assert!(matches!(end, Some(AnalyzerError::Link(TransportError::Interrupted { .. }))), "{end:?}");
+    assert!(after < Duration::from_millis(200), "{after:?}");
+    drop(held);
+    let never = Interrupt::never();
+    let guarding = Guarding { interrupt: &never, ..guarding };
+    drop(open_laser(rig.port(), rig.setup, &guarding, |link| link, Arc::clone(&rig.clock)).unwrap());
 }
 
 /// A laser behind a guardian, opened by this process.
@@ -200,7 +254,10 @@ struct Guarded {
 impl Guarded {
     fn new(kind: LaserKind) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let device = Emulated::start(kind.name(), dir.path());
+        let device = match kind {
+            LaserKind::Ventana => Emulated::ventana(dir.path()),
+            kind => Emulated::start(kind.name(), dir.path()),
+        };
         let setup = LaserSetup { kind, baud: (kind == LaserKind::Ondax).then_some(19_200) };
         Self { dir, device, clock: Arc::new(SystemClock::start()), setup }
     }
@@ -211,16 +268,32 @@ impl Guarded {
 
     fn link(&self) -> Result<GuardedLink, TransportError> {
         let (setup, clock) = (self.setup, Arc::clone(&self.clock));
-        GuardedLink::start(&program(), self.port(), setup.kind, setup.baud().unwrap(), self.dir.path(), clock)
+        GuardedLink::start(
+            &program(),
+            self.port(),
+            setup.kind,
+            setup.baud().unwrap(),
+            self.dir.path(),
+            &Interrupt::never(),
+            clock,
+        )
     }
 }
 
-const SWITCHES: [(LaserKind, &str, &str); 5] = [
+const VENTANA_ON: &str = "obp 810031 000001";
+const VENTANA_OFF: &str = "obp 810031 000000";
+
+fn guarding<'a>(data_dir: &'a Path, program: Option<&'a Path>, interrupt: &'a Interrupt) -> Guarding<'a> {
+    Guarding { data_dir, program, interrupt }
+}
+
+const SWITCHES: [(LaserKind, &str, &str); 6] = [
     (LaserKind::MatchBox, "matchbox e 1", "matchbox e 0"),
     (LaserKind::Obis, "obis SOUR:AM:STAT ON", "obis SOUR:AM:STAT OFF"),
     (LaserKind::Cobolt, "cobolt l1", "cobolt l0"),
     (LaserKind::Ondax, "ondax lon", "ondax loff"),
     (LaserKind::Wasatch, "wasatch b4 01", "wasatch b4 00"),
+    (LaserKind::Ventana, VENTANA_ON, VENTANA_OFF),
 ];
 
 #[test]
@@ -228,8 +301,10 @@ fn every_laser_is_driven_through_a_guardian_and_marked_while_it_may_be_on() {
     for (kind, on, off) in SWITCHES {
         let rig = Guarded::new(kind);
         let (dir, clock) = (rig.dir.path(), &rig.clock);
-        let program = program();
-        let mut laser = open_laser(rig.port(), rig.setup, dir, Some(&program), |link| link, Arc::clone(clock)).unwrap();
+        let (program, never) = (program(), Interrupt::never());
+        let mut laser =
+            open_laser(rig.port(), rig.setup, &guarding(dir, Some(&program), &never), |link| link, Arc::clone(clock))
+                .unwrap();
         assert_eq!(rig.device.commands()[0], off, "{kind}: off is the first word");
         assert!(Marker::list(dir).is_empty());
         let guard = LaserGuard::emit(&mut *laser, clock, &mut || std::ops::ControlFlow::Continue(())).unwrap();
@@ -239,13 +314,13 @@ fn every_laser_is_driven_through_a_guardian_and_marked_while_it_may_be_on() {
         assert!(Marker::list(dir).is_empty(), "{kind}: confirmed");
         // The port is held: nobody else can switch it on.
         assert!(matches!(
-            open_laser(rig.port(), rig.setup, dir, None, |link| link, Arc::clone(clock)).err(),
+            open_laser(rig.port(), rig.setup, &guarding(dir, None, &never), |link| link, Arc::clone(clock)).err(),
             Some(AnalyzerError::Link(TransportError::Busy { .. }))
         ));
         drop(laser);
         wait_until("off is the last word", || rig.device.commands().last().is_some_and(|last| last == off));
         // And free again.
-        drop(open_laser(rig.port(), rig.setup, dir, None, |link| link, Arc::clone(clock)).unwrap());
+        drop(open_laser(rig.port(), rig.setup, &guarding(dir, None, &never), |link| link, Arc::clone(clock)).unwrap());
     }
 }
 
@@ -300,7 +375,7 @@ fn a_program_that_stands_still_has_its_laser_switched_off_and_cannot_switch_it_o
 #[test]
 fn a_laser_whose_guardian_is_killed_is_commanded_off_without_it_and_called_unknown() {
     let rig = Guarded::new(LaserKind::Obis);
-    let program = program();
+    let (program, never) = (program(), Interrupt::never());
     let (dir, clock) = (rig.dir.path(), &rig.clock);
     let link = rig.link().unwrap();
     let guardian = Pid::from_raw(link.guardian_id().cast_signed());
@@ -322,7 +397,10 @@ fn a_laser_whose_guardian_is_killed_is_commanded_off_without_it_and_called_unkno
     assert_eq!(laser.state(go_on), LaserState::Unknown, "nobody can ask it over this link any more");
     assert_eq!(laser.disable(), LaserState::Unknown, "nor command it");
     drop(laser);
-    drop(open_laser(rig.port(), rig.setup, dir, Some(&program), |link| link, Arc::clone(clock)).unwrap());
+    drop(
+        open_laser(rig.port(), rig.setup, &guarding(dir, Some(&program), &never), |link| link, Arc::clone(clock))
+            .unwrap(),
+    );
 }
 
 #[test]
@@ -330,6 +408,6 @@ fn a_port_that_is_not_there_is_named_by_the_guardian_as_by_the_port_itself() {
     let dir = tempfile::tempdir().unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let port = "/dev/there-is-no-such-port";
-    let end = GuardedLink::start(&program(), port, LaserKind::Obis, 115_200, dir.path(), clock);
+    let end = GuardedLink::start(&program(), port, LaserKind::Obis, 115_200, dir.path(), &Interrupt::never(), clock);
     assert_eq!(end.err(), Some(TransportError::NotFound { port: port.to_owned() }));
 }

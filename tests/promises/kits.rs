@@ -434,6 +434,69 @@ fn a_probe_knows_every_device_that_there_is_a_driver_for() {
     }
 }
 
+/// Nobody is at the other end of the cable.
+struct Silent;
+
+impl Device for Silent {
+    fn receive(&mut self, _bytes: &[u8], _now: Duration) {}
+
+    fn transmit_at_most(&mut self, _now: Duration, _most: usize) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn next_due(&self) -> Option<Duration> {
+        None
+    }
+}
+
+#[test]
+fn a_cancel_ends_the_asking_of_a_silent_port_and_the_saving_of_a_kit_within_200_ms() {
+    let dir = tempfile::tempdir().unwrap();
+    let emulator = KitChoice::Emulator { sample: "sucrose".to_owned(), seed: 1, virtual_time: true };
+    let silent = PtyHost::start("silent", Silent, Arc::new(SystemClock::start())).unwrap();
+    let unit = Unit::start(31);
+    let session = session(dir.path(), emulator, &Arc::new(Mutex::new(unit.ports())));
+    let ended = |session: &Session, what: &str| {
+        let cancelled = Instant::now();
+        session.send(Command::Cancel).unwrap();
+        until(session, what, |e| match e {
+            Event::ProbeEnded => Some(String::new()),
+            Event::KitTrouble(why) => Some(why.clone()),
+            Event::KitSaved(id) => panic!("{id} was saved"),
+            _ => None,
+        });
+        cancelled.elapsed()
+    };
+    let mut longest = Duration::ZERO;
+    // The asking of a silent port takes ten seconds; the opening of a spectrometer that is not there three.
+    for wait in [40, 700, 1_900, 2_600].map(Duration::from_millis) {
+        session.send(Command::ProbePorts(vec![silent.path().to_owned()])).unwrap();
+        std::thread::sleep(wait);
+        longest = longest.max(ended(&session, "end of the asking"));
+        for laser_is_there in [true, false] {
+            let mut kit = unit.choice();
+            if let KitChoice::Ports { spectrometer, laser, .. } = &mut kit {
+                let place = if laser_is_there { spectrometer } else { laser };
+                silent.path().clone_into(place);
+            }
+            unit.bench.laser_on(Duration::ZERO);
+            let name = KitName::new("never").unwrap();
+            session.send(Command::SaveKit { name, kit }).unwrap();
+            std::thread::sleep(wait);
+            longest = longest.max(ended(&session, "end of the saving"));
+            if laser_is_there && wait > Duration::from_millis(500) {
+                wait_for(|| !unit.bench.laser_shines());
+            }
+        }
+    }
+    println!(
+        "cancel of asking and saving at a silent port: at most {} ms (n=12, pseudo-terminals)",
+        longest.as_millis()
+    );
+    assert!(longest < Duration::from_millis(200), "{longest:?}");
+    assert!(KitShelf::of(dir.path()).kits.is_empty());
+}
+
 fn wait_for(mut met: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !met() {

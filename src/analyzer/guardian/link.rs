@@ -13,12 +13,13 @@ use super::marker::{LeftOn, extinguish_port};
 use super::message::{Order, Report};
 use super::watch::HEARTBEAT_EVERY;
 use crate::analyzer::laser::LaserKind;
-use crate::analyzer::{Clock, Transport, TransportError};
+use crate::analyzer::{Clock, Interrupt, SLICE, Transport, TransportError};
 
 /// Longest wait for the guardian to say that it holds the port.
 const START_MAX: Duration = Duration::from_secs(8);
-/// Longest wait for it to let the port go.
+/// Longest wait for it to let the port go; where the user cancelled, it does so without being watched.
 const END_MAX: Duration = Duration::from_secs(2);
+const END_CANCELLED_MAX: Duration = Duration::from_millis(50);
 /// Reports that may wait; more are lost, as unread bytes of a port are.
 const QUEUE: usize = 256;
 
@@ -67,16 +68,21 @@ pub struct GuardedLink {
     unread: VecDeque<u8>,
     /// Why the guardian has no port any more.
     broken: Option<TransportError>,
+    /// Whether the guardian ever held the port.
+    held: bool,
+    interrupt: Interrupt,
 }
 
 impl GuardedLink {
-    /// Starts `program` as the guardian of a laser's port and waits until it holds it. `clock` must be real time.
+    /// Starts `program` as the guardian of a laser's port and waits until it holds it, or until `interrupt` comes. `clock`
+    /// must be real time.
     pub fn start(
         program: &Path,
         port: &str,
         laser: LaserKind,
         baud: u32,
         data_dir: &Path,
+        interrupt: &Interrupt,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, TransportError> {
         let failed = |what: &str, error: &std::io::Error| TransportError::Other {
@@ -131,12 +137,42 @@ impl GuardedLink {
             (reader, heart) => (heart.ok(), Err(reader.err().unwrap_or(std::io::ErrorKind::OutOfMemory.into()))),
         };
         // From here on dropping the link ends the guardian.
-        let mut link = Self { port: port_name, clock, guardian, pipe, heart, reports, unread, broken: None };
+        let interrupt = interrupt.clone();
+        let mut link = Self {
+            port: port_name,
+            clock,
+            guardian,
+            pipe,
+            heart,
+            reports,
+            unread,
+            broken: None,
+            held: false,
+            interrupt,
+        };
         threads.map_err(|e| failed("has no thread", &e))?;
-        match link.reports.recv_timeout(START_MAX) {
-            Ok(Report::Open) => Ok(link),
-            Ok(report) => Err(link.take_in(report).unwrap_or_else(|| link.gone())),
-            Err(_) => Err(link.gone()),
+        match link.first_report()? {
+            Some(Report::Open) => {
+                link.held = true;
+                Ok(link)
+            }
+            Some(report) => Err(link.take_in(report).unwrap_or_else(|| link.gone())),
+            None => Err(link.gone()),
+        }
+    }
+
+    /// What the guardian says first; `None` when it says nothing.
+    fn first_report(&self) -> Result<Option<Report>, TransportError> {
+        let end = Instant::now() + START_MAX;
+        loop {
+            if self.interrupt.came() {
+                return Err(TransportError::Interrupted { port: self.port.clone() });
+            }
+            match self.reports.recv_timeout(SLICE) {
+                Ok(report) => return Ok(Some(report)),
+                Err(RecvTimeoutError::Timeout) if Instant::now() < end => {}
+                Err(_) => return Ok(None),
+            }
         }
     }
 
@@ -224,9 +260,13 @@ impl Drop for GuardedLink {
             // It only writes to a pipe that is closed now.
             let _ = heart.join();
         }
+        if !self.held {
+            // It waits for a port that somebody else holds; nothing was ever sent through it.
+            let _ = self.guardian.kill();
+        }
         // The port must be free when somebody opens it again. A guardian that still works on a laser that does not
         // answer is left to it.
-        let end = Instant::now() + END_MAX;
+        let end = Instant::now() + if self.interrupt.came() { END_CANCELLED_MAX } else { END_MAX };
         while matches!(self.guardian.try_wait(), Ok(None)) && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(5));
         }

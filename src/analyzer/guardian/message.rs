@@ -82,6 +82,8 @@ impl Report {
             Self::Failed(error) => {
                 let (kind, text) = match error {
                     TransportError::Timeout { .. } => (b't', ""),
+                    // The guardian waits for nobody whose wish it could be.
+                    TransportError::Interrupted { .. } => (b'o', "interrupted"),
                     TransportError::Unplugged { .. } => (b'u', ""),
                     TransportError::Busy { .. } => (b'b', ""),
                     TransportError::NoPermission { .. } => (b'p', ""),

@@ -23,7 +23,7 @@ pub use watched::WatchedLaser;
 use super::laser::{Laser, LaserKind, LaserSetup};
 use super::obp::ObpSpectrometer;
 use super::wasatch::{self, WasatchOptions, WasatchUnit};
-use super::{AnalyzerError, Clock, SerialLink, Transport};
+use super::{AnalyzerError, Clock, Interrupt, SerialLink, Transport};
 
 /// The program that knows the `guardian` subcommand, once it has said so.
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
@@ -40,20 +40,29 @@ pub fn announced() -> Option<PathBuf> {
     PROGRAM.get().cloned()
 }
 
-/// Opens the laser on a port: through a guardian where `program` can be one, else directly. It is commanded off first.
-/// `data_dir` takes the marker; `watch_wire` may put something between the driver and the port that looks on.
+/// How lasers are opened.
+pub struct Guarding<'a> {
+    /// The folder that takes the markers.
+    pub data_dir: &'a Path,
+    /// The program that can be a guardian; without one the port is opened directly.
+    pub program: Option<&'a Path>,
+    /// Ends the opening when nobody wants it any more.
+    pub interrupt: &'a Interrupt,
+}
+
+/// Opens the laser on a port. It is commanded off first. `watch_wire` may put something between the driver and the port
+/// that looks on.
 pub fn open_laser(
     port: &str,
     setup: LaserSetup,
-    data_dir: &Path,
-    program: Option<&Path>,
+    guarding: &Guarding<'_>,
     watch_wire: impl Fn(Box<dyn Transport>) -> Box<dyn Transport>,
     clock: Arc<dyn Clock>,
 ) -> Result<Box<dyn Laser>, AnalyzerError> {
-    let link = guarded(port, setup, data_dir, program, &clock)?;
-    let laser = setup.open(watch_wire(link), Arc::clone(&clock))?;
+    let link = guarded(port, setup, guarding, &clock)?;
+    let laser = setup.open(guarding.interrupt.wrap(watch_wire(link)), Arc::clone(&clock))?;
     let marker = Marker::new(port, setup, &laser.identity().serial);
-    Ok(Box::new(WatchedLaser::new(laser, marker, data_dir, clock, watch::wall_clock)))
+    Ok(Box::new(WatchedLaser::new(laser, marker, guarding.data_dir, clock, watch::wall_clock)))
 }
 
 /// Opens the Wasatch module on a port in the same way: its laser, spectrometer and cooler share the port, so that all of
@@ -61,46 +70,45 @@ pub fn open_laser(
 pub fn open_wasatch(
     port: &str,
     options: &WasatchOptions,
-    data_dir: &Path,
-    program: Option<&Path>,
+    guarding: &Guarding<'_>,
     watch_wire: impl Fn(Box<dyn Transport>) -> Box<dyn Transport>,
     clock: Arc<dyn Clock>,
 ) -> Result<WasatchUnit, AnalyzerError> {
     let setup = LaserSetup::usual(LaserKind::Wasatch);
-    let link = guarded(port, setup, data_dir, program, &clock)?;
-    let unit = wasatch::open(watch_wire(link), Arc::clone(&clock), options)?;
+    let link = guarded(port, setup, guarding, &clock)?;
+    let unit = wasatch::open(guarding.interrupt.wrap(watch_wire(link)), Arc::clone(&clock), options)?;
     Ok(unit.watched(|laser| {
         let marker = Marker::new(port, setup, &laser.identity().serial);
-        Box::new(WatchedLaser::new(laser, marker, data_dir, clock, watch::wall_clock))
+        Box::new(WatchedLaser::new(laser, marker, guarding.data_dir, clock, watch::wall_clock))
     }))
 }
 
 /// Opens the Ventana on a port in the same way: its laser is driven by messages to its spectrometer.
 pub fn open_ventana(
     port: &str,
-    data_dir: &Path,
-    program: Option<&Path>,
+    guarding: &Guarding<'_>,
     watch_wire: impl Fn(Box<dyn Transport>) -> Box<dyn Transport>,
     clock: Arc<dyn Clock>,
 ) -> Result<(ObpSpectrometer, Box<dyn Laser>), AnalyzerError> {
     let setup = LaserSetup::usual(LaserKind::Ventana);
-    let link = guarded(port, setup, data_dir, program, &clock)?;
-    let (spectrometer, laser) = ObpSpectrometer::open_with_laser(watch_wire(link), Arc::clone(&clock))?;
+    let link = guarded(port, setup, guarding, &clock)?;
+    let (spectrometer, laser) =
+        ObpSpectrometer::open_with_laser(guarding.interrupt.wrap(watch_wire(link)), Arc::clone(&clock))?;
     let marker = Marker::new(port, setup, &laser.identity().serial);
-    let laser = WatchedLaser::new(Box::new(laser), marker, data_dir, clock, watch::wall_clock);
+    let laser = WatchedLaser::new(Box::new(laser), marker, guarding.data_dir, clock, watch::wall_clock);
     Ok((spectrometer, Box::new(laser)))
 }
 
 fn guarded(
     port: &str,
     setup: LaserSetup,
-    data_dir: &Path,
-    program: Option<&Path>,
+    guarding: &Guarding<'_>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Box<dyn Transport>, AnalyzerError> {
     let baud = setup.baud()?;
+    let Guarding { data_dir, program, interrupt } = *guarding;
     if let Some(program) = program {
-        let link = GuardedLink::start(program, port, setup.kind, baud, data_dir, Arc::clone(clock))?;
+        let link = GuardedLink::start(program, port, setup.kind, baud, data_dir, interrupt, Arc::clone(clock))?;
         return Ok(Box::new(link));
     }
     tracing::warn!(port, "no guardian: this program owns the laser's port itself");

@@ -57,6 +57,17 @@ pub(super) enum SetEnd {
     Unconfirmed,
 }
 
+/// What came back from a line that was knocked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Knock {
+    /// Something speaks the protocol at this speed.
+    pub heard: bool,
+    /// *Off* was carried out, or there is nothing that could be on.
+    pub off: bool,
+    /// The question was answered.
+    pub answered: bool,
+}
+
 /// What can go wrong with one attempt.
 enum Trouble {
     Link(TransportError),
@@ -166,8 +177,10 @@ impl Exchange {
         self.serial = Some(serial.to_owned());
     }
 
-    /// Waits, asking `on_wait` on the way.
-    pub fn pause(&self, duration: Duration, on_wait: &mut OnWait<'_>) -> Result<(), AnalyzerError> {
+    /// Waits while the device changes its speed, asking `on_wait` on the way. What comes is read and thrown away: a link
+    /// that is interrupted says so to whoever reads.
+    pub fn pause(&mut self, duration: Duration, on_wait: &mut OnWait<'_>) -> Result<(), AnalyzerError> {
+        let mut buffer = [0; 256];
         let end = self.clock.now() + duration;
         loop {
             let left = end.saturating_sub(self.clock.now());
@@ -177,7 +190,11 @@ impl Exchange {
             if on_wait().is_break() {
                 return Err(AnalyzerError::Cancelled);
             }
-            self.clock.sleep(left.min(SLICE));
+            let now = self.clock.now();
+            match self.link.read_some(&mut buffer, now + left.min(SLICE)) {
+                Ok(_) | Err(TransportError::Timeout { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
     }
 
@@ -186,10 +203,46 @@ impl Exchange {
         ask.work + self.wire_time(ask) + self.latency
     }
 
-    /// One attempt without repeat, for finding out who is there.
-    pub fn probe(&mut self, ask: &Ask<'_>, on_wait: &mut OnWait<'_>) -> Result<Message, AnalyzerError> {
-        let reply = self.once(&Message::query(ask.kind, ask.data), ask, on_wait);
-        self.checked(ask, reply)
+    /// Finds out whether a device listens at this speed, and tells it `off` before it is asked anything: whoever is found
+    /// has heard *off* first, also where nobody knows yet that there is a laser. Both go out together, so that silence
+    /// costs one wait only.
+    pub fn knock(
+        &mut self,
+        off: &Ask<'_>,
+        question: &Ask<'_>,
+        on_wait: &mut OnWait<'_>,
+    ) -> Result<Knock, AnalyzerError> {
+        self.decoder.clear();
+        let deadline = self.deadline(off) + self.wire_time(question);
+        let mut knock = Knock::default();
+        let mut end = self
+            .send(&Message::set(off.kind, off.data))
+            .and_then(|()| self.send(&Message::query(question.kind, question.data)))
+            .map_err(Trouble::Link);
+        while end.is_ok() {
+            match self.receive(deadline, on_wait) {
+                // A line that gives back what it was sent is no device.
+                Ok(reply) if !reply.has(flags::RESPONSE) => {}
+                Ok(reply) => {
+                    knock.heard = true;
+                    let refused = reply.has(flags::NACK) || reply.has(flags::EXCEPTION);
+                    if reply.kind == off.kind {
+                        // Who does not know the message has no laser that it could switch on.
+                        knock.off = reply.has(flags::ACK) || (refused && reply.error == device_error::UNKNOWN_TYPE);
+                    } else if reply.kind == question.kind && !refused {
+                        knock.answered = true;
+                        return Ok(knock);
+                    }
+                }
+                Err(Trouble::Frame(_)) => {}
+                Err(trouble) => end = Err(trouble),
+            }
+        }
+        self.stale = Some(Stale { until: deadline, acquiring: false });
+        match end {
+            Err(trouble) if !trouble.of_the_wire() => Err(self.explain(question, trouble)),
+            _ => Ok(knock),
+        }
     }
 
     /// Asks; after damaged or missing bytes once more, provided that the device can be brought into step.

@@ -1,5 +1,5 @@
 //! The first conversation with a device: at which line speed it answers, who it is, its calibration and its limits; and
-//! how it is found again after it was lost. Operates nothing.
+//! how it is found again after it was lost. Operates nothing, except that *off* is the first word to whoever listens.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +9,12 @@ use super::exchange::{Ask, Exchange, SetEnd};
 use super::kinds;
 use super::profile::{self, Profile};
 use super::values::{float, number, text};
+use super::ventana;
 use crate::analyzer::spectrometer::{DetectorFacts, Limits, OnWait};
 use crate::analyzer::{AnalyzerError, Clock, DeviceIdentity, Transport, TransportError};
 
 /// Line speeds in the order in which they are tried: the factory setting, then what this driver leaves behind.
-const BAUDS: [u32; 5] = [9_600, 115_200, 57_600, 38_400, 19_200];
+const BAUDS: [u32; 5] = [9_600, 115_200, 57_600, 19_200, 38_400];
 /// Line speed that is used where the device agrees: it cuts the transfer of a spectrum, and with it the time that the
 /// laser is on, by two seconds.
 const FAST_BAUD: u32 = 115_200;
@@ -86,15 +87,27 @@ fn search(exchange: &mut Exchange, on_wait: &mut OnWait<'_>) -> Result<(), Analy
     Err(AnalyzerError::NoSpectrometer { port: exchange.port() })
 }
 
+/// Whether a device listens at a speed. *Off* is the first thing that it hears, before its speed or its checksum is changed
+/// and before anything is asked that can fail: a laser may have been left on.
 fn answers_at(exchange: &mut Exchange, baud: u32, on_wait: &mut OnWait<'_>) -> Result<bool, AnalyzerError> {
     exchange.set_baud(baud)?;
     let ask = Ask { answer_bytes: 64, ..Ask::short(kinds::SERIAL_NUMBER, "the serial number", &[]) };
-    let first = match exchange.probe(&ask, on_wait) {
-        // Half a frame of an earlier conversation lay in the device and spoiled ours; whoever refuses speaks the protocol.
-        Err(AnalyzerError::Refused { .. }) => exchange.probe(&ask, on_wait),
-        other => other,
-    };
-    match first {
+    let off = Ask::short(kinds::SET_LIGHT_SOURCE_ENABLE, "to switch the laser off", &ventana::OFF);
+    let knock = exchange.knock(&off, &ask, on_wait)?;
+    if !knock.heard {
+        return Ok(false);
+    }
+    if !knock.off {
+        // Half a frame of an earlier conversation lay in the device and spoiled ours, or its answer was lost.
+        match exchange.set_now(&off, on_wait) {
+            Ok(_) | Err(AnalyzerError::Refused { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if knock.answered {
+        return Ok(true);
+    }
+    match exchange.query(&ask, on_wait) {
         Ok(_) => Ok(true),
         Err(AnalyzerError::Damaged { .. } | AnalyzerError::Link(TransportError::Timeout { .. })) => Ok(false),
         Err(error) => Err(error),

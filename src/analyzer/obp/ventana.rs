@@ -53,6 +53,8 @@ pub const LASER_OFF: [u8; HEADER_LEN + 2 * OFF_FRAME] = {
 
 /// The only light source: module 0, source 0.
 const SOURCE: [u8; 2] = [0, 0];
+/// Data of the command that switches the laser off.
+pub(super) const OFF: [u8; 3] = [SOURCE[0], SOURCE[1], 0];
 /// Time that the emission gets to settle, because the device does not say when it has.
 const SETTLE: Duration = Duration::from_millis(500);
 /// How often *off* is commanded before the state is given up as unknown.
@@ -81,10 +83,6 @@ impl VentanaLaser {
             state => Err(AnalyzerError::LaserNotOff { port: laser.identity.port.clone(), state }),
         }
     }
-
-    fn enable_command(enabled: bool) -> [u8; 3] {
-        [SOURCE[0], SOURCE[1], u8::from(enabled)]
-    }
 }
 
 impl Laser for VentanaLaser {
@@ -107,7 +105,7 @@ impl Laser for VentanaLaser {
     }
 
     fn enable(&mut self, _permit: &EmissionPermit, on_wait: &mut OnWait<'_>) -> Result<(), AnalyzerError> {
-        let data = Self::enable_command(true);
+        let data = [SOURCE[0], SOURCE[1], 1];
         let ask = Ask::short(kinds::SET_LIGHT_SOURCE_ENABLE, "to switch the laser on", &data);
         // Never repeated: the state that is read back tells whether the command arrived.
         self.exchange.lock().set(&ask, on_wait)?;
@@ -117,8 +115,7 @@ impl Laser for VentanaLaser {
 
     fn disable(&mut self) -> LaserState {
         let on_wait: &mut OnWait<'_> = &mut || ControlFlow::Continue(());
-        let data = Self::enable_command(false);
-        let ask = Ask::short(kinds::SET_LIGHT_SOURCE_ENABLE, "to switch the laser off", &data);
+        let ask = Ask::short(kinds::SET_LIGHT_SOURCE_ENABLE, "to switch the laser off", &OFF);
         self.enabled_at = None;
         let mut state = LaserState::Unknown;
         for _ in 0..OFF_ATTEMPTS {
@@ -155,7 +152,7 @@ mod tests {
 
     #[test]
     fn the_bytes_that_need_no_conversation_are_what_the_driver_sends_also_behind_half_a_request() {
-        let message = Message::set(kinds::SET_LIGHT_SOURCE_ENABLE, &VentanaLaser::enable_command(false));
+        let message = Message::set(kinds::SET_LIGHT_SOURCE_ENABLE, &OFF);
         let (noise, frames) = LASER_OFF.split_at(HEADER_LEN);
         assert!(noise.iter().all(|b| *b == 0xFF));
         let (first, second) = frames.split_at(OFF_FRAME);

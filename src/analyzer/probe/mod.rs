@@ -1,4 +1,5 @@
-//! Asks what is connected to a port, with questions that start no emission, change no setting and save nothing.
+//! Asks what is connected to a port, with questions that start no emission, change no setting and save nothing. A laser that
+//! answers is commanded off before it is asked more: it may have been left on.
 //!
 //! Even so a strange device may take the bytes for a command, so only ports that the user names are asked.
 
@@ -158,11 +159,18 @@ pub fn ask(
     // The model, where the protocol has a question for it, and the serial number.
     let found = match protocol {
         ProbedProtocol::Obp => match asked.obp(kinds::SERIAL_NUMBER_LENGTH)? {
-            Some(_) => Some((None, asked.obp(kinds::SERIAL_NUMBER)?.map(|data| printable(&data)))),
+            Some(_) => {
+                asked.off(LaserKind::Ventana)?;
+                Some((None, asked.obp(kinds::SERIAL_NUMBER)?.map(|data| printable(&data))))
+            }
             None => None,
         },
         // Its serial number lies in an EEPROM, which is read when it is opened.
-        ProbedProtocol::Wasatch => asked.wasatch()?.then_some((None, None)),
+        ProbedProtocol::Wasatch if asked.wasatch()? => {
+            asked.off(LaserKind::Wasatch)?;
+            Some((None, None))
+        }
+        ProbedProtocol::Wasatch => None,
         ProbedProtocol::Nirscan => match asked.nirscan(nirscan::kinds::VERSIONS)? {
             Some(_) => {
                 let model = asked.nirscan(nirscan::kinds::MODEL)?.map(|data| printable(&data));
@@ -172,20 +180,32 @@ pub fn ask(
         },
         ProbedProtocol::MatchBox => match asked.matchbox(b"NM?")? {
             Some(model) => {
-                asked.quieten()?;
+                asked.off(LaserKind::MatchBox)?;
                 Some((Some(model), asked.matchbox(b"ID?")?))
             }
             None => None,
         },
         ProbedProtocol::Obis => match asked.line(b"*IDN?\r\n")?.filter(|line| line.starts_with("Coherent")) {
             Some(model) => {
-                asked.quieten()?;
+                asked.off(LaserKind::Obis)?;
                 Some((Some(model), asked.serial_line(b"SYST:INF:SNUM?\r\n")?))
             }
             None => None,
         },
-        ProbedProtocol::Cobolt => asked.serial_line(b"gsn?\r\n")?.map(|serial| (None, Some(serial))),
-        ProbedProtocol::Ondax => asked.serial_line(b"rsn?\r")?.map(|serial| (None, Some(serial))),
+        ProbedProtocol::Cobolt => match asked.serial_line(b"gsn?\r\n")? {
+            Some(serial) => {
+                asked.off(LaserKind::Cobolt)?;
+                Some((None, Some(serial)))
+            }
+            None => None,
+        },
+        ProbedProtocol::Ondax => match asked.serial_line(b"rsn?\r")? {
+            Some(serial) => {
+                asked.off(LaserKind::Ondax)?;
+                Some((None, Some(serial)))
+            }
+            None => None,
+        },
         ProbedProtocol::OceanLetter => asked.letter()?.then_some((None, None)),
     };
     if found.is_some() {
@@ -265,6 +285,10 @@ mod tests {
         let data = match request.kind {
             kinds::SERIAL_NUMBER_LENGTH => vec![16],
             kinds::SERIAL_NUMBER => b"S12345\0\0".to_vec(),
+            // It has no laser.
+            kinds::SET_LIGHT_SOURCE_ENABLE => {
+                return codec::encode(&Message::nack(&request, crate::analyzer::obp::device_error::UNKNOWN_TYPE));
+            }
             kind => panic!("a probe must not send message {kind:#x}"),
         };
         codec::encode(&Message::reply(&request, data))
@@ -298,6 +322,8 @@ mod tests {
             (found.protocol, found.model.as_deref(), found.serial.as_deref()),
             (ProbedProtocol::MatchBox, Some("0785L-11"), Some("123456"))
         );
+        let heard: Vec<&[u8]> = device.heard.iter().map(|(_, bytes)| bytes.as_slice()).collect();
+        assert_eq!(heard[heard.len() - 3..], [b"NM?".as_slice(), b"e 0", b"ID?"], "off before it is asked more");
     }
 
     #[test]

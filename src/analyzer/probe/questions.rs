@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use super::{PATIENCE, QUIET};
+use crate::analyzer::laser::LaserKind;
 use crate::analyzer::obp::codec::{self as obp_codec, Decoder, Message};
 use crate::analyzer::wasatch;
 use crate::analyzer::{Clock, Transport, TransportError, nirscan};
 
 /// Longest wait for silence.
 const DRAIN: Duration = Duration::from_millis(400);
+/// Silence after which a command is taken for answered: what OBP is told to switch a laser off takes 180 ms on its way at
+/// 9600 baud.
+const OFF_QUIET: Duration = Duration::from_millis(300);
 /// Longest answer of a laser that is read.
 const MAX_REPLY: usize = 256;
 /// Answers of the letter protocol.
@@ -61,6 +65,15 @@ impl Asked<'_> {
         })?;
         // A line that only gives back what it was sent, answers with the same bytes to anything.
         Ok(pong.is_some() && (heard != ping || !self.echoes()?))
+    }
+
+    /// Commands a laser off that was just found, because somebody may have left it on. What it says to that is not
+    /// believed here: it is read back when the laser is opened.
+    pub(super) fn off(&mut self, laser: LaserKind) -> Result<(), TransportError> {
+        self.quieten()?;
+        self.port.write_all(laser.off_bytes(), self.clock.now() + PATIENCE)?;
+        // A spectrometer without a laser refuses, twice.
+        self.port.drain(OFF_QUIET, self.clock.now() + PATIENCE)
     }
 
     /// Whether the line gives back what nobody would answer.

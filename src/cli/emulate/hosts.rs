@@ -122,7 +122,10 @@ impl Hosts {
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let host = |name: &str, device: Option<Box<dyn Device>>, traffic, faults: &Faults| {
-            let wire = device.map(|device| FaultyWire::new(device, traffic, faults.clone(), seed));
+            let wire = device.map(|device| {
+                let wire = FaultyWire::new(device, traffic, faults.clone(), seed);
+                if args.mind_speed { wire.minding_speed() } else { wire }
+            });
             wire.map(|wire| PtyHost::start(name, wire, Arc::clone(&clock))).transpose()
         };
         let opened = "no pseudo-terminal could be opened";
