@@ -51,18 +51,26 @@ struct Origin {
     /// Which emulated unit
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Let the axis of the kit in memory be wrong by so much, cm-1, at its worst place [default: up to 2]; that unit is gone
+    /// with this command, so that nothing is kept
+    #[arg(long, value_name = "CM-1", value_parser = super::emulate::axis_error)]
+    axis_error_cm1: Option<f64>,
 }
 
 /// Arguments of `calibrate`.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Raman standards and the neon lamp calibrate the axis, calcite states the resolution, the NIST glass the response.\n\
-                  Several standards are fitted together: --standard polystyrene --standard acetaminophen."
+                  Several standards are fitted together: --standard polystyrene --standard acetaminophen. On a connected kit they are asked\n\
+                  for one after the other. Calcite beside them is fitted in no way: its error before and after says what the fit is worth."
 )]
 pub struct CalibrateArgs {
     /// Standard: polystyrene, cyclohexane, acetaminophen, neon, calcite, srm2241 ...; white for a near-infrared scanner
     #[arg(long, value_name = "NAME", required = true)]
     standard: Vec<String>,
+    /// Tell what was found and keep nothing
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     origin: Origin,
 }
@@ -116,8 +124,14 @@ impl Origin {
                     let clock: Arc<dyn Clock> = Arc::new(VirtualClock::default());
                     let sample = standard_sample(&library, &table, name)?;
                     let parts = memory_kit(self.seed, Gap::NONE, sample, Arc::clone(&clock));
+                    if let Some(largest_cm1) = self.axis_error_cm1 {
+                        parts.bench.set_axis_error(largest_cm1);
+                    }
                     let kit = Kit::connect(Box::new(parts.spectrometer), Box::new(parts.laser), EXCITATION_NM, clock)?;
-                    let next = scan(kit, name, context)?;
+                    let mut next = scan(kit, name, context)?;
+                    if self.axis_error_cm1.is_some() {
+                        next.serial = None;
+                    }
                     match &mut all {
                         Some(all) => all.spectra.extend(next.spectra),
                         None => all = Some(next),
@@ -193,20 +207,22 @@ fn scan(mut kit: Kit, standard: &str, context: &Context) -> Result<Measurements,
 pub fn run(mut args: CalibrateArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
     let standards = Standards::bundled()?;
     if let Some(kit) = args.origin.connected(&data_dir(context.data_dir.as_deref())?)? {
-        let [standard] = args.standard.as_slice() else {
-            bail!("only one standard lies under a real probe; calibrate with one, or measure files with each");
+        let user = args.origin.user.as_deref();
+        let measured = match args.standard.as_slice() {
+            [only] if only == WHITE && args.dry_run => {
+                bail!("--dry-run does not go with the white standard: it is kept at once")
+            }
+            [only] if only == WHITE => on_kit::measure(kit, KitMeasurement::White, user, context)?,
+            several if several.iter().any(|s| s == WHITE) => bail!("the white standard is measured alone"),
+            several => on_kit::calibrate(kit, several, !args.dry_run, user, context)?,
         };
-        let measurement = if standard == WHITE {
-            KitMeasurement::White
-        } else {
-            KitMeasurement::Calibrate { standard: standard.clone(), with_earlier: false }
-        };
-        let measured = on_kit::measure(kit, measurement, args.origin.user.as_deref(), context)?;
         let text = lines_of(&measured.record.finding);
-        tell(&measured.record, Some(&measured.kit.0), &text, true, context)?;
+        tell(&measured.record, Some(&measured.kit.0), &text, measured.kept, context)?;
         return Ok(ExitCode::SUCCESS);
     }
-    args.origin.permit(context)?;
+    if !args.dry_run {
+        args.origin.permit(context)?;
+    }
     let measurements = args.origin.measure(&args.standard, context)?;
     let (spectra, history) = (&measurements.spectra, &measurements.history);
     let finding = find_in_standards(StandardPurpose::Calibration, &standards, spectra, history)?;
@@ -219,7 +235,7 @@ pub fn run(mut args: CalibrateArgs, context: &Context) -> Result<ExitCode, anyho
         from_file: measurements.from_file,
         finding,
     };
-    let kept = keep(&measurements, &record, context)?;
+    let kept = !args.dry_run && keep(&measurements, &record, context)?;
     tell(&record, measurements.serial.as_deref(), &text, kept, context)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -228,7 +244,11 @@ pub fn run(mut args: CalibrateArgs, context: &Context) -> Result<ExitCode, anyho
 fn lines_of(finding: &KitFinding) -> String {
     let mut text = finding.words();
     text.push('\n');
-    if let KitFinding::Axis { fit } = finding {
+    for remark in finding.remarks() {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {remark}");
+    }
+    if let KitFinding::Axis { fit, .. } = finding {
         for line in &fit.lines {
             // Writing to a String cannot fail.
             let _ = writeln!(
@@ -298,6 +318,10 @@ fn conclude(
         _ => &[],
     };
     let mut text = format!("{}\n", record.finding.words());
+    for remark in record.finding.remarks() {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {remark}");
+    }
     for problem in problems {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "  {problem}");
@@ -334,7 +358,8 @@ fn tell(
         output::print_json(&document)?;
     } else {
         let simulated = if record.simulated { "simulated: " } else { "" };
-        output::print_text(&output::printable(&format!("{simulated}{text}")))?;
+        let fate = if kept { "" } else { "  nothing was kept\n" };
+        output::print_text(&output::printable(&format!("{simulated}{text}{fate}")))?;
     }
     Ok(())
 }

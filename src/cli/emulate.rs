@@ -32,10 +32,15 @@ pub struct EmulateArgs {
     /// Laser of a 'kit': matchbox, obis, cobolt, ondax or wasatch
     #[arg(long, value_name = "KIND", default_value = "matchbox")]
     laser: LaserKind,
-    /// What lies under the probe: a name of the library, a mixture like fentanyl:0.3+lactose:0.7, empty, or the file of a
-    /// measured Raman spectrum in any format that 'identify' reads
+    /// What lies under the probe: a name of the library, a mixture like fentanyl:0.3+lactose:0.7, empty, the file of a
+    /// measured Raman spectrum in any format that 'identify' reads, or standard:polystyrene and the like for a calibration
+    /// standard with its certified lines. Of several, the signal USR1 puts the next one under the probe
     #[arg(long, value_name = "NAME|FILE", default_value = "sucrose")]
-    sample: String,
+    sample: Vec<String>,
+    /// Let the axis of the spectrometer be wrong by so much, cm-1, at its worst place, with a random shape of the third
+    /// order [default: up to 2, another for every seed]
+    #[arg(long, value_name = "CM-1", value_parser = axis_error)]
+    axis_error_cm1: Option<f64>,
     /// Let the device misbehave, for ever or so many times; 'list' names the faults, 'laser/' before one gives it to the
     /// laser of a kit
     #[arg(long, value_name = "NAME[:TIMES]")]
@@ -89,6 +94,14 @@ enum Kind {
     Ondax,
     /// GPS receiver at an airport, NMEA 0183, 9600 baud; it says that it is simulated
     Gps,
+}
+
+/// An axis error that an emulated unit can have, cm-1.
+pub(super) fn axis_error(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|cm1| (0.0..=20.0).contains(cm1))
+        .ok_or_else(|| format!("'{text}' is no error of an axis that can be emulated; give cm-1 between 0 and 20"))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

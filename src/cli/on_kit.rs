@@ -1,6 +1,9 @@
 //! A kit that does something other than scan for a command: it is connected by a session and let go again, laser off.
 
+use std::io::{self, BufRead as _, Read as _};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -15,6 +18,11 @@ use super::{Context, output};
 
 /// How often events and signals are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// What a signal leaves behind.
+const STOPPED: &str = "stopped by a signal; the laser was commanded off and nothing was kept";
+/// Longest line that a user may answer with.
+const LINE_BYTES_MAX: u64 = 4_096;
 
 /// Who adds to the records of a kit: where accounts are enrolled, only somebody whose role may.
 pub(super) fn may_calibrate(user: Option<&str>, context: &Context) -> Result<Option<Actor>, anyhow::Error> {
@@ -39,10 +47,40 @@ pub(super) fn measure(
     ask(kit, Command::Measure(measurement), operator, context, |event| match event {
         Event::Measured(measured) => Some(Ok(measured)),
         Event::Failed(why) => Some(Err(why)),
-        Event::Cancelled => {
-            Some(Err("stopped by a signal; the laser was commanded off and nothing was kept".to_owned()))
-        }
+        Event::Cancelled => Some(Err(STOPPED.to_owned())),
         _ => None,
+    })
+}
+
+/// Calibrates with these standards, one after the other, fitted together. Where they are several, each is asked for.
+pub(super) fn calibrate(
+    kit: KitChoice,
+    standards: &[String],
+    keep: bool,
+    user: Option<&str>,
+    context: &Context,
+) -> Result<Box<KitMeasured>, anyhow::Error> {
+    let operator = may_calibrate(user, context)?;
+    let (mut left, mut begun) = (standards.iter(), false);
+    let mut next = move || {
+        let standard = left.next()?.clone();
+        let ask = (standards.len() > 1)
+            .then(|| format!("Put {standard} under the probe and press Enter; the laser is switched on then."));
+        let wish = Box::new(Command::Measure(KitMeasurement::Calibrate { standard, with_earlier: begun }));
+        begun = true;
+        Some(Turn::Send { wish, ask })
+    };
+    let first = next().context("no standard was named")?;
+    converse(kit, first, operator, context, |event| match event {
+        Event::Measured(measured) if !measured.kept => match next() {
+            Some(turn) => turn,
+            None if keep => Turn::Send { wish: Box::new(Command::KeepCalibration), ask: None },
+            None => Turn::End(Ok(measured)),
+        },
+        Event::Measured(measured) => Turn::End(Ok(measured)),
+        Event::Failed(why) | Event::KitTrouble(why) => Turn::End(Err(why)),
+        Event::Cancelled => Turn::End(Err(STOPPED.to_owned())),
+        _ => Turn::Wait,
     })
 }
 
@@ -55,33 +93,84 @@ pub(super) fn ask<T>(
     context: &Context,
     mut end: impl FnMut(Event) -> Option<Result<T, String>>,
 ) -> Result<T, anyhow::Error> {
+    let first = Turn::Send { wish: Box::new(command), ask: None };
+    converse(kit, first, operator, context, |event| end(event).map_or(Turn::Wait, Turn::End))
+}
+
+/// What follows an event.
+enum Turn<T> {
+    /// Nothing yet.
+    Wait,
+    /// A command, once the user has done what is asked.
+    Send { wish: Box<Command>, ask: Option<String> },
+    /// The end; the error is a sentence.
+    End(Result<T, String>),
+}
+
+/// A command that waits for the user.
+struct Asked {
+    wish: Box<Command>,
+    /// True for a line on standard input, false for its end.
+    answer: Receiver<bool>,
+}
+
+/// Connects to a kit, takes the `first` turn with it and those that the events give.
+fn converse<T>(
+    kit: KitChoice,
+    first: Turn<T>,
+    operator: Option<Actor>,
+    context: &Context,
+    mut turn: impl FnMut(Event) -> Turn<T>,
+) -> Result<T, anyhow::Error> {
     let interrupted = watch_signals().context("the signals of this process cannot be watched; try again")?;
     let data_dir = data_dir(context.data_dir.as_deref())?;
     let session = Session::start(SessionConfig::new(data_dir, kit).with_operator(operator))
         .context("this system gives no more threads")?;
-    let mut command = Some(command);
-    let mut stage_shown = None;
+    let (mut first, mut asked, mut stage_shown) = (Some(first), None::<Asked>, None);
     loop {
-        match session.recv_timeout(LOOK_EVERY) {
-            Some(Event::Connection(Connection::Ready(_))) => {
-                if let Some(command) = command.take() {
-                    session.send(command)?;
-                }
-            }
-            Some(Event::Connection(Connection::Lost(why))) if command.is_some() => bail!(why),
+        let next = match session.recv_timeout(LOOK_EVERY) {
+            Some(Event::Connection(Connection::Ready(_))) => first.take().unwrap_or(Turn::Wait),
+            Some(Event::Connection(Connection::Lost(why))) if first.is_some() || asked.is_some() => bail!(why),
             Some(Event::Progress { stage, .. }) if stage_shown != Some(stage) => {
                 stage_shown = Some(stage);
                 output::complain(stage_words(stage));
+                Turn::Wait
             }
-            Some(event) => {
-                if let Some(end) = end(event) {
-                    return end.map_err(anyhow::Error::msg);
-                }
+            Some(event) => turn(event),
+            None => Turn::Wait,
+        };
+        match next {
+            Turn::Wait => {}
+            Turn::Send { wish, ask: None } => session.send(*wish)?,
+            Turn::Send { wish, ask: Some(question) } => {
+                output::complain(&question);
+                stage_shown = None;
+                asked = Some(Asked { wish, answer: line_from_user() });
             }
-            None => {}
+            Turn::End(end) => return end.map_err(anyhow::Error::msg),
+        }
+        match asked.as_ref().map(|asked| asked.answer.try_recv()) {
+            Some(Ok(true)) => session.send(*asked.take().context("nothing was asked")?.wish)?,
+            Some(Ok(false) | Err(TryRecvError::Disconnected)) => {
+                bail!("standard input ended before the standard was in place; nothing was kept")
+            }
+            Some(Err(TryRecvError::Empty)) if interrupted.load(Ordering::SeqCst) => bail!(STOPPED),
+            Some(Err(TryRecvError::Empty)) | None => {}
         }
         stop_if(&interrupted, &session)?;
     }
+}
+
+/// Waits for a line on a thread of its own: a signal must not wait for it.
+fn line_from_user() -> Receiver<bool> {
+    let (tell, answer) = channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        let read = io::stdin().lock().take(LINE_BYTES_MAX).read_line(&mut line);
+        // Nobody may be waiting any more.
+        let _ = tell.send(read.is_ok_and(|bytes| bytes > 0));
+    });
+    answer
 }
 
 fn stop_if(interrupted: &AtomicBool, session: &Session) -> Result<(), anyhow::Error> {

@@ -13,12 +13,13 @@ const LINE_BYTES_MAX: u64 = 4_096;
 
 /// Reads secrets one a line.
 pub(super) struct SecretInput {
-    input: io::BufReader<io::Stdin>,
+    /// The buffer of the process, so that lines behind the secret are still there for whoever reads next.
+    input: io::Stdin,
 }
 
 impl SecretInput {
     pub(super) fn new() -> Self {
-        Self { input: io::BufReader::new(io::stdin()) }
+        Self { input: io::stdin() }
     }
 
     /// Names on stderr what is wanted and reads it.
@@ -30,7 +31,7 @@ impl SecretInput {
             None
         };
         let mut line = String::new();
-        let read = (&mut self.input).take(LINE_BYTES_MAX).read_line(&mut line);
+        let read = self.input.lock().take(LINE_BYTES_MAX).read_line(&mut line);
         drop(hidden);
         let read = read.with_context(|| format!("the {what} cannot be read from standard input"))?;
         if read == 0 {

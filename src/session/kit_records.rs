@@ -47,6 +47,9 @@ pub enum KitFinding {
     Axis {
         /// The fit, with every line and the errors before and after.
         fit: AxisFit,
+        /// Bands that were measured beside the lines and not fitted: their errors say what the fit is worth elsewhere.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        witnesses: Vec<WitnessBand>,
     },
     /// The response was measured.
     Response {
@@ -59,6 +62,9 @@ pub enum KitFinding {
         fwhm_cm1: f64,
         /// Its standard deviation, cm-1.
         sd_cm1: f64,
+        /// Where the band stands; not in records of before it was stated.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        band: Option<WitnessBand>,
     },
     /// The white standard of a near-infrared scanner was measured.
     White {
@@ -71,7 +77,41 @@ pub enum KitFinding {
         outcome: CheckOutcome,
         /// What it had to show.
         limits: CheckLimits,
+        /// What the axis would show without the calibration of the kit, where it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        uncalibrated: Option<AxisErrors>,
     },
+    /// A calibration was shown and not kept.
+    Discarded {
+        /// What it was.
+        found: Box<KitFinding>,
+    },
+}
+
+/// A band whose place is published and not certified, as measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WitnessBand {
+    /// Key of the standard.
+    pub standard: String,
+    /// Where it is published to stand, cm-1.
+    pub stated_cm1: f64,
+    /// Reported minus published place, cm-1.
+    pub before_cm1: f64,
+    /// The same on the calibrated axis, cm-1; none where no calibration is known.
+    pub after_cm1: Option<f64>,
+    /// Standard deviation of the measured place, cm-1.
+    pub sd_cm1: f64,
+    /// Full width at half maximum, cm-1.
+    pub fwhm_cm1: f64,
+}
+
+/// Errors of an axis at the lines of a check, cm-1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AxisErrors {
+    /// Their mean, cm-1.
+    pub mean_cm1: f64,
+    /// The largest, cm-1.
+    pub worst_cm1: f64,
 }
 
 /// One record.
@@ -164,7 +204,7 @@ impl KitHistory {
         let holds = |record: &&KitRecord| {
             let Some((serial, excitation_nm)) = laser else { return true };
             let same_line = match &record.finding {
-                KitFinding::Axis { fit } => {
+                KitFinding::Axis { fit, .. } => {
                     (fit.correction.reported_excitation_nm - excitation_nm).abs() <= SAME_LASER_NM
                 }
                 _ => true,
@@ -173,7 +213,7 @@ impl KitHistory {
         };
         for record in self.records.iter().filter(holds) {
             let name = match &record.finding {
-                KitFinding::Axis { fit } => {
+                KitFinding::Axis { fit, .. } => {
                     correction.axis = Some(fit.correction.clone());
                     "axis"
                 }
@@ -185,7 +225,7 @@ impl KitHistory {
                     correction.resolution_cm1 = Some(*fwhm_cm1);
                     "resolution"
                 }
-                KitFinding::Check { .. } | KitFinding::White { .. } => continue,
+                KitFinding::Check { .. } | KitFinding::White { .. } | KitFinding::Discarded { .. } => continue,
             };
             correction.sources.retain(|s| !s.starts_with(&format!("{name} ")));
             correction.sources.push(format!("{name} {:.0} {}", record.taken_at, record.samples.join(" + ")));
@@ -331,7 +371,7 @@ mod tests {
             laser: None,
             simulated: true,
             from_file: false,
-            finding: KitFinding::Check { outcome, limits: CheckLimits::default() },
+            finding: KitFinding::Check { outcome, limits: CheckLimits::default(), uncalibrated: None },
         }
     }
 

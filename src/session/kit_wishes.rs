@@ -1,5 +1,5 @@
-//! What a user wishes of kits and ports beside a scan, fulfilled on the kit's thread: saving, choosing, probing, measuring
-//! standards, the preview.
+//! What a user wishes of kits and ports beside a scan, fulfilled on the kit's thread: saving, choosing, probing, the
+//! preview.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,18 +7,15 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use crate::analyzer::probe::{self, Answered};
-use crate::analyzer::{Clock, DeviceIdentity, PortListing, PreviewSettings, ScanSettings, SerialLink, SystemClock};
+use crate::analyzer::{Clock, DeviceIdentity, PortListing, PreviewSettings, SerialLink, SystemClock};
 use crate::casebook::Act;
-use crate::signal::calibration::Standards;
-use crate::spectrum::Spectrum;
 
-use super::kit_link::{Ended, KitLink, words};
+use super::kit_link::{KitLink, words};
 use super::kit_worker::{KitWorker, Link};
 use super::{
-    CheckPolicy, Connection, Event, KitChoice, KitChoices, KitFinding, KitId, KitMeasured, KitMeasurement, KitName,
-    KitParts, KitRecord, KitShelf, MeasuredStandard, ProbeOutcome, Probed, SavedDevice, SavedKit, SavedLaser,
-    ScanExposure, StandardPurpose, append_kit_record, find_in_standards, forget_kit, keep_choices, read_choices,
-    read_kit_records, save_kit, standard_sample,
+    CheckPolicy, Connection, Event, KitChoice, KitChoices, KitId, KitMeasurement, KitName, KitParts, KitShelf,
+    ProbeOutcome, Probed, SavedDevice, SavedKit, SavedLaser, ScanExposure, forget_kit, keep_choices, read_choices,
+    read_kit_records, save_kit,
 };
 
 /// Line speed at which a port is opened for a probe, which then sets its own.
@@ -36,6 +33,7 @@ pub(super) enum KitWish {
     Exposure(ScanExposure),
     Gps(Option<String>),
     Measure(KitMeasurement),
+    Keep { wanted: bool },
     Preview(PreviewSettings),
     History(KitId),
     Disconnect,
@@ -87,6 +85,11 @@ impl KitWorker {
                 let end = self.measure(&measurement);
                 self.scanning = false;
                 self.end(end);
+            }
+            KitWish::Keep { wanted } => {
+                if let Err(why) = self.conclude_calibration(wanted) {
+                    self.trouble(why);
+                }
             }
             KitWish::Preview(settings) => {
                 self.scanning = true;
@@ -167,6 +170,7 @@ impl KitWorker {
         self.units = None;
         self.released = false;
         self.measured.clear();
+        self.pending = None;
     }
 
     /// Whether who is signed in may change the kits and what is demanded of them. Where no account is enrolled anybody may.
@@ -273,79 +277,6 @@ impl KitWorker {
         self.units = Some(kit.serials());
         self.take(kit)?;
         Ok(id)
-    }
-
-    fn measure(&mut self, measurement: &KitMeasurement) -> Result<(), Ended> {
-        let standards = Standards::bundled().map_err(|e| Ended::Failed(words(&e)))?;
-        let (name, with_earlier) = match measurement {
-            KitMeasurement::White => return self.measure_white(),
-            KitMeasurement::Calibrate { standard, with_earlier } => (standard.clone(), *with_earlier),
-            KitMeasurement::Check { standard, .. } => (standard.clone(), false),
-        };
-        if !with_earlier {
-            self.measured.clear();
-        }
-        let operator = self.shared.operators.current();
-        let (shared, sample, policy) = (Arc::clone(&self.shared), self.sample.clone(), self.policy);
-        let kit = self.usable(operator.as_ref(), Act::Calibrate)?;
-        // Under an emulated probe it lies at once.
-        kit.show_standard(|library| standard_sample(library, &standards, &name).map_err(|e| words(&e)))
-            .map_err(Ended::Failed)?;
-        let acquired = kit.acquire(&ScanSettings::automatic(), &shared);
-        let back = kit.set_sample(&sample);
-        let acquisition = acquired?;
-        back.map_err(Ended::Failed)?;
-        let measured = MeasuredStandard::of_scan(&name, &acquisition).map_err(|e| Ended::Failed(words(&e)))?;
-        let spectrum: Spectrum = acquisition.spectrum;
-        let history = kit.history.clone();
-        let purpose = match measurement {
-            KitMeasurement::Check { stricter_cm1, .. } => StandardPurpose::Check(policy.limits(*stricter_cm1)),
-            KitMeasurement::Calibrate { .. } | KitMeasurement::White => StandardPurpose::Calibration,
-        };
-        self.measured.push(measured);
-        let finding = find_in_standards(purpose, &standards, &self.measured, &history);
-        let finding = finding.map_err(|e| Ended::Failed(words(&e)))?;
-        let samples = self.measured.iter().map(|m| m.standard.clone()).collect();
-        let laser = Some(acquisition.laser.serial);
-        let record = KitRecord {
-            taken_at: Timestamp::now(),
-            samples,
-            laser,
-            simulated: acquisition.simulated,
-            from_file: false,
-            finding,
-        };
-        self.keep_measured(record, spectrum)
-    }
-
-    fn measure_white(&mut self) -> Result<(), Ended> {
-        let (shared, operator) = (Arc::clone(&self.shared), self.shared.operators.current());
-        let kit = self.usable(operator.as_ref(), Act::Calibrate)?;
-        let (scans, spectrum) = kit.white(&shared)?;
-        let record = KitRecord {
-            taken_at: Timestamp::now(),
-            samples: vec!["white".to_owned()],
-            laser: None,
-            simulated: kit.simulated(),
-            from_file: false,
-            finding: KitFinding::White { scans },
-        };
-        self.keep_measured(record, spectrum)
-    }
-
-    /// Keeps what was found with the kit, uses it from now on and tells it.
-    fn keep_measured(&mut self, record: KitRecord, spectrum: Spectrum) -> Result<(), Ended> {
-        let (data_dir, policy) = (self.keeping.data_dir.clone(), self.policy);
-        let operator = self.shared.operators.current();
-        let kit = self.usable(operator.as_ref(), Act::Calibrate)?;
-        let serial = kit.spectrometer().serial.clone();
-        append_kit_record(&data_dir, &serial, &record).map_err(|e| Ended::Failed(words(&e)))?;
-        kit.read_records(&data_dir, &policy).map_err(Ended::Failed)?;
-        let check = kit.check.clone();
-        let measured = KitMeasured { kit: KitId(serial), record, spectrum, check };
-        self.shared.end_scan(Event::Measured(Box::new(measured)));
-        self.refresh();
-        Ok(())
     }
 }
 

@@ -14,7 +14,8 @@ use super::kit_open::Opening;
 use super::kit_wishes::KitWish;
 use super::shared::{Shared, caught};
 use super::{
-    CheckPolicy, Connection, Event, KitChoice, KitStatus, MeasuredStandard, PortLister, ScanExposure, read_choices,
+    CheckPolicy, Connection, Event, KitChoice, KitMeasured, KitStatus, MeasuredStandard, PortLister, ScanExposure,
+    read_choices,
 };
 
 /// How often an idle kit is asked for its state.
@@ -57,6 +58,8 @@ pub(super) struct KitWorker {
     pub(super) units: Option<Vec<String>>,
     /// Standards that were measured one after the other, to be fitted together.
     pub(super) measured: Vec<MeasuredStandard>,
+    /// A calibration that was shown and is neither kept nor discarded.
+    pub(super) pending: Option<KitMeasured>,
     pub(super) sample: String,
     pub(super) library: Option<Result<Arc<Library>, String>>,
     pub(super) link: Link,
@@ -93,6 +96,7 @@ impl KitWorker {
             ports,
             units: None,
             measured: Vec::new(),
+            pending: None,
             sample,
             library: None,
             link: Link::Down { retry_at: Instant::now() },

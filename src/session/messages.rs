@@ -94,6 +94,10 @@ pub enum Command {
     UseGps(Option<String>),
     /// Measure a standard: progress events, then [`Event::Measured`], [`Event::Failed`] or [`Event::Cancelled`].
     Measure(KitMeasurement),
+    /// Keep the calibration that was shown last, for every scan from now on: [`Event::Measured`] again, kept.
+    KeepCalibration,
+    /// Do not keep it: [`Event::Measured`] again, with [`KitFinding::Discarded`](super::KitFinding), which is on record.
+    DiscardCalibration,
     /// Show what the probe sees, laser on, until [`Command::Cancel`] or the time is over: [`Event::Preview`], then
     /// [`Event::PreviewEnded`] or [`Event::Failed`].
     Preview(PreviewSettings),
@@ -129,7 +133,7 @@ pub enum KitMeasurement {
     },
 }
 
-/// What a measurement of a standard showed. It is kept already.
+/// What a measurement of a standard showed. A check is kept at once, a calibration when it is said so.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KitMeasured {
     /// The kit.
@@ -140,6 +144,8 @@ pub struct KitMeasured {
     pub spectrum: Spectrum,
     /// State of the performance check now.
     pub check: CheckState,
+    /// Whether it is on record with the kit.
+    pub kept: bool,
 }
 
 /// What one port answered to a probe.

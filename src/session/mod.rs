@@ -12,12 +12,14 @@ mod emulated_sample;
 mod emulated_standard;
 mod events;
 mod find_kit;
+mod finding_words;
 mod gps_watch;
 mod identify_worker;
 mod judged;
 mod kit_link;
 mod kit_open;
 mod kit_records;
+mod kit_standards;
 mod kit_store;
 mod kit_wishes;
 mod kit_worker;
@@ -41,8 +43,8 @@ pub use data_dir::{DataDirError, casebook_path, data_dir};
 pub use emulated_sample::{EMPTY, EmulatedSampleError, sample_choices, sample_from_name};
 pub use emulated_standard::standard_sample;
 pub use kit_records::{
-    CheckPolicy, KitFinding, KitHistory, KitRecord, KitRecordError, append_kit_record, kit_records_path,
-    read_kit_records,
+    AxisErrors, CheckPolicy, KitFinding, KitHistory, KitRecord, KitRecordError, WitnessBand, append_kit_record,
+    kit_records_path, read_kit_records,
 };
 pub use kit_store::{KitChoices, KitShelf, KitStoreError, forget_kit, keep_choices, read_choices, save_kit};
 pub use library_in_use::{

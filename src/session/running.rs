@@ -157,7 +157,10 @@ impl Session {
                 self.permitted(Act::ManageKits)?;
                 self.wish(KitWish::Policy(policy))
             }
-            Command::SetExposure(exposure) => self.wish(KitWish::Exposure(exposure)),
+            Command::SetExposure(exposure) => {
+                self.permitted(Act::Scan)?;
+                self.wish(KitWish::Exposure(exposure))
+            }
             Command::ShowKitHistory(id) => self.wish(KitWish::History(id)),
             Command::Disconnect => self.wish(KitWish::Disconnect),
             Command::Connect => self.wish(KitWish::Connect),
@@ -174,6 +177,14 @@ impl Session {
             Command::Measure(measurement) => {
                 self.permitted(Act::Calibrate)?;
                 self.occupy(KitRequest::Wish(KitWish::Measure(measurement)))
+            }
+            Command::KeepCalibration => {
+                self.permitted(Act::Calibrate)?;
+                self.wish(KitWish::Keep { wanted: true })
+            }
+            Command::DiscardCalibration => {
+                self.permitted(Act::Calibrate)?;
+                self.wish(KitWish::Keep { wanted: false })
             }
             Command::Preview(settings) => self.occupy(KitRequest::Wish(KitWish::Preview(settings))),
         }

@@ -32,6 +32,10 @@ pub struct FixedExposure {
 impl FixedExposure {
     /// Longest integration time that can be chosen, milliseconds.
     pub const LONGEST_MS: u32 = 60_000;
+    /// Most light exposures that can be chosen.
+    pub const MOST_EXPOSURES: u8 = 20;
+    /// Most readouts in one exposure that can be chosen.
+    pub const MOST_AVERAGES: u16 = 1_000;
 }
 
 impl Default for FixedExposure {

@@ -1,18 +1,16 @@
 //! What a measured standard says about a kit: the one place where calibrations and performance checks are judged, for the
 //! window and the command line alike.
 
-use std::fmt::Write as _;
-
 use thiserror::Error;
 
 use crate::analyzer::{Acquisition, AnalyzerError};
 use crate::signal::calibration::{
-    CalibrationError, CheckLimits, Excitation, StandardKind, Standards, check_performance, fit_axis, fit_response,
-    match_lines, measure_band,
+    CalibrationError, CheckLimits, Excitation, Standard, StandardKind, Standards, check_performance, fit_axis,
+    fit_response, match_lines, measure_band,
 };
-use crate::spectrum::{Correction, Spectrum};
+use crate::spectrum::{AxisCorrection, Correction, Spectrum};
 
-use super::{KitFinding, KitHistory};
+use super::{AxisErrors, KitFinding, KitHistory, WitnessBand};
 
 /// How far from its place the band is looked for whose width states the resolution, cm-1.
 const WITHIN_CM1: f64 = 12.0;
@@ -59,9 +57,6 @@ pub enum StandardFindingError {
         /// Where the band should be, cm-1.
         place_cm1: f64,
     },
-    /// The standard of the resolution among others.
-    #[error("{0} states the resolution and does not go with others; measure it alone")]
-    NotTogether(String),
     /// No standard at all.
     #[error("no standard was measured; put one under the probe and measure it")]
     Nothing,
@@ -81,7 +76,7 @@ impl MeasuredStandard {
 }
 
 /// What the measured standards say about the kit with this history. A check and a standard of resolution or response stand
-/// alone; standards with lines are fitted together.
+/// alone; standards with lines are fitted together, and one that states the resolution beside them is their witness.
 pub fn find_in_standards(
     purpose: StandardPurpose,
     standards: &Standards,
@@ -96,7 +91,7 @@ pub fn find_in_standards(
                 return response(standards, one, history);
             }
             match standards.with_lines(&one.standard)?.kind {
-                StandardKind::Resolution => resolution(standards, one),
+                StandardKind::Resolution => resolution(standards, one, history),
                 StandardKind::Raman | StandardKind::Lamp => axis(standards, measured),
             }
         }
@@ -114,7 +109,13 @@ fn check(
     let first = history.first_signal_per_s();
     let (spectrum, nm) = (&measured.corrected, measured.excitation_nm);
     let outcome = check_performance(standard, spectrum, nm, measured.seconds, first, &limits)?;
-    Ok(KitFinding::Check { outcome, limits })
+    let uncalibrated = if measured.reported.axis_cm1() == spectrum.axis_cm1() {
+        None
+    } else {
+        let as_reported = check_performance(standard, &measured.reported, nm, None, None, &limits);
+        as_reported.ok().map(|o| AxisErrors { mean_cm1: o.mean_error_cm1, worst_cm1: o.worst_error_cm1 })
+    };
+    Ok(KitFinding::Check { outcome, limits, uncalibrated })
 }
 
 fn response(
@@ -130,16 +131,39 @@ fn response(
     Ok(KitFinding::Response { curve })
 }
 
-fn resolution(standards: &Standards, measured: &MeasuredStandard) -> Result<KitFinding, StandardFindingError> {
-    let standard = standards.with_lines(&measured.standard)?;
-    let place_cm1 = standard.lines.first().map_or(0.0, |l| l.position);
-    let band = measure_band(&measured.reported, place_cm1, WITHIN_CM1);
-    let band = band.ok_or_else(|| StandardFindingError::NoBand { name: standard.name.clone(), place_cm1 })?;
-    Ok(KitFinding::Resolution { fwhm_cm1: band.fwhm_cm1, sd_cm1: band.fwhm_sd_cm1 })
+fn resolution(
+    standards: &Standards,
+    measured: &MeasuredStandard,
+    history: &KitHistory,
+) -> Result<KitFinding, StandardFindingError> {
+    let axis = history.correction().and_then(|c| c.axis);
+    let (band, fwhm_sd_cm1) = witness(standards.with_lines(&measured.standard)?, measured, axis.as_ref())?;
+    Ok(KitFinding::Resolution { fwhm_cm1: band.fwhm_cm1, sd_cm1: fwhm_sd_cm1, band: Some(band) })
+}
+
+/// The band of a standard whose place is published and not certified, and the standard deviation of its width, cm-1.
+fn witness(
+    standard: &Standard,
+    measured: &MeasuredStandard,
+    axis: Option<&AxisCorrection>,
+) -> Result<(WitnessBand, f64), StandardFindingError> {
+    let stated_cm1 = standard.lines.first().map_or(0.0, |l| l.position);
+    let band = measure_band(&measured.reported, stated_cm1, WITHIN_CM1);
+    let name = || standard.name.clone();
+    let band = band.ok_or_else(|| StandardFindingError::NoBand { name: name(), place_cm1: stated_cm1 })?;
+    let witness = WitnessBand {
+        standard: standard.key.clone(),
+        stated_cm1,
+        before_cm1: band.position_cm1 - stated_cm1,
+        after_cm1: axis.map(|axis| axis.corrected_shift_cm1(band.position_cm1) - stated_cm1),
+        sd_cm1: band.position_sd_cm1,
+        fwhm_cm1: band.fwhm_cm1,
+    };
+    Ok((witness, band.fwhm_sd_cm1))
 }
 
 fn axis(standards: &Standards, measured: &[MeasuredStandard]) -> Result<KitFinding, StandardFindingError> {
-    let mut lines = Vec::new();
+    let (mut lines, mut beside) = (Vec::new(), Vec::new());
     let (mut excitation_nm, mut range) = (0.0, (f64::INFINITY, f64::NEG_INFINITY));
     let (mut lamp, mut raman) = (false, false);
     for one in measured {
@@ -147,7 +171,10 @@ fn axis(standards: &Standards, measured: &[MeasuredStandard]) -> Result<KitFindi
         (lamp, raman) = match standard.kind {
             StandardKind::Lamp => (true, raman),
             StandardKind::Raman => (lamp, true),
-            StandardKind::Resolution => return Err(StandardFindingError::NotTogether(standard.name.clone())),
+            StandardKind::Resolution => {
+                beside.push((standard, one));
+                continue;
+            }
         };
         lines.extend(match_lines(standard, &one.reported, one.excitation_nm)?);
         excitation_nm = one.excitation_nm;
@@ -155,46 +182,10 @@ fn axis(standards: &Standards, measured: &[MeasuredStandard]) -> Result<KitFindi
         range = (range.0.min(low), range.1.max(high));
     }
     let excitation = if lamp && raman { Excitation::Fitted } else { Excitation::Known };
-    Ok(KitFinding::Axis { fit: fit_axis(&lines, range, excitation_nm, excitation)? })
-}
-
-impl KitFinding {
-    /// One line: what was found.
-    pub fn words(&self) -> String {
-        match self {
-            Self::Axis { fit } => {
-                let mut text = format!(
-                    "axis calibrated with {} lines between {:.0} and {:.0} cm-1: {:.2} cm-1 rms before, {:.2} after",
-                    fit.lines.iter().filter(|l| l.used).count(),
-                    fit.covered_cm1.0,
-                    fit.covered_cm1.1,
-                    fit.before_rms_cm1,
-                    fit.after_rms_cm1
-                );
-                if let Some(left_out) = fit.left_out_rms_cm1 {
-                    // Writing to a String cannot fail.
-                    let _ = write!(text, ", {left_out:.2} for a line that was left out");
-                }
-                text
-            }
-            Self::Response { curve } => {
-                let (low, high) = curve.range_cm1();
-                format!("response measured from {low:.0} to {high:.0} cm-1")
-            }
-            Self::Resolution { fwhm_cm1, sd_cm1 } => format!("resolution {fwhm_cm1:.2} +- {sd_cm1:.2} cm-1"),
-            Self::White { scans } => {
-                let points = scans.first().map_or(0, |scan| scan.wavelengths_nm.len());
-                format!("white standard measured: {} scans of {points} points", scans.len())
-            }
-            Self::Check { outcome, limits } => format!(
-                "{}: shift {:+.2}, worst {:+.2} cm-1 (allowed {:.1}), band {:.1} cm-1 wide, {:.0} times its noise",
-                if outcome.passed() { "passed" } else { "failed" },
-                outcome.mean_error_cm1,
-                outcome.worst_error_cm1,
-                limits.tolerance_cm1,
-                outcome.width_cm1,
-                outcome.snr
-            ),
-        }
+    let fit = fit_axis(&lines, range, excitation_nm, excitation)?;
+    let mut witnesses = Vec::new();
+    for (standard, one) in beside {
+        witnesses.push(witness(standard, one, Some(&fit.correction))?.0);
     }
+    Ok(KitFinding::Axis { fit, witnesses })
 }

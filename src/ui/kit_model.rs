@@ -1,16 +1,15 @@
-//! What the window knows of the kit beyond its state: aiming, standards, saved kits and how a new one is set up.
+//! What the window knows of the kit beyond its state: aiming, standards, saved kits.
 
 use std::path::PathBuf;
 
-use crate::analyzer::laser::{LaserKind, LaserSetup};
-use crate::analyzer::probe::{Answered, ProbedProtocol};
-use crate::analyzer::{PortListing, PreviewSettings};
+use crate::analyzer::PreviewSettings;
+use crate::analyzer::gps::Place;
 use crate::casebook::Act;
-use crate::session::{
-    Command, Connection, KitChoice, KitId, KitMeasured, KitMeasurement, KitName, KitShelf, ProbeOutcome, Probed, Stage,
-};
+use crate::session::{Command, Connection, KitChoice, KitId, KitMeasured, KitMeasurement, KitName, KitShelf, Stage};
 
 use super::aim_view::AimView;
+use super::kit_settings_model::KitSettings;
+use super::kit_setup_model::Setup;
 use super::kit_trends::Trends;
 use super::model::{Model, Phase, Safety, Screen};
 
@@ -35,7 +34,12 @@ pub enum Work {
     Calibrate,
     /// To judge it.
     Check,
+    /// To give a near-infrared scanner its white reference.
+    White,
 }
+
+/// Standards whose lines together reach over the whole of a usual axis, in the order in which they are proposed.
+pub const WHOLE_AXIS: [&str; 3] = ["polystyrene", "toluene-acetonitrile", "acetaminophen"];
 
 /// Where the measurement of a standard stands.
 #[derive(Debug)]
@@ -53,7 +57,7 @@ pub enum WizardState {
         /// True once the user asked to stop.
         stopping: bool,
     },
-    /// What it showed; kept already.
+    /// What it showed; a calibration is not kept before the user says so.
     Measured(Box<KitMeasured>),
     /// It ended without a result.
     Failed(String),
@@ -74,40 +78,6 @@ pub struct Wizard {
     pub state: WizardState,
 }
 
-/// A port of this machine, while a kit is set up.
-#[derive(Debug)]
-pub struct SetupPort {
-    /// The port.
-    pub listing: PortListing,
-    /// Whether it may be asked.
-    pub chosen: bool,
-    /// What it answered.
-    pub outcome: Option<ProbeOutcome>,
-}
-
-/// The setting-up of a new kit.
-#[derive(Debug, Default)]
-pub struct Setup {
-    /// Ports of this machine; `None` until they were listed.
-    pub ports: Option<Vec<SetupPort>>,
-    /// Name of a port that is not listed, as typed.
-    pub other: String,
-    /// True while ports are asked.
-    pub probing: bool,
-    /// True once the ports were asked.
-    pub probed: bool,
-    /// Port of the spectrometer or scanner.
-    pub spectrometer: Option<String>,
-    /// Port of the laser; none where it is inside the spectrometer.
-    pub laser: Option<String>,
-    /// Laser wavelength in nm, as typed.
-    pub excitation_nm: String,
-    /// Name, as typed.
-    pub name: String,
-    /// True while the kit is connected and saved.
-    pub saving: bool,
-}
-
 /// What the Device screen shows.
 #[derive(Debug, Default)]
 pub enum DevicePage {
@@ -120,6 +90,8 @@ pub enum DevicePage {
     Kits,
     /// A new kit is set up.
     Setup(Box<Setup>),
+    /// How scans are exposed, where the receiver is, what is demanded of checks.
+    Settings(Box<KitSettings>),
 }
 
 /// What the Device screen knows.
@@ -131,6 +103,8 @@ pub struct Device {
     pub shelf: Option<KitShelf>,
     /// Calibrations and checks of the kit that was connected last.
     pub trends: Option<Trends>,
+    /// Where the machine is, once the receiver said anything.
+    pub place: Option<Place>,
     /// What went wrong, if anything.
     pub trouble: Option<String>,
     /// Where the wire log is, or why it is nowhere.
@@ -187,7 +161,7 @@ impl Model {
         }
         match &page {
             DevicePage::Setup(_) => self.send(Command::ListPorts),
-            DevicePage::Kits => self.send(Command::ListKits),
+            DevicePage::Kits | DevicePage::Settings(_) => self.send(Command::ListKits),
             DevicePage::Overview | DevicePage::Standard(_) => self.ask_history(),
         }
         self.device.trouble = None;
@@ -257,6 +231,7 @@ impl Model {
         let measurement = match wizard.work {
             Work::Calibrate => KitMeasurement::Calibrate { standard, with_earlier: wizard.with_earlier },
             Work::Check => KitMeasurement::Check { standard, stricter_cm1: None },
+            Work::White => KitMeasurement::White,
         };
         wizard.state = WizardState::Measuring { stage: Stage::Preparing, fraction: 0.0, remaining_ms, stopping: false };
         self.send(Command::Measure(measurement));
@@ -276,9 +251,19 @@ impl Model {
     /// Goes on with another standard, whose lines are fitted together with those before it, or with the same one again.
     pub fn another_standard(&mut self, together: bool) {
         if let DevicePage::Standard(wizard) = &mut self.device.page {
+            if let (true, WizardState::Measured(measured)) = (together, &wizard.state) {
+                let new = WHOLE_AXIS.into_iter().find(|key| !measured.record.samples.iter().any(|s| s == key));
+                new.unwrap_or(WHOLE_AXIS[0]).clone_into(&mut wizard.standard);
+            }
             wizard.with_earlier = together;
             wizard.state = WizardState::Choosing;
         }
+    }
+
+    /// Keeps the calibration that is shown, or not.
+    pub fn conclude_calibration(&mut self, keep: bool) {
+        self.device.trouble = None;
+        self.send(if keep { Command::KeepCalibration } else { Command::DiscardCalibration });
     }
 
     /// The wizard, while it measures.
@@ -315,60 +300,6 @@ impl Model {
         }
     }
 
-    /// The setting-up that is shown.
-    pub fn setup_mut(&mut self) -> Option<&mut Setup> {
-        match &mut self.device.page {
-            DevicePage::Setup(setup) => Some(setup),
-            _ => None,
-        }
-    }
-
-    /// Why ports cannot be asked and kits not be saved now.
-    pub fn setup_refusal(&self) -> Option<&'static str> {
-        self.manage_refusal().or_else(|| (self.scanning() || self.aiming()).then_some("A scan is running"))
-    }
-
-    /// Stops the asking of ports.
-    pub fn cancel_setup(&mut self) {
-        self.send(Command::Cancel);
-    }
-
-    /// Asks the chosen ports.
-    pub fn probe_ports(&mut self) {
-        let Some(setup) = self.setup_mut() else { return };
-        let ports = setup.begin_probe();
-        if !ports.is_empty() {
-            self.device.trouble = None;
-            self.send(Command::ProbePorts(ports));
-        }
-    }
-
-    /// Connects to what was chosen, and saves it.
-    pub fn save_kit(&mut self) {
-        let Some(setup) = self.setup_mut() else { return };
-        match setup.kit() {
-            Ok((name, kit)) => {
-                setup.saving = true;
-                self.device.trouble = None;
-                self.send(Command::SaveKit { name, kit });
-            }
-            Err(why) => self.device.trouble = Some(why),
-        }
-    }
-
-    pub(super) fn listed_ports(&mut self, ports: Vec<PortListing>) {
-        if let Some(setup) = self.setup_mut() {
-            let fresh = |listing| SetupPort { listing, chosen: false, outcome: None };
-            *setup = Setup { ports: Some(ports.into_iter().map(fresh).collect()), ..Setup::default() };
-        }
-    }
-
-    pub(super) fn probed(&mut self, probed: Probed) {
-        if let Some(setup) = self.setup_mut() {
-            setup.probed_one(probed);
-        }
-    }
-
     pub(super) fn kit_trouble(&mut self, why: String) {
         if let Some(setup) = self.setup_mut() {
             setup.saving = false;
@@ -379,100 +310,5 @@ impl Model {
         } else {
             self.device.trouble = Some(why);
         }
-    }
-}
-
-impl Setup {
-    fn begin_probe(&mut self) -> Vec<String> {
-        let ports = self.ports.iter_mut().flatten().filter(|p| p.chosen);
-        let names: Vec<String> = ports
-            .map(|p| {
-                p.outcome = None;
-                p.listing.name.clone()
-            })
-            .collect();
-        self.probing = !names.is_empty();
-        (self.spectrometer, self.laser) = (None, None);
-        names
-    }
-
-    /// Adds the port that was typed, chosen: whoever types it means it.
-    pub fn add_port(&mut self) {
-        let name = self.other.trim().to_owned();
-        let ports = self.ports.get_or_insert_with(Vec::new);
-        match ports.iter_mut().find(|p| p.listing.name == name) {
-            Some(port) => port.chosen = true,
-            None => {
-                ports.push(SetupPort { listing: PortListing { name, usb: None }, chosen: true, outcome: None });
-            }
-        }
-        self.other.clear();
-    }
-
-    fn probed_one(&mut self, probed: Probed) {
-        if let ProbeOutcome::Answered(answered) = &probed.outcome {
-            let protocol = answered.protocol;
-            let measures = protocol.spectrometer_setup().is_some() || protocol == ProbedProtocol::Nirscan;
-            if measures && self.spectrometer.is_none() {
-                self.spectrometer = Some(probed.port.clone());
-            } else if protocol.laser_setup(answered.baud).is_some() && self.laser.is_none() {
-                self.laser = Some(probed.port.clone());
-            }
-        }
-        if let Some(port) = self.ports.iter_mut().flatten().find(|p| p.listing.name == probed.port) {
-            port.outcome = Some(probed.outcome);
-        }
-    }
-
-    /// All ports were asked.
-    pub fn probe_ended(&mut self) {
-        self.probing = false;
-        self.probed = true;
-        if self.excitation_nm.is_empty() {
-            "785".clone_into(&mut self.excitation_nm);
-        }
-    }
-
-    fn answer(&self, port: &str) -> Option<&Answered> {
-        let port = self.ports.iter().flatten().find(|p| p.listing.name == port)?;
-        match &port.outcome {
-            Some(ProbeOutcome::Answered(answered)) => Some(answered),
-            _ => None,
-        }
-    }
-
-    /// True where the kit is a near-infrared scanner, which has no laser.
-    pub fn is_nir(&self) -> bool {
-        self.spectrometer.as_deref().and_then(|p| self.answer(p)).is_some_and(|a| a.protocol == ProbedProtocol::Nirscan)
-    }
-
-    /// What is to be saved; else a sentence that says what is missing.
-    pub fn kit(&self) -> Result<(KitName, KitChoice), String> {
-        let name = KitName::new(&self.name).map_err(|e| super::words::sentence(&e.to_string()))?;
-        let port = self.spectrometer.as_ref().ok_or("No spectrometer answered. Choose its port and ask again.")?;
-        let answered = self.answer(port).ok_or("The spectrometer did not answer. Ask the ports again.")?;
-        if answered.protocol == ProbedProtocol::Nirscan {
-            return Ok((name, KitChoice::Nir { port: port.clone() }));
-        }
-        let setup = answered.protocol.spectrometer_setup().ok_or("This device is no Raman spectrometer.")?;
-        let excitation_nm: f64 = self.excitation_nm.trim().parse().unwrap_or(0.0);
-        if !(200.0..=2000.0).contains(&excitation_nm) {
-            return Err("The laser wavelength is a number of nanometres, like 785. It stands on the laser.".to_owned());
-        }
-        // A laser without a port of its own is inside the spectrometer.
-        let laser = self.laser.clone().unwrap_or_else(|| port.clone());
-        let found = self.laser.as_deref().and_then(|p| self.answer(p));
-        let laser_setup =
-            found.and_then(|a| a.protocol.laser_setup(a.baud)).unwrap_or(LaserSetup::usual(LaserKind::MatchBox));
-        Ok((
-            name,
-            KitChoice::Ports {
-                spectrometer: port.clone(),
-                spectrometer_setup: setup,
-                laser,
-                laser_setup,
-                excitation_nm,
-            },
-        ))
     }
 }

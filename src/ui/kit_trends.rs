@@ -33,13 +33,13 @@ impl Trends {
         for record in &history.records {
             let point = |value, good| TrendPoint { at_s: record.taken_at.as_second() as f64, value, good };
             match &record.finding {
-                KitFinding::Check { outcome, limits } => {
+                KitFinding::Check { outcome, limits, .. } => {
                     all.checks.points.push(point(outcome.mean_error_cm1, outcome.passed()));
                     all.checks.limit = Some(limits.tolerance_cm1);
                 }
-                KitFinding::Axis { fit } => all.axis.points.push(point(fit.before_rms_cm1, true)),
+                KitFinding::Axis { fit, .. } => all.axis.points.push(point(fit.before_rms_cm1, true)),
                 KitFinding::Resolution { fwhm_cm1, .. } => all.resolution.points.push(point(*fwhm_cm1, true)),
-                KitFinding::Response { .. } | KitFinding::White { .. } => {}
+                KitFinding::Response { .. } | KitFinding::White { .. } | KitFinding::Discarded { .. } => {}
             }
         }
         for trend in [&mut all.checks, &mut all.axis, &mut all.resolution] {
@@ -60,7 +60,12 @@ fn line(record: &KitRecord) -> String {
 
 /// What was found, with the units of the screen.
 pub fn found(finding: &KitFinding) -> String {
-    finding.words().replace("cm-1", "cm⁻¹").replace(" +- ", " ± ")
+    units(&finding.words())
+}
+
+/// A sentence with the units of the screen.
+pub fn units(text: &str) -> String {
+    text.replace("cm-1", "cm⁻¹").replace(" +- ", " ± ")
 }
 
 #[cfg(test)]
@@ -76,7 +81,7 @@ mod tests {
             laser: None,
             simulated: true,
             from_file: false,
-            finding: KitFinding::Resolution { fwhm_cm1, sd_cm1: 0.1 },
+            finding: KitFinding::Resolution { fwhm_cm1, sd_cm1: 0.1, band: None },
         };
         let records = vec![resolution(10, 9.0), resolution(20, f64::NAN), resolution(30, 9.5)];
         let trends = Trends::new(&KitHistory { records, damaged_lines: 0 });

@@ -7,6 +7,8 @@ mod app;
 mod fonts;
 mod gate;
 mod kit_model;
+mod kit_settings_model;
+mod kit_setup_model;
 mod kit_trends;
 mod layout;
 mod library_model;

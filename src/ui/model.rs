@@ -159,6 +159,8 @@ impl Model {
             | Command::UseKit(_)
             | Command::ForgetKit(_)
             | Command::SetCheckPolicy(_)
+            | Command::KeepCalibration
+            | Command::DiscardCalibration
             | Command::SetExposure(_)
             | Command::UseGps(_) => self.kit_trouble(why),
             _ => self.remark(why),
@@ -349,8 +351,9 @@ impl Model {
                     self.aim = Aim::Live(Box::new(AimView::new(&frame)));
                 }
             }
-            // The record of a scan says where it was made; pages are asked for by what is looked for.
-            Event::Place(_) | Event::RecordPage { .. } => {}
+            // Pages are asked for by what is looked for.
+            Event::RecordPage { .. } => {}
+            Event::Place(place) => self.device.place = Some(place),
             Event::PreviewEnded => self.aiming_ended(None),
             Event::Measured(measured) => {
                 if let DevicePage::Standard(wizard) = &mut self.device.page {
@@ -359,7 +362,10 @@ impl Model {
                 self.ask_history();
             }
             Event::KitHistory { history, .. } => self.device.trends = Some(Trends::new(&history)),
-            Event::Kits(shelf) => self.device.shelf = Some(shelf),
+            Event::Kits(shelf) => {
+                self.device.shelf = Some(shelf);
+                self.kept_settings();
+            }
             Event::Ports(ports) => self.listed_ports(ports),
             Event::Probed(probed) => self.probed(probed),
             Event::ProbeEnded => {

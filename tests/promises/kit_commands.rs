@@ -1,7 +1,9 @@
 //! Kits on the command line: saved, listed, found again, calibrated, scanned, all through the program itself.
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use super::foreign_client::emulator;
 
@@ -78,4 +80,52 @@ fn a_near_infrared_scanner_is_scanned_from_the_command_line_against_its_white_re
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
     assert!(shown.contains("near-infrared scans against the white reference"), "{shown}");
     assert!(refused(dir.path(), &[&["scan", "--laser-port", "/dev/x"], &on[..]].concat()).contains("no laser"));
+}
+
+#[test]
+fn three_standards_are_asked_for_one_after_the_other_and_fitted_together_to_a_kit_that_is_six_wavenumbers_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let standards = ["polystyrene", "acetaminophen", "toluene-acetonitrile"];
+    let samples = standards.map(|s| format!("standard:{s}"));
+    let under: Vec<&str> = samples.iter().flat_map(|s| ["--sample", s.as_str()]).collect();
+    let (device, port) = emulator("obp-ventana", &[&under[..], &["--seed", "22", "--axis-error-cm1", "6"]].concat());
+    let mut calibrate = Command::new(env!("CARGO_BIN_EXE_parcelscope"))
+        .arg("--data-dir")
+        .arg(dir.path())
+        .args(["--json", "calibrate", "--port", &port, "--laser-port", &port])
+        .args(standards.iter().flat_map(|s| ["--standard", *s]))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut enter = calibrate.stdin.take().unwrap();
+    let mut asked = Vec::new();
+    for line in BufReader::new(calibrate.stderr.take().unwrap()).lines() {
+        let line = line.unwrap();
+        if line.contains("press Enter") {
+            if !asked.is_empty() {
+                let pid = nix::unistd::Pid::from_raw(device.0.id().try_into().unwrap());
+                nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGUSR1).unwrap();
+                std::thread::sleep(Duration::from_millis(500));
+            }
+            enter.write_all(b"\n").unwrap();
+            asked.push(line);
+        }
+    }
+    let output = calibrate.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(asked.len() == 3 && asked.iter().zip(standards).all(|(line, s)| line.contains(s)), "{asked:?}");
+    assert_eq!((&found["kept"], &found["samples"]), (&true.into(), &standards.to_vec().into()), "{found}");
+    let fit = &found["finding"]["fit"];
+    let (before, after) = (fit["before_rms_cm1"].as_f64().unwrap(), fit["after_rms_cm1"].as_f64().unwrap());
+    println!("emulated Ventana on a pseudo-terminal, n = 1: {before:.2} cm-1 rms before, {after:.2} after");
+    assert!(before > 1.0 && after < 0.7, "{before} {after}");
+    let lines = std::fs::read_to_string(dir.path().join("kits").join("EMU00022").join("records.jsonl"));
+    assert_eq!(lines.unwrap().lines().count(), 1, "one calibration, not one for each standard");
+
+    let told = json(dir.path(), &["calibrate", "--port", "emulator", "--standard", "polystyrene", "--dry-run"]);
+    assert_eq!(told["kept"], false, "{told}");
+    assert!(!dir.path().join("kits").join("EMU00001").exists());
 }

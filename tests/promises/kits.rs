@@ -19,7 +19,7 @@ use parcelscope::casebook::{Casebook, StoredScan};
 use parcelscope::library::Library;
 use parcelscope::session::{
     CheckPolicy, Command, Connection, Event, KitChoice, KitFinding, KitId, KitMeasurement, KitName, KitShelf,
-    ProbeOutcome, Refused, Session, SessionConfig, casebook_path, sample_from_name, standard_sample,
+    ProbeOutcome, Refused, Session, SessionConfig, casebook_path, read_kit_records, sample_from_name, standard_sample,
 };
 use parcelscope::signal::calibration::Standards;
 use parcelscope::spectrum::Technique;
@@ -300,10 +300,38 @@ fn a_calibration_is_applied_to_every_scan_and_a_kit_without_a_valid_check_is_sta
         })
     };
     let standard = "polystyrene".to_owned();
-    let axis = measure(KitMeasurement::Calibrate { standard: standard.clone(), with_earlier: false });
+    let calibrate = || measure(KitMeasurement::Calibrate { standard: standard.clone(), with_earlier: false });
+    let answer = |wish| {
+        session.send(wish).unwrap();
+        until(&session, "the same again", |e| match e {
+            Event::Measured(measured) => Some((**measured).clone()),
+            Event::KitTrouble(why) => panic!("{why}"),
+            _ => None,
+        })
+    };
+    let records = || read_kit_records(dir.path(), &id.0).unwrap().records;
+    let shown = calibrate();
+    assert!(!shown.kept && records().is_empty(), "what is only shown is not kept");
+    let discarded = answer(Command::DiscardCalibration);
+    assert!(discarded.kept, "that it was discarded is on record");
+    assert_eq!(discarded.record.finding, KitFinding::Discarded { found: Box::new(shown.record.finding) });
+    assert_eq!(records(), std::slice::from_ref(&discarded.record));
+    assert_eq!(read_kit_records(dir.path(), &id.0).unwrap().correction(), None, "it corrects nothing");
+    for nothing_waits in [Command::KeepCalibration, Command::DiscardCalibration] {
+        session.send(nothing_waits).unwrap();
+        let why = until(&session, "trouble", |e| match e {
+            Event::KitTrouble(why) => Some(why.clone()),
+            _ => None,
+        });
+        assert!(why.contains("No calibration waits"), "{why}");
+    }
+    let shown = calibrate();
+    let axis = answer(Command::KeepCalibration);
+    assert_eq!((&axis.record, axis.kept), (&shown.record, true));
     assert!(matches!(axis.record.finding, KitFinding::Axis { .. }), "{:?}", axis.record.finding.words());
     assert_eq!(axis.record.laser.as_deref(), Some("000008"));
-    let check = measure(KitMeasurement::Check { standard, stricter_cm1: None });
+    let check = measure(KitMeasurement::Check { standard: standard.clone(), stricter_cm1: None });
+    assert!(check.kept, "a check is kept at once");
     println!("{}; {}", axis.record.finding.words(), check.record.finding.words());
     assert!(check.check.is_verified(), "{:?}", check.check);
 
@@ -311,19 +339,19 @@ fn a_calibration_is_applied_to_every_scan_and_a_kit_without_a_valid_check_is_sta
     let conditions = &verified.record.acquisition.conditions;
     assert!(matches!(conditions.check, CheckState::Passed { .. }), "{:?}", conditions.check);
     let correction = conditions.correction.as_ref().expect("it is recorded");
-    let KitFinding::Axis { fit } = &axis.record.finding else {
+    let KitFinding::Axis { fit, .. } = &axis.record.finding else {
         panic!("the axis was calibrated, not {:?}", axis.record.finding)
     };
     assert_eq!(correction.axis.as_ref(), Some(&fit.correction));
     assert!(correction.sources.iter().any(|s| s.contains("polystyrene")), "{:?}", correction.sources);
     assert!(!verified.record.answer.quality.problems.iter().any(|p| p.starts_with("unverified")));
 
-    session.send(Command::ShowKitHistory(id)).unwrap();
+    session.send(Command::ShowKitHistory(id.clone())).unwrap();
     let history = until(&session, "history", |e| match e {
         Event::KitHistory { history, .. } => Some(Arc::clone(history)),
         _ => None,
     });
-    assert_eq!(history.records, [axis.record, check.record]);
+    assert_eq!(history.records, [discarded.record, axis.record, check.record]);
 }
 
 #[test]

@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use egui::Key;
 use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
 use parcelscope::analyzer::laser::{LaserKind, LaserSetup};
 use parcelscope::analyzer::probe::{Answered, ProbedProtocol};
 use parcelscope::analyzer::{CheckState, LaserState, PortListing, PreviewFrame, PreviewSettings, SpectrometerSetup};
 use parcelscope::session::{
-    Command, Connection, Event, KitChoice, KitChoices, KitFinding, KitHistory, KitId, KitMeasured, KitMeasurement,
-    KitName, KitParts, KitRecord, KitShelf, ProbeOutcome, Probed, SavedDevice, SavedKit, SavedLaser, Stage,
+    CheckPolicy, Command, Connection, Event, FixedExposure, KitChoice, KitChoices, KitFinding, KitHistory, KitId,
+    KitMeasured, KitMeasurement, KitName, KitParts, KitRecord, KitShelf, ProbeOutcome, Probed, SavedDevice, SavedKit,
+    SavedLaser, ScanExposure, Stage,
 };
-use parcelscope::signal::calibration::{CheckLimits, CheckOutcome};
+use parcelscope::signal::calibration::{AxisFit, CheckLimits, CheckOutcome, LinePlace, LineResult, MatchedLine};
+use parcelscope::spectrum::AxisCorrection;
 use parcelscope::ui::App;
 
 use crate::on_script::{check_targets, ready};
@@ -119,7 +122,7 @@ fn check_record(problems: &[&str]) -> KitRecord {
         laser: None,
         simulated: true,
         from_file: false,
-        finding: KitFinding::Check { outcome, limits: CheckLimits::default() },
+        finding: KitFinding::Check { outcome, limits: CheckLimits::default(), uncalibrated: None },
     }
 }
 
@@ -150,7 +153,7 @@ fn a_failed_check_says_what_is_wrong_and_stays_in_the_trend() {
     let check = CheckState::Failed { why: "a line lies 4.2 cm-1 off its place".to_owned() };
     let kit = KitId("0042".to_owned());
     let spectrum = script::spectrum(script.library(), &[("sucrose", 1.0)]);
-    let measured = KitMeasured { kit: kit.clone(), record: record.clone(), spectrum, check };
+    let measured = KitMeasured { kit: kit.clone(), record: record.clone(), spectrum, check, kept: true };
     happen(&script, &mut h, Event::Measured(Box::new(measured)));
     assert!(name_starting(&h, "Failed").is_some());
     assert!(name_starting(&h, "A line lies 4.2 cm⁻¹ off its place.").is_some(), "{:?}", names(&h));
@@ -182,6 +185,120 @@ fn the_measurement_of_a_standard_is_cancelled_at_once_and_nothing_of_it_reaches_
     assert!(name_starting(&h, "No result").is_some() && name_starting(&h, "The standard was not found.").is_some());
     press(&mut h, "Scan page");
     assert!(name_starting(&h, "Space starts").is_some(), "the scan page is as it was");
+}
+
+/// A calibration of the axis as a kit that is 3 cm-1 off gives it.
+fn axis_record() -> KitRecord {
+    let line = MatchedLine {
+        place: LinePlace::ShiftCm1(1_001.4),
+        reported_cm1: 998.4,
+        reported_sd_cm1: 0.05,
+        fwhm_cm1: 9.0,
+        height: 900.0,
+    };
+    let fit = AxisFit {
+        correction: AxisCorrection::none(785.0, (200.0, 2_300.0)),
+        lines: vec![LineResult { line, before_cm1: -3.0, after_cm1: 0.1, used: true }; 12],
+        before_rms_cm1: 3.0,
+        after_rms_cm1: 0.1,
+        left_out_rms_cm1: None,
+        covered_cm1: (620.0, 1_602.0),
+        uncertainty_cm1: vec![(200.0, 2.0), (2_300.0, 3.0)],
+        trusted_cm1: Some((450.0, 1_800.0)),
+    };
+    KitRecord { finding: KitFinding::Axis { fit, witnesses: Vec::new() }, ..check_record(&[]) }
+}
+
+fn measured(script: &Script, record: KitRecord, kept: bool) -> Event {
+    let spectrum = script::spectrum(script.library(), &[("sucrose", 1.0)]);
+    let kit = KitId("0042".to_owned());
+    Event::Measured(Box::new(KitMeasured { kit, record, spectrum, check: CheckState::Never, kept }))
+}
+
+#[test]
+fn a_calibration_is_shown_with_its_range_before_it_is_kept_or_discarded() {
+    for keep in [true, false] {
+        let script = Script::new();
+        let mut h = device(&script, Vec::new());
+        press(&mut h, "Calibrate");
+        press(&mut h, "Measure");
+        happen(&script, &mut h, measured(&script, axis_record(), false));
+        script.commands();
+        for said in ["Calibration found", "NOT KEPT YET", "Trustworthy from 450 to 1800 cm⁻¹", "1001.4 cm⁻¹", "-3.00"]
+        {
+            assert!(name_starting(&h, said).is_some(), "{said}: {:?}", names(&h));
+        }
+        assert!(name_starting(&h, "Back to the device").is_none(), "it is decided first");
+        press(&mut h, if keep { "Keep this calibration" } else { "Discard this calibration" });
+        let wish = if keep { Command::KeepCalibration } else { Command::DiscardCalibration };
+        assert_eq!(script.commands(), [wish]);
+        let mut record = axis_record();
+        if !keep {
+            record.finding = KitFinding::Discarded { found: Box::new(record.finding) };
+        }
+        happen(&script, &mut h, measured(&script, record, true));
+        let said = if keep { "Kept with the kit" } else { "The calibration before still holds" };
+        assert!(name_starting(&h, said).is_some(), "{:?}", names(&h));
+        press(&mut h, "Back to the device");
+    }
+}
+
+#[test]
+fn a_second_standard_is_proposed_and_fitted_together_with_the_first() {
+    let script = Script::new();
+    let mut h = device(&script, Vec::new());
+    press(&mut h, "Calibrate");
+    press(&mut h, "Measure");
+    happen(&script, &mut h, measured(&script, axis_record(), false));
+    press(&mut h, "Add another standard");
+    script.commands();
+    press(&mut h, "Measure");
+    let together = KitMeasurement::Calibrate { standard: "toluene-acetonitrile".to_owned(), with_earlier: true };
+    assert_eq!(script.commands(), [Command::Measure(together)]);
+}
+
+#[test]
+fn exposure_receiver_and_policy_are_set_in_the_window_and_what_makes_no_sense_is_not_sent() {
+    let script = Script::new();
+    let mut h = device(&script, Vec::new());
+    press(&mut h, "Settings");
+    happen(&script, &mut h, Event::Kits(KitShelf::default()));
+    script.commands();
+    press(&mut h, "Save settings");
+    assert!(script.commands().is_empty() && name_starting(&h, "Nothing was changed").is_some());
+    press(&mut h, "Fixed");
+    type_into(&mut h, "Integration time / ms", "0");
+    press(&mut h, "Save settings");
+    assert!(script.commands().is_empty() && name_starting(&h, "The integration time in ms must be").is_some());
+    type_into(&mut h, "Integration time / ms", "1500");
+    type_into(&mut h, "Its port; empty for none", "/dev/ttyACM7");
+    type_into(&mut h, "Largest error of a line / cm⁻¹, from 0.1 to 10", "2.5");
+    press(&mut h, "Does not scan");
+    press(&mut h, "Save settings");
+    let exposure = FixedExposure { integration_ms: 1_500, ..FixedExposure::default() };
+    let policy = CheckPolicy { tolerance_cm1: 2.5, refuse_unverified: true, ..CheckPolicy::default() };
+    let wanted = [
+        Command::SetExposure(ScanExposure::Fixed(exposure)),
+        Command::UseGps(Some("/dev/ttyACM7".to_owned())),
+        Command::SetCheckPolicy(policy),
+    ];
+    assert_eq!(script.commands(), wanted);
+    let mut shelf = KitShelf::default();
+    shelf.choices.policy = policy;
+    happen(&script, &mut h, Event::Kits(shelf));
+    press(&mut h, "Automatic");
+    press(&mut h, "Save settings");
+    assert!(script.commands().is_empty(), "what is kept is not sent again");
+}
+
+/// Replaces what stands in a field.
+fn type_into(h: &mut Harness<'_, App>, label: &str, text: &str) {
+    h.get_by_label(label).focus();
+    h.run_ok();
+    h.key_press_modifiers(egui::Modifiers::COMMAND, Key::A);
+    h.run_ok();
+    h.get_by_label(label).type_text(text);
+    h.run_ok();
 }
 
 #[test]
@@ -354,6 +471,16 @@ fn everything_on_the_device_pages_is_large_enough_and_inside_the_window() {
         check_targets(&h, size, "the measurement of a standard");
         happen(&script, &mut h, Event::Failed("Too weak.".to_owned()));
         check_targets(&h, size, "a failed measurement");
+        press(&mut h, "Measure again");
+        press(&mut h, "Measure");
+        happen(&script, &mut h, measured(&script, axis_record(), false));
+        check_targets(&h, size, "a calibration that is not kept yet");
+        happen(&script, &mut h, measured(&script, axis_record(), true));
+        press(&mut h, "Back to the device");
+        press(&mut h, "Settings");
+        happen(&script, &mut h, Event::Kits(KitShelf::default()));
+        press(&mut h, "Fixed");
+        check_targets(&h, size, "the settings");
         press(&mut h, "Scan page");
         press(&mut h, "Live view");
         happen(&script, &mut h, frame(0));

@@ -88,6 +88,10 @@ fn a_new_kit_is_calibrated_and_checked_and_both_are_kept_with_their_trend() {
         words[at - if before == "after" { 1 } else { 3 }].parse().expect("a number")
     };
     assert!(rms("after") < 0.7 && rms("after") < rms("before"), "{found}");
+    wait_for(&mut h, "Trustworthy from");
+    assert!(name_starting(&h, "NOT KEPT YET").is_some());
+    press(&mut h, "Keep this calibration");
+    wait_for(&mut h, "Kept with the kit");
     wait_for(&mut h, "Trend of axis error");
     press(&mut h, "Back to the device");
     press(&mut h, "Check now");

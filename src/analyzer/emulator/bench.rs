@@ -135,6 +135,13 @@ impl Bench {
         self.state().unit.clone()
     }
 
+    /// Gives the unit an axis whose largest error is `largest_cm1`; see [`Unit::draw_with_axis_error`].
+    pub fn set_axis_error(&self, largest_cm1: f64) {
+        let mut state = self.state();
+        state.unit = Unit::draw_with_axis_error(state.seed, state.unit.detector, largest_cm1);
+        state.light = None;
+    }
+
     /// How far samples put under the probe differ from their references from now on. A standard does not.
     pub fn set_gap(&self, gap: Gap) {
         let mut state = self.state();

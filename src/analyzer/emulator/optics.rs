@@ -84,6 +84,17 @@ impl Gap {
 impl Unit {
     /// Draws a unit: axis error up to 2 cm-1 of any smooth shape, laser error, resolution, response, hot pixels.
     pub fn draw(seed: u64, detector: Detector) -> Self {
+        Self::draw_with_axis(seed, detector, None)
+    }
+
+    /// The same unit with another axis: the error is a random polynomial of the third order over the wavelength that is
+    /// `largest_cm1` at the pixel where it is largest. The laser's wavelength is then as stated: on a Raman axis its error
+    /// cannot be told from that of the wavelengths.
+    pub fn draw_with_axis_error(seed: u64, detector: Detector, largest_cm1: f64) -> Self {
+        Self::draw_with_axis(seed, detector, Some(largest_cm1))
+    }
+
+    fn draw_with_axis(seed: u64, detector: Detector, largest_cm1: Option<f64>) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x5EED_0001);
         let true_excitation_nm = EXCITATION_NM + normal(&mut rng, 0.012).clamp(-0.025, 0.025);
         // 1 cm-1 is 0.064 nm at 800 nm and 0.092 nm at 960 nm.
@@ -101,7 +112,10 @@ impl Unit {
             hot_pixels: draw_hot_pixels(&mut rng, &detector),
             cosmic_per_s: 0.02,
         };
-        unit.bend_axis(error_nm);
+        match largest_cm1 {
+            None => unit.bend_axis(error_nm),
+            Some(largest_cm1) => unit.bend_axis_up_to(seed, largest_cm1),
+        }
         unit.response = (0..detector.pixels)
             .zip(grain)
             .map(|(pixel, grain)| {
@@ -134,6 +148,22 @@ impl Unit {
             if worst <= AXIS_ERROR_MAX_CM1 {
                 return;
             }
+        }
+    }
+
+    /// Draws an axis whose largest error is `largest_cm1`.
+    fn bend_axis_up_to(&mut self, seed: u64, largest_cm1: f64) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x5EED_0004);
+        self.true_excitation_nm = EXCITATION_NM;
+        let shape_nm: [f64; 4] = std::array::from_fn(|_| uniform(&mut rng, -0.1, 0.1));
+        let mut scale = 1.0;
+        // The error in cm-1 is proportional to that in nm but for a thousandth, so that each round gains three digits.
+        for _ in 0..3 {
+            let bend = legendre_in_pixels(shape_nm.map(|e| e * scale), self.detector.pixels);
+            self.true_coefficients_nm = self.detector.reported_coefficients_nm;
+            self.true_coefficients_nm.iter_mut().zip(bend).for_each(|(c, b)| *c += b);
+            let worst = (0..self.detector.pixels).map(|p| self.axis_error_cm1(p).abs()).fold(1e-9, f64::max);
+            scale *= largest_cm1 / worst;
         }
     }
 
@@ -358,6 +388,22 @@ mod tests {
         }
         bends.sort_by(f64::total_cmp);
         assert!(bends[100] > 0.15, "half of the units bend by {} cm-1 at least", bends[100]);
+    }
+
+    #[test]
+    fn an_axis_error_that_is_asked_for_has_its_size_and_any_shape_and_leaves_the_rest_of_the_unit() {
+        let mut shapes = Vec::new();
+        for (seed, wanted) in (0..50).zip([6.0, 0.5, 3.0].into_iter().cycle()) {
+            let (usual, bent) =
+                (Unit::draw(seed, Detector::STS), Unit::draw_with_axis_error(seed, Detector::STS, wanted));
+            let errors: Vec<f64> = (0..PIXELS).map(|p| bent.axis_error_cm1(p)).collect();
+            let worst = errors.iter().map(|e| e.abs()).fold(0.0, f64::max);
+            assert!((worst - wanted).abs() < 1e-3, "{seed}: {worst} of {wanted}");
+            assert_eq!((usual.resolution_cm1, usual.hot_pixels), (bent.resolution_cm1, bent.hot_pixels));
+            shapes.push((errors[0] / wanted, errors[512] / wanted, errors[1023] / wanted));
+        }
+        let signs = shapes.iter().map(|s| (s.0 > 0.0, s.1 > 0.0, s.2 > 0.0)).collect::<std::collections::HashSet<_>>();
+        assert!(signs.len() >= 6, "{signs:?}");
     }
 
     #[test]

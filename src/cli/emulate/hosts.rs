@@ -16,7 +16,8 @@ use crate::analyzer::{Clock, SpectrometerSetup, SystemClock};
 use crate::cli::{Context, input, output};
 use crate::formats::SpectrumKind;
 use crate::library::Library;
-use crate::session::sample_from_name;
+use crate::session::{sample_from_name, standard_sample};
+use crate::signal::calibration::Standards;
 use crate::spectrum::Technique;
 
 use super::faults::DeviceFaults;
@@ -24,6 +25,8 @@ use super::{EmulateArgs, Kind, ReplyChecksum};
 
 /// Line speed of the OBP spectrometers as delivered.
 const OBP_BAUD: u32 = 9_600;
+/// What the name of a calibration standard begins with.
+const STANDARD: &str = "standard:";
 /// How long a cable that is plugged in again may take to appear.
 const CABLE_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -36,6 +39,10 @@ pub(super) struct Hosts {
     window: NirWindow,
     powder: NirSample,
     white: bool,
+    /// What lies under a probe in turn, and which lies there now.
+    bench: Bench,
+    samples: Vec<(Sample, Gap)>,
+    under_probe: usize,
 }
 
 impl Hosts {
@@ -51,17 +58,9 @@ impl Hosts {
         if args.lit && !alone {
             bail!("--lit goes with obp-sts and obp-qepro only: the others have their own light");
         }
-        let (sample, gap) = sample(kind, args)?;
-        let log = match &args.log {
-            None => Log::default(),
-            Some(path) => Log::to_file(
-                std::fs::OpenOptions::new()
-                    .create(true)
-                    .append(true)
-                    .open(path)
-                    .with_context(|| format!("the log {} cannot be written", path.display()))?,
-            ),
-        };
+        let samples = args.sample.iter().map(|name| sample(kind, name, args.no_gap)).collect::<Result<Vec<_>, _>>()?;
+        let (sample, gap) = samples.first().cloned().context("name what lies under the probe with --sample")?;
+        let log = log_of(args)?;
         let checksum = match args.reply_checksum {
             ReplyChecksum::None => Checksum::None,
             ReplyChecksum::Md5 => Checksum::Md5,
@@ -80,11 +79,14 @@ impl Hosts {
             Kind::Ondax => Some(LaserKind::Ondax),
             _ => None,
         };
-        let bench = match instrument {
-            Kind::Wasatch => Wasatch::bench(seed, gap, sample),
-            Kind::OceanLetter => Bench::with_detector(seed, gap, sample, Detector::LETTER),
-            _ => Bench::with_detector(seed, gap, sample, model.detector()),
+        let detector = match instrument {
+            Kind::Wasatch => Detector::WASATCH,
+            Kind::OceanLetter => Detector::LETTER,
+            _ => model.detector(),
         };
+        let bench = Bench::with_detector(seed, gap, sample, detector);
+        args.axis_error_cm1.into_iter().for_each(|largest_cm1| bench.set_axis_error(largest_cm1));
+        let under = bench.clone();
         if args.lit || kind == Kind::OceanLetter {
             bench.laser_on(Duration::ZERO);
         }
@@ -135,8 +137,11 @@ impl Hosts {
             laser: host("emulated-laser", laser, Traffic::ShortReplies, bad).context(opened)?,
             gps: host("emulated-gps", gps, Traffic::ShortReplies, bad).context(opened)?,
             window,
-            powder: NirSample::from_name(&args.sample),
+            powder: NirSample::from_name(args.sample.first().map_or("", String::as_str)),
             white: true,
+            bench: under,
+            samples,
+            under_probe: 0,
         })
     }
 
@@ -162,25 +167,42 @@ impl Hosts {
         }
     }
 
-    /// Lays the sample on the window of a near-infrared scanner, or the white standard again.
+    /// Lays the sample on the window of a near-infrared scanner, or the white standard again, and the next sample under a
+    /// probe.
     pub(super) fn exchange_sample(&mut self) {
+        self.under_probe = (self.under_probe + 1) % self.samples.len().max(1);
+        if let Some((sample, gap)) = self.samples.get(self.under_probe).filter(|_| self.samples.len() > 1) {
+            self.bench.set_gap(*gap);
+            self.bench.set_sample(sample.clone());
+            output::complain(&format!("under the probe: {}", sample.name));
+        }
         self.white = !self.white;
         self.window.lay(if self.white { NirSample::White } else { self.powder.clone() });
     }
 }
 
+/// Where the commands that the devices receive are written.
+fn log_of(args: &EmulateArgs) -> Result<Log, anyhow::Error> {
+    let Some(path) = &args.log else { return Ok(Log::default()) };
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    Ok(Log::to_file(file.with_context(|| format!("the log {} cannot be written", path.display()))?))
+}
+
 /// What lies under the probe, and how far it may differ from its reference: a measured spectrum is already real.
-fn sample(kind: Kind, args: &EmulateArgs) -> Result<(Sample, Gap), anyhow::Error> {
-    let gap = if args.no_gap { Gap::NONE } else { Gap::MEASURED };
+fn sample(kind: Kind, name: &str, no_gap: bool) -> Result<(Sample, Gap), anyhow::Error> {
+    let gap = if no_gap { Gap::NONE } else { Gap::MEASURED };
     if kind == Kind::Nirscan {
         // The library has no near-infrared spectra: the name draws a powder.
-        return Ok((Sample { name: args.sample.clone(), parts: Vec::new() }, gap));
+        return Ok((Sample { name: name.to_owned(), parts: Vec::new() }, gap));
     }
     let library = Library::bundled()?;
-    let path = Path::new(&args.sample);
+    if let Some(key) = name.strip_prefix(STANDARD) {
+        return Ok((standard_sample(&library, &Standards::bundled()?, key)?, Gap::NONE));
+    }
+    let path = Path::new(name);
     // The library's word goes first: a file may have the name of a substance.
-    if library.find(&args.sample).is_some() || !path.is_file() {
-        return Ok((sample_from_name(library.as_ref(), &args.sample)?, gap));
+    if library.find(name).is_some() || !path.is_file() {
+        return Ok((sample_from_name(library.as_ref(), name)?, gap));
     }
     let spectra = input::read_spectra(path)?;
     let measured = spectra.iter().find(|s| s.kind == SpectrumKind::Sample);

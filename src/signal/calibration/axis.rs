@@ -23,6 +23,11 @@ const STEPS: usize = 25;
 const LEFT_MAX_CM1: f64 = 1.0;
 /// Places on the axis for which the uncertainty is stated.
 const PLACES: u32 = 9;
+/// Largest standard deviation of the corrected axis where it is called trustworthy, cm-1. Emulated kits that were 6 cm-1
+/// wrong were then right within 0.7 cm-1 rms.
+pub const TRUSTED_SD_CM1: f64 = 0.5;
+/// Steps in which the end of the trustworthy range is looked for, cm-1.
+const TRUSTED_STEP_CM1: f64 = 5.0;
 /// Unknowns: four coefficients and the laser.
 const UNKNOWNS: usize = 5;
 
@@ -70,6 +75,22 @@ pub struct AxisFit {
     pub covered_cm1: (f64, f64),
     /// Standard deviation of the corrected axis at places along it: reported shift and deviation, both cm-1.
     pub uncertainty_cm1: Vec<(f64, f64)>,
+    /// The range around the lines in which that deviation is at most [`TRUSTED_SD_CM1`]: beyond it the lines say too
+    /// little. None in records of before it was stated.
+    #[serde(default)]
+    pub trusted_cm1: Option<(f64, f64)>,
+}
+
+impl AxisFit {
+    /// True where a part of the axis, further from the trustworthy range than a step of looking for it, is not trustworthy.
+    pub fn leaves_out(&self) -> bool {
+        let (Some(trusted), Some(first), Some(last)) =
+            (self.trusted_cm1, self.uncertainty_cm1.first(), self.uncertainty_cm1.last())
+        else {
+            return false;
+        };
+        first.0 < trusted.0 - TRUSTED_STEP_CM1 || last.0 > trusted.1 + TRUSTED_STEP_CM1
+    }
 }
 
 /// Fits the axis of an instrument that reports `range_cm1` and computes it with `excitation_nm` to lines of one or more
@@ -115,11 +136,13 @@ pub fn fit_axis(
             .map(|(i, r)| (&r.line, error_cm1(&problem.solve(Some(i)).correction, &r.line))))
     });
     let places = || used().map(|r| r.line.reported_cm1);
+    let covered_cm1 = (places().fold(f64::INFINITY, f64::min), places().fold(f64::NEG_INFINITY, f64::max));
     Ok(AxisFit {
+        trusted_cm1: solution.trusted(&problem.start, covered_cm1, range_cm1),
         before_rms_cm1: rms(used().map(|r| (&r.line, r.before_cm1))),
         after_rms_cm1,
         left_out_rms_cm1: left_out,
-        covered_cm1: (places().fold(f64::INFINITY, f64::min), places().fold(f64::NEG_INFINITY, f64::max)),
+        covered_cm1,
         uncertainty_cm1: solution.uncertainty(&problem.start, range_cm1),
         correction: solution.correction,
         lines: results,
@@ -237,13 +260,33 @@ impl Solution {
         (0..PLACES)
             .map(|i| {
                 let shift = range_cm1.0 + (range_cm1.1 - range_cm1.0) * f64::from(i) / f64::from(PLACES - 1);
-                let nm = wavelength_nm(start.reported_excitation_nm, shift);
-                let per_nm = 1e7 / (nm * nm);
-                let [a, b, c, d] = legendre(start.place(nm)).map(|p| p * per_nm);
-                let excitation = self.correction.excitation_nm;
-                let slope = Vector::from([a, b, c, d, -1e7 / (excitation * excitation)]);
-                (shift, (slope.transpose() * self.covariance * slope).x.max(0.0).sqrt())
+                (shift, self.sd_cm1(start, shift))
             })
             .collect()
+    }
+
+    /// Standard deviation of the corrected axis where it reports `shift_cm1`, cm-1.
+    fn sd_cm1(&self, start: &AxisCorrection, shift_cm1: f64) -> f64 {
+        let nm = wavelength_nm(start.reported_excitation_nm, shift_cm1);
+        let per_nm = 1e7 / (nm * nm);
+        let [a, b, c, d] = legendre(start.place(nm)).map(|p| p * per_nm);
+        let excitation = self.correction.excitation_nm;
+        let slope = Vector::from([a, b, c, d, -1e7 / (excitation * excitation)]);
+        (slope.transpose() * self.covariance * slope).x.max(0.0).sqrt()
+    }
+
+    /// The trustworthy range: from the place between the outermost lines that is known best up to where the deviation is
+    /// too large on either side. `None` where it is too large everywhere.
+    fn trusted(&self, start: &AxisCorrection, covered_cm1: (f64, f64), range_cm1: (f64, f64)) -> Option<(f64, f64)> {
+        let sd = |shift: f64| self.sd_cm1(start, shift);
+        let count = ((range_cm1.1 - range_cm1.0) / TRUSTED_STEP_CM1).clamp(1.0, 10_000.0) as u32;
+        let places: Vec<f64> =
+            (0..=count).map(|i| range_cm1.0 + (range_cm1.1 - range_cm1.0) * f64::from(i) / f64::from(count)).collect();
+        let between = places.iter().copied().filter(|x| (covered_cm1.0..=covered_cm1.1).contains(x));
+        let best = between.min_by(|a, b| sd(*a).total_cmp(&sd(*b))).filter(|x| sd(*x) <= TRUSTED_SD_CM1)?;
+        let fits = |x: &&f64| sd(**x) <= TRUSTED_SD_CM1;
+        let low = places.iter().rev().filter(|x| **x <= best).take_while(fits).last().copied();
+        let high = places.iter().filter(|x| **x >= best).take_while(fits).last().copied();
+        Some((low.unwrap_or(best), high.unwrap_or(best)))
     }
 }

@@ -9,7 +9,7 @@ mod peaks;
 mod response;
 mod standards;
 
-pub use axis::{AxisFit, Excitation, LineResult, error_cm1, fit_axis};
+pub use axis::{AxisFit, Excitation, LineResult, TRUSTED_SD_CM1, error_cm1, fit_axis};
 pub use check::{CheckLimits, CheckOutcome, CheckedLine, check_performance};
 pub use error::CalibrationError;
 pub use matching::{LinePlace, MatchedLine, match_lines};

@@ -3,14 +3,15 @@
 use egui::{Align, Label, Layout, Rect, RichText, ScrollArea, Ui, UiBuilder};
 
 use crate::session::{Connection, KitStatus};
-use crate::ui::kit_model::{DevicePage, Setup, Work};
+use crate::ui::kit_model::{DevicePage, Work};
+use crate::ui::kit_setup_model::Setup;
 use crate::ui::layout;
 use crate::ui::model::Model;
 use crate::ui::tokens::{self, GAP_SMALL, tokens};
 use crate::ui::widgets::{Button, Chip, Lamp, Look, card, chip, heading, note, paragraph, trend_plot};
 use crate::ui::words;
 
-use super::{kits, standard};
+use super::{kit_settings, kits, standard};
 
 /// The Device screen.
 pub fn device_page(ui: &mut Ui, content: Rect, model: &mut Model) {
@@ -19,6 +20,7 @@ pub fn device_page(ui: &mut Ui, content: Rect, model: &mut Model) {
         DevicePage::Standard(_) => standard::standard_page(ui, content, model),
         DevicePage::Kits => kits::kits_page(ui, content, model),
         DevicePage::Setup(_) => kits::setup_page(ui, content, model),
+        DevicePage::Settings(_) => kit_settings::settings_page(ui, content, model),
     }
 }
 
@@ -40,29 +42,44 @@ fn overview(ui: &mut Ui, content: Rect, model: &mut Model) {
     card(ui, places.right, "Performance", |ui| performance(ui, model));
     actions(ui, places.actions, |ui, height| {
         let due = model.kit().is_some_and(|k| !k.check.is_verified());
-        let check = Button::new("Check now", if due { Look::Main } else { Look::Plain }).size(0.0, height);
         let free = model.standard_refusal().is_none();
+        if model.kit().is_some_and(|kit| kit.laser.is_none()) {
+            let white = Button::new("White reference", Look::Main).size(0.0, height);
+            if ui.add_enabled(free, white).clicked() {
+                model.begin_standard(Work::White);
+            }
+            return others(ui, model, height);
+        }
+        let check = Button::new("Check now", if due { Look::Main } else { Look::Plain }).size(0.0, height);
         if ui.add_enabled(free, check).clicked() {
             model.begin_standard(Work::Check);
         }
         if ui.add_enabled(free, Button::new("Calibrate", Look::Plain).size(0.0, height)).clicked() {
             model.begin_standard(Work::Calibrate);
         }
-        if ui.add(Button::new("Kits", Look::Plain).size(0.0, height)).clicked() {
-            model.show_device(DevicePage::Kits);
-        }
-        if ui.add(Button::new("Save wire log", Look::Plain).size(0.0, height)).clicked() {
-            model.export_wire_log();
-        }
-        let (text, wanted) = match &model.connection {
-            Connection::Released => ("Connect", true),
-            _ => ("Disconnect", false),
-        };
-        let busy = model.scanning() || model.aiming();
-        if ui.add_enabled(!busy, Button::new(text, Look::Plain).size(0.0, height)).clicked() {
-            model.connect(wanted);
-        }
+        others(ui, model, height);
     });
+}
+
+/// The buttons that every kit has.
+fn others(ui: &mut Ui, model: &mut Model, height: f32) {
+    if ui.add(Button::new("Kits", Look::Plain).size(0.0, height)).clicked() {
+        model.show_device(DevicePage::Kits);
+    }
+    if ui.add(Button::new("Settings", Look::Plain).size(0.0, height)).clicked() {
+        model.show_kit_settings();
+    }
+    if ui.add(Button::new("Save wire log", Look::Plain).size(0.0, height)).clicked() {
+        model.export_wire_log();
+    }
+    let (text, wanted) = match &model.connection {
+        Connection::Released => ("Connect", true),
+        _ => ("Disconnect", false),
+    };
+    let busy = model.scanning() || model.aiming();
+    if ui.add_enabled(!busy, Button::new(text, Look::Plain).size(0.0, height)).clicked() {
+        model.connect(wanted);
+    }
 }
 
 /// The line above the cards.
@@ -169,6 +186,15 @@ fn devices(ui: &mut Ui, model: &Model, kit: &KitStatus) {
 }
 
 fn performance(ui: &mut Ui, model: &Model) {
+    if model.kit().is_some_and(|kit| kit.laser.is_none()) {
+        heading(ui, "White reference");
+        note(ui, "A scanner is compared with its white standard; it has no performance check");
+        ui.add_space(GAP_SMALL);
+        if let Some(trends) = &model.device.trends {
+            results(ui, &trends.lines);
+        }
+        return;
+    }
     ui.horizontal(|ui| {
         heading(ui, "Performance check");
         match model.kit() {

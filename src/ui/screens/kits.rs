@@ -4,7 +4,8 @@ use egui::accesskit::Role;
 use egui::{Id, Label, Rect, Response, RichText, ScrollArea, Sense, Stroke, StrokeKind, Ui, WidgetInfo, vec2};
 
 use crate::session::{KitChoice, KitParts, ProbeOutcome, SavedKit};
-use crate::ui::kit_model::{DevicePage, Setup, SetupPort};
+use crate::ui::kit_model::DevicePage;
+use crate::ui::kit_setup_model::{Setup, SetupPort};
 use crate::ui::layout;
 use crate::ui::model::Model;
 use crate::ui::tokens::{self, FIELD, GAP_SMALL, TARGET, tokens};

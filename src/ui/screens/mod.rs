@@ -4,6 +4,7 @@ mod aim;
 mod answer;
 mod chrome;
 mod device;
+mod kit_settings;
 mod kits;
 mod library;
 mod library_facts;

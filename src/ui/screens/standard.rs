@@ -6,7 +6,7 @@ use egui::{Grid, Id, Label, Rect, RichText, ScrollArea, Ui};
 use crate::session::{KitFinding, KitMeasured};
 use crate::signal::calibration::{CheckOutcome, LinePlace, LineResult, StandardKind, Standards};
 use crate::ui::kit_model::{DevicePage, WizardState, Work};
-use crate::ui::kit_trends::found;
+use crate::ui::kit_trends::{found, units};
 use crate::ui::layout::{self, DevicePlaces};
 use crate::ui::model::Model;
 use crate::ui::tokens::{self, GAP_SMALL, tokens};
@@ -16,10 +16,12 @@ use crate::ui::widgets::{
 };
 use crate::ui::words;
 
-use super::device::{actions, results};
+use super::device::{actions, results, trouble};
 
 /// The steps.
 const STEPS: [&str; 3] = ["Standard", "Measure", "Result"];
+/// The standard of the resolution.
+const CALCITE: &str = "calcite";
 /// Height of the bar of a running measurement.
 const BANNER: f32 = 132.0;
 
@@ -45,6 +47,7 @@ const fn title(work: Work) -> &'static str {
     match work {
         Work::Calibrate => "Calibrate",
         Work::Check => "Performance check",
+        Work::White => "White reference",
     }
 }
 
@@ -60,7 +63,7 @@ fn choices(work: Work) -> Vec<Choice> {
             (StandardKind::Raman, Work::Calibrate) => "axis",
             (StandardKind::Raman, Work::Check) => "check",
             (StandardKind::Resolution, Work::Calibrate) => "resolution",
-            (StandardKind::Resolution, Work::Check) | (StandardKind::Lamp, _) => return None,
+            (StandardKind::Resolution, Work::Check) | (StandardKind::Lamp, _) | (_, Work::White) => return None,
         };
         Some(choice(&s.key, format!("{} ({use_for})", s.name)))
     });
@@ -84,14 +87,19 @@ fn choosing(ui: &mut Ui, places: DevicePlaces, model: &mut Model) {
             note(ui, "Its lines are fitted together with those of the standards before");
         }
         ui.add_space(GAP_SMALL);
-        let id = Id::unique("standard");
-        let all = choices(work);
-        let picked = choice_field(ui, id, "Standard", Some(&wizard.standard), &all, &mut wizard.query);
-        if let Some(key) = picked {
-            wizard.standard = key;
+        if work != Work::White {
+            let id = Id::unique("standard");
+            let all = choices(work);
+            let picked = choice_field(ui, id, "Standard", Some(&wizard.standard), &all, &mut wizard.query);
+            if let Some(key) = picked {
+                wizard.standard = key;
+            }
+            ui.add_space(GAP_SMALL);
         }
-        ui.add_space(GAP_SMALL);
-        if emulated {
+        if work == Work::White {
+            bullet(ui, "Wipe the window of the scanner and lay the white standard on it");
+            bullet(ui, "Leave it there until the measurement has ended");
+        } else if emulated {
             chip(ui, "SIMULATED", Chip::Emulated);
             paragraph(ui, "The emulated probe gets the standard by itself while it is measured");
         } else {
@@ -108,8 +116,9 @@ fn choosing(ui: &mut Ui, places: DevicePlaces, model: &mut Model) {
             match work {
                 Work::Check => "The result is kept, passed or not: a failed check cannot be thrown away",
                 Work::Calibrate => {
-                    "A calibration that fits is kept and holds at once; the old one stays where it does not"
+                    "The result is shown first; it holds when you keep it. For the whole axis measure polystyrene and add toluene-acetonitrile, best acetaminophen too"
                 }
+                Work::White => "The reference is kept and every scan from now on is compared with it",
             },
         );
     });
@@ -168,9 +177,25 @@ fn failed(ui: &mut Ui, places: DevicePlaces, model: &mut Model) {
 
 fn again(ui: &mut Ui, places: DevicePlaces, model: &mut Model, more: bool) {
     actions(ui, places.actions, |ui, height| {
-        back(ui, model, height);
         if ui.add(Button::new("Measure again", Look::Plain).size(0.0, height)).clicked() {
             model.another_standard(false);
+        }
+        if more && ui.add(Button::new("Add another standard", Look::Plain).size(0.0, height)).clicked() {
+            model.another_standard(true);
+        }
+        back(ui, model, height);
+    });
+}
+
+/// The choice that a calibration leaves: nothing of it holds before.
+fn keeping(ui: &mut Ui, places: DevicePlaces, model: &mut Model, more: bool) {
+    actions(ui, places.actions, |ui, height| {
+        if ui.add(Button::new("Keep it", Look::Main).name("Keep this calibration").size(150.0, height)).clicked() {
+            model.conclude_calibration(true);
+        }
+        let discard = Button::new("Discard it", Look::Plain).name("Discard this calibration").size(0.0, height);
+        if ui.add(discard).clicked() {
+            model.conclude_calibration(false);
         }
         if more && ui.add(Button::new("Add another standard", Look::Plain).size(0.0, height)).clicked() {
             model.another_standard(true);
@@ -182,11 +207,17 @@ fn measured(ui: &mut Ui, places: DevicePlaces, model: &mut Model) {
     let DevicePage::Standard(wizard) = &model.device.page else { return };
     let (WizardState::Measured(measured), work) = (&wizard.state, wizard.work) else { return };
     let more = matches!(measured.record.finding, KitFinding::Axis { .. });
+    let kept = measured.kept;
     card(ui, places.left, "Result", |ui| {
+        trouble(ui, model);
         ScrollArea::vertical().id_salt("result").auto_shrink([false, false]).show(ui, |ui| result(ui, measured));
     });
     earlier(ui, places.right, model, work);
-    again(ui, places, model, more);
+    if kept {
+        again(ui, places, model, more);
+    } else {
+        keeping(ui, places, model, more);
+    }
 }
 
 fn result(ui: &mut Ui, measured: &KitMeasured) {
@@ -200,23 +231,42 @@ fn result(ui: &mut Ui, measured: &KitMeasured) {
             KitFinding::Check { .. } => {
                 heading(ui, "Failed");
             }
-            _ => {
+            KitFinding::Discarded { .. } => {
+                heading(ui, "Discarded");
+            }
+            KitFinding::White { .. } => {
+                heading(ui, "White reference");
+            }
+            _ if measured.kept => {
                 heading(ui, "Calibrated");
             }
+            _ => {
+                heading(ui, "Calibration found");
+            }
         }
-        chip(ui, "Kept with the kit", Chip::Fact);
+        match (&record.finding, measured.kept) {
+            (KitFinding::Discarded { .. }, _) => chip(ui, "The calibration before still holds", Chip::Fact),
+            (_, true) => chip(ui, "Kept with the kit", Chip::Fact),
+            (_, false) => chip(ui, "NOT KEPT YET", Chip::Caution),
+        };
         if record.simulated {
             chip(ui, "SIMULATED", Chip::Emulated);
         }
     });
     paragraph(ui, &words::sentence(&found(&record.finding)));
+    for remark in record.finding.remarks() {
+        note(ui, &words::sentence(&units(&remark)));
+    }
     match &record.finding {
         KitFinding::Check { outcome, .. } => {
             checked(ui, outcome);
             note(ui, &words::check(&measured.check));
         }
-        KitFinding::Axis { fit } => fitted(ui, &fit.lines),
-        KitFinding::Response { .. } | KitFinding::Resolution { .. } | KitFinding::White { .. } => {}
+        KitFinding::Axis { fit, .. } => fitted(ui, &fit.lines),
+        KitFinding::Response { .. }
+        | KitFinding::Resolution { .. }
+        | KitFinding::White { .. }
+        | KitFinding::Discarded { .. } => {}
     }
 }
 
@@ -274,9 +324,12 @@ fn earlier(ui: &mut Ui, place: Rect, model: &Model, work: Work) {
             paragraph(ui, "None yet");
             return;
         };
+        let resolution = matches!(&model.device.page, DevicePage::Standard(w) if w.standard == CALCITE);
         let trend: &Trend = match work {
             Work::Check => &trends.checks,
+            Work::Calibrate if resolution => &trends.resolution,
             Work::Calibrate => &trends.axis,
+            Work::White => return results(ui, &trends.lines),
         };
         if trend.points.is_empty() {
             return results(ui, &trends.lines);
@@ -285,7 +338,8 @@ fn earlier(ui: &mut Ui, place: Rect, model: &Model, work: Work) {
             ui,
             match work {
                 Work::Check => "Shift of the axis in each check, cm⁻¹; dashed: what is allowed",
-                Work::Calibrate => "Error of the axis before each calibration, cm⁻¹ rms",
+                Work::Calibrate if resolution => "Resolution, cm⁻¹",
+                Work::Calibrate | Work::White => "Error of the axis before each calibration, cm⁻¹ rms",
             },
         );
         let size = egui::vec2(ui.available_width(), (ui.available_height() * 0.6).max(80.0));

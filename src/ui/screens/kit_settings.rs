@@ -1,0 +1,100 @@
+//! The page of the settings: exposure, GPS receiver, and what is demanded of performance checks.
+
+use egui::{Id, Rect, ScrollArea, Ui};
+
+use crate::ui::kit_model::DevicePage;
+use crate::ui::kit_settings_model::KitSettings;
+use crate::ui::layout;
+use crate::ui::model::Model;
+use crate::ui::tokens::{self, GAP_SMALL};
+use crate::ui::widgets::{Button, Look, card, heading, labelled_field, note, paragraph};
+use crate::ui::words;
+
+use super::device::{actions, title_line, trouble};
+
+/// The page of the settings.
+pub fn settings_page(ui: &mut Ui, content: Rect, model: &mut Model) {
+    let places = layout::device(content);
+    title_line(ui, places.head, "Settings of the kit");
+    let place_words = model.device.place.as_ref().map(|place| words::sentence(&place.words()));
+    let manages = model.manage_refusal();
+    let has_laser = model.kit().is_none_or(|kit| kit.laser.is_some());
+    if let Some(settings) = model.kit_settings_mut() {
+        card(ui, places.left, "Scans", |ui| {
+            ScrollArea::vertical().id_salt("scans").auto_shrink([false, false]).show(ui, |ui| {
+                ui.spacing_mut().item_spacing.y = 4.0;
+                exposure(ui, settings, has_laser);
+                ui.add_space(GAP_SMALL);
+                heading(ui, "GPS receiver");
+                let id = Id::unique("gps port");
+                labelled_field(ui, id, "Its port; empty for none", "/dev/ttyACM0", &mut settings.gps_port);
+                note(ui, place_words.as_deref().unwrap_or("No receiver was heard yet"));
+            });
+        });
+    }
+    card(ui, places.right, "Performance checks", |ui| {
+        trouble(ui, model);
+        let Some(settings) = model.kit_settings_mut() else { return };
+        ScrollArea::vertical().id_salt("checks").auto_shrink([false, false]).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 4.0;
+            heading(ui, "Performance checks");
+            if let Some(why) = manages {
+                note(ui, why);
+            }
+            ui.add_enabled_ui(manages.is_none(), |ui| checks(ui, settings));
+            if let Some(note) = &settings.note {
+                ui.add_space(GAP_SMALL);
+                paragraph(ui, note);
+            }
+        });
+    });
+    actions(ui, places.actions, |ui, height| {
+        if ui.add(Button::new("Save settings", Look::Main).size(0.0, height)).clicked() {
+            model.save_kit_settings();
+        }
+        if ui.add(Button::new("Back to the device", Look::Plain).size(0.0, height)).clicked() {
+            model.show_device(DevicePage::Overview);
+        }
+    });
+}
+
+/// Two exclusive choices side by side; true when the second one is chosen.
+fn either(ui: &mut Ui, first: &str, second: &str, chosen: &mut bool) {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 8.0;
+        for (text, value) in [(first, false), (second, true)] {
+            let tab = Button::new(text, Look::Tab(*chosen == value)).text_size(tokens::TEXT_LABEL);
+            if ui.add(tab).clicked() {
+                *chosen = value;
+            }
+        }
+    });
+}
+
+fn exposure(ui: &mut Ui, settings: &mut KitSettings, has_laser: bool) {
+    heading(ui, "Exposure");
+    if !has_laser {
+        note(ui, "A near-infrared scanner exposes as its scan configuration says; this is for Raman kits");
+    }
+    either(ui, "Automatic", "Fixed", &mut settings.fixed);
+    if !settings.fixed {
+        note(ui, "Integration time and exposures are chosen for each sample: 60 to 80 % of saturation, at most 10 s");
+        return;
+    }
+    let fields = [
+        ("integration time", "Integration time / ms", "900", &mut settings.integration_ms),
+        ("exposures", "Exposures; from two on cosmic rays are found", "3", &mut settings.exposures),
+        ("averages", "Readouts averaged in each exposure", "1", &mut settings.averages),
+    ];
+    for (id, label, hint, text) in fields {
+        labelled_field(ui, Id::unique(id), label, hint, text);
+    }
+}
+
+fn checks(ui: &mut Ui, settings: &mut KitSettings) {
+    let label = "Largest error of a line / cm⁻¹, from 0.1 to 10";
+    labelled_field(ui, Id::unique("tolerance"), label, "3", &mut settings.tolerance_cm1);
+    labelled_field(ui, Id::unique("days"), "A passed check holds / days", "7", &mut settings.valid_days);
+    note(ui, "A kit whose check is failed, expired or missing");
+    either(ui, "Scans, stamped unverified", "Does not scan", &mut settings.refuse_unverified);
+}
