@@ -16,6 +16,7 @@ use baselines::whittaker::{ArPlsParams, WhittakerWorkspace, arpls_into};
 use parcelscope::identify::Engine;
 use parcelscope::identify::scan::{Factors, Instructions, Probe, Table, top};
 use parcelscope::library::Library;
+use parcelscope::library::pack::{PackContent, read_draft, write_draft};
 use parcelscope::signal::{arpls, prepare};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -46,12 +47,35 @@ fn main() {
             exact_search(references, runs);
         }
     }
+    if wanted("shift-tolerant search") {
+        tolerant_search(25_000, 31);
+    }
+    if wanted("opening 25000") {
+        opening();
+    }
     if wanted("engine bundled") {
         verdicts("engine bundled", &Library::bundled().expect("the bundled library is sound"));
+    }
+    if wanted("engine 500: mixture") {
+        mixture_of_three();
     }
     if wanted("engine 25000") {
         verdicts("engine 25000", &Arc::new(crowd::crowd(132, 3)));
     }
+}
+
+/// A pack of 25,000 references read with every rule and its digest checked, and the first answer, as a cold process does.
+fn opening() {
+    let folder = tempfile::tempdir().expect("a folder for the pack");
+    let path = folder.path().join("pack");
+    let library = crowd::crowd(132, 3);
+    let spectrum = crowd::scan_of(&Arc::new(library.clone()), "acetaminophen").expect("the reference is bundled");
+    let content = PackContent::of_bundled(&library, &[], jiff::Timestamp::UNIX_EPOCH);
+    write_draft(&path, &content).expect("the folder takes the pack");
+    let read = || Arc::new(read_draft(&path).expect("what was written reads back").library);
+    compare("opening 25000: pack read and checked", 5, || drop(black_box(read())), None);
+    let answer = || drop(black_box(Engine::new(read()).identify(&spectrum)));
+    compare("opening 25000: the same and the first answer", 5, answer, None);
 }
 
 /// Runs both sides in turn and prints a line.
@@ -152,6 +176,68 @@ fn exact_search(references: usize, runs: usize) {
             Some(&mut rival),
         );
     }
+}
+
+/// Ten best of so many rows at the best of seven shifts, beside reading them all at each shift in single precision.
+fn tolerant_search(references: usize, runs: usize) {
+    const REACH: isize = 3;
+    let rows = crowd::rows(references, POINTS, 1);
+    let row = |i: usize| rows.get(i * POINTS..(i + 1) * POINTS).unwrap_or_default();
+    let table =
+        Table::new(POINTS, rows.chunks(POINTS).map(|r| (0, r.iter().map(|v| f64::from(*v)).collect::<Vec<_>>())));
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    // Moved by two cells.
+    let moved = [0.0; 2].into_iter().chain(row(40).iter().map(|v| f64::from(*v))).take(POINTS);
+    let query = crowd::unit(&moved.map(|v| v + 0.01 * rng.random_range(-0.5..0.5)).collect::<Vec<_>>());
+    // The query moved down by so many cells, as far as it meets the row.
+    let common = |row: &[f32], shift: isize| -> (usize, usize, usize) {
+        let skipped = shift.max(0).unsigned_abs();
+        (skipped, shift.min(0).unsigned_abs(), row.len() - shift.unsigned_abs())
+    };
+    let score = |row: &[f32], product: &dyn Fn(&[f32], &[f32]) -> f64| -> f64 {
+        let scores: Vec<f64> = (-REACH..=REACH)
+            .map(|shift| {
+                let (of_query, of_row, len) = common(row, shift);
+                product(&row[of_row..of_row + len], &query[of_query..of_query + len])
+            })
+            .collect();
+        let best = (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b])).unwrap_or(0);
+        let sides = best.checked_sub(1).and_then(|i| scores.get(i)).zip(scores.get(best + 1));
+        let Some((left, right)) = sides else { return scores[best] };
+        let curvature = left - 2.0 * scores[best] + right;
+        let offset = if curvature < -1e-12 { (0.5 * (left - right) / curvature).clamp(-0.5, 0.5) } else { 0.0 };
+        scores[best] - 0.25 * (left - right) * offset
+    };
+    let exact = |i: usize| score(row(i), &crowd::product);
+    let curves: Vec<(isize, Vec<f32>)> = (-REACH..=REACH).map(|shift| (-shift, query.clone())).collect();
+    let fast = || {
+        let probe = Probe::new(&table, &curves);
+        top(&table.bounds(0..references, &probe, |_| Factors { most: 1.0, least: 1.0 }), 10, |i| Some(exact(i)))
+    };
+    let best_ten = |score: &dyn Fn(usize) -> f64| {
+        let mut all: Vec<(usize, f64)> = (0..references).map(|i| (i, score(i))).collect();
+        all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        all.truncate(10);
+        all
+    };
+    assert_eq!(fast(), best_ten(&exact), "the fast pass misses a row");
+    let mut rival = || drop(black_box(best_ten(&|i| score(row(i), &|a, b| f64::from(crowd::plain(a, b))))));
+    let name = format!("shift-tolerant search, 10 best of {references}, 7 shifts");
+    compare(&name, runs, || drop(black_box(fast())), Some(&mut rival));
+}
+
+/// The whole verdict on a mixture of three among some 500 references: conditioning, search, evidence, the fit with its
+/// selection, detection limits.
+fn mixture_of_three() {
+    let library = Arc::new(crowd::crowd(3, 3));
+    let engine = Engine::new(Arc::clone(&library));
+    let parts: Vec<_> =
+        ["lactose", "acetaminophen", "caffeine"].iter().filter_map(|key| crowd::scan_of(&library, key)).collect();
+    let counts: Vec<f64> = (0..1024).map(|i| parts.iter().map(|s| s.intensity()[i]).sum()).collect();
+    let spectrum = crowd::measured(&counts, 300.0, 1.7);
+    assert!(engine.identify(&spectrum).mixture.len() > 1, "the mixture is not seen as one");
+    let verdict = || drop(black_box(engine.identify(black_box(&spectrum))));
+    compare("engine 500: mixture of three, whole verdict", 31, verdict, None);
 }
 
 /// The whole verdict, the shift-tolerant search in it.

@@ -13,7 +13,7 @@ use super::answer::{Answer, Residual};
 use super::candidates::{self, Contender};
 use super::decide::{Found, Possible, ProvenPart, quality_verdict, verdict};
 use super::evidence::QueryBands;
-use super::index::Index;
+use super::index::{Head, Index};
 use super::limits::{self, coverage, detection_limits, presences};
 use super::mixture;
 use super::probability::{Tolerance, features, log_odds, probabilities};
@@ -50,6 +50,20 @@ pub struct Engine {
     indexes: Arc<Mutex<Indexes>>,
     believes_simulated: bool,
     tolerance: Tolerance,
+}
+
+/// What of the library an evaluation leaves out.
+struct Hidden<'a> {
+    substances: &'a dyn Fn(&Substance) -> bool,
+    reference: Option<usize>,
+}
+
+impl Hidden<'_> {
+    const NOTHING: Self = Self { substances: &|_| false, reference: None };
+
+    fn hides(&self, library: &Library, head: &Head) -> bool {
+        self.reference == Some(head.reference) || library.substances.get(head.substance).is_none_or(self.substances)
+    }
 }
 
 impl Engine {
@@ -93,11 +107,20 @@ impl Engine {
     /// Conditions a spectrum and says what it is. There is always an answer: a spectrum that cannot be compared is
     /// *inconclusive*, with the reason. [`Answer::simulated`] is false: whoever knows better sets it.
     pub fn identify(&self, spectrum: &Spectrum) -> Answer {
-        self.identify_without(spectrum, &|_| false)
+        self.answer_to(spectrum, &Hidden::NOTHING)
     }
 
     /// The same with every substance hidden for which `hidden` is true, for evaluation with the substance left out.
     pub fn identify_without(&self, spectrum: &Spectrum, hidden: &dyn Fn(&Substance) -> bool) -> Answer {
+        self.answer_to(spectrum, &Hidden { substances: hidden, reference: None })
+    }
+
+    /// The same with the reference of this number hidden, for evaluation with the very spectrum left out.
+    pub fn identify_without_reference(&self, spectrum: &Spectrum, reference: usize) -> Answer {
+        self.answer_to(spectrum, &Hidden { reference: Some(reference), ..Hidden::NOTHING })
+    }
+
+    fn answer_to(&self, spectrum: &Spectrum, hidden: &Hidden<'_>) -> Answer {
         let query = prepare(spectrum);
         let technique = query.technique();
         if technique == Technique::Nir && !self.library.references.iter().any(|r| r.technique == technique) {
@@ -133,6 +156,25 @@ impl Engine {
         hidden: &dyn Fn(&Substance) -> bool,
         is_truth: &dyn Fn(&Substance) -> bool,
     ) -> Option<CalibrationRow> {
+        self.evidence_beside(spectrum, &Hidden { substances: hidden, reference: None }, is_truth)
+    }
+
+    /// The same with the reference of this number hidden.
+    pub fn evidence_without_reference(
+        &self,
+        spectrum: &Spectrum,
+        reference: usize,
+        is_truth: &dyn Fn(&Substance) -> bool,
+    ) -> Option<CalibrationRow> {
+        self.evidence_beside(spectrum, &Hidden { reference: Some(reference), ..Hidden::NOTHING }, is_truth)
+    }
+
+    fn evidence_beside(
+        &self,
+        spectrum: &Spectrum,
+        hidden: &Hidden<'_>,
+        is_truth: &dyn Fn(&Substance) -> bool,
+    ) -> Option<CalibrationRow> {
         let query = prepare(spectrum);
         let index = self.index(query.technique(), query.match_index());
         let (contenders, _) = self.contenders(&query, &QueryBands::of(&query), &index, hidden);
@@ -154,7 +196,7 @@ impl Engine {
         query: &Prepared,
         index: &Index,
         (contenders, promising): (&[Contender<'_>], &[usize]),
-        hidden: &dyn Fn(&Substance) -> bool,
+        hidden: &Hidden<'_>,
     ) -> Answer {
         let library = self.library.as_ref();
         let technique = query.technique();
@@ -165,7 +207,7 @@ impl Engine {
             Some((c, _)) => (None, Some(c).filter(|c| c.substance.alarms)),
             None => (None, None),
         };
-        let skip = |substance: usize| library.substances.get(substance).is_none_or(hidden);
+        let skip = |head: &Head| hidden.hides(library, head);
         let pool = pool(contenders, promising);
         let start = mixture::Start {
             pool: &pool,
@@ -259,7 +301,7 @@ impl Engine {
     }
 
     /// A spectrum whose quality forbids a name still shows what comes nearest, asserting nothing.
-    fn refused(&self, query: &Prepared, refused: Verdict, hidden: &dyn Fn(&Substance) -> bool) -> Answer {
+    fn refused(&self, query: &Prepared, refused: Verdict, hidden: &Hidden<'_>) -> Answer {
         let mut answer = self.without_comparison(query, refused);
         if query.quality().is_empty_scan() {
             return answer;
@@ -295,9 +337,9 @@ impl Engine {
         query: &Prepared,
         bands: &QueryBands,
         index: &'a Index,
-        hidden: &dyn Fn(&Substance) -> bool,
+        hidden: &Hidden<'_>,
     ) -> (Vec<Contender<'a>>, Vec<usize>) {
-        let skip = |substance: usize| self.library.substances.get(substance).is_none_or(hidden);
+        let skip = |head: &Head| hidden.hides(&self.library, head);
         let mut ranking = Ranking::new(query, index, &skip);
         (candidates::contenders(&self.library, query, bands, index, &mut ranking), ranking.promising(POOL))
     }

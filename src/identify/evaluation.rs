@@ -125,6 +125,11 @@ pub fn ask(engine: &Engine, query: &Query, leave_out: bool) -> Outcome {
     judge(engine, query, leave_out, &answer)
 }
 
+/// Asks the engine about a query that is a reference of its own library, with that reference left out.
+pub fn ask_without_reference(engine: &Engine, query: &Query, reference: usize) -> Outcome {
+    judge(engine, query, false, &engine.identify_without_reference(&query.spectrum, reference))
+}
+
 fn judge(engine: &Engine, query: &Query, left_out: bool, answer: &Answer) -> Outcome {
     let library = engine.library();
     let truth = library.substances.iter().enumerate().find(|(_, s)| query.truth.is(s));

@@ -6,7 +6,7 @@ use crate::spectrum::Technique;
 
 use super::answer::{Coverage, DetectionLimit};
 use super::evidence::{QueryBands, weigh};
-use super::index::{Index, Indexed};
+use super::index::{Head, Index, Indexed};
 use super::linear::{Span, left_over, non_negative};
 use super::mixture::{Mixture, OTHERS_ERROR, Scatter, Space};
 
@@ -46,13 +46,17 @@ pub(super) fn presences(
     query: &Prepared,
     index: &Index,
     mixture: &Mixture,
-    hidden: &dyn Fn(usize) -> bool,
+    hidden: &dyn Fn(&Head) -> bool,
 ) -> Vec<Presence> {
-    let alarming = library.substances.iter().enumerate().filter(|(i, s)| s.alarms && !hidden(*i));
+    let seen = |entry: &usize| index.heads.get(*entry).is_some_and(|h| !hidden(h));
+    let alarming = library.substances.iter().enumerate().filter(|(_, s)| s.alarms);
     alarming
-        .filter(|(i, _)| index.knows(*i))
+        .filter(|(i, _)| {
+            index.knows(*i) && (index.entries_of(*i).next().is_none() || index.entries_of(*i).any(|e| seen(&e)))
+        })
         .map(|(substance, _)| {
-            let entries = index.entries_of(substance).filter_map(|number| Some((number, index.get(number)?)));
+            let entries =
+                index.entries_of(substance).filter(seen).filter_map(|number| Some((number, index.get(number)?)));
             let searchable = entries.filter(|(_, e)| e.is_measured() && e.supports);
             searchable
                 .filter_map(|(number, entry)| test(query, (number, entry), mixture))

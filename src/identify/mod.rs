@@ -38,7 +38,7 @@ pub use answer::{
 };
 pub use combine::{CombineError, Combined, Techniques, combine};
 pub use engine::{ENGINE, Engine};
-pub use evaluation::{Line, Outcome, Query, Rate, Spectra, Table, Truth, ask, wilson};
+pub use evaluation::{Line, Outcome, Query, Rate, Spectra, Table, Truth, ask, ask_without_reference, wilson};
 pub use overlay::Overlay;
 pub use pill::{ImprintFinding, PillCheck};
 pub use probability::Tolerance;

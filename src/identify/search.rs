@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::signal::Prepared;
 
 use super::features::{sharp_query, tolerant_query};
-use super::index::{Index, Indexed, Metric, running_sums};
+use super::index::{Head, Index, Indexed, Metric, running_sums};
 use super::linear::dot;
 use super::scan::{highest, top};
 
@@ -130,8 +130,8 @@ pub(super) struct Ranking<'a> {
 }
 
 impl<'a> Ranking<'a> {
-    /// All references but those of substances that `skip` hides.
-    pub fn new(query: &'a Prepared, index: &'a Index, skip: &dyn Fn(usize) -> bool) -> Self {
+    /// All references but those that `skip` hides.
+    pub fn new(query: &'a Prepared, index: &'a Index, skip: &dyn Fn(&Head) -> bool) -> Self {
         let (sharp, tolerant) = (Asked::new(query, Metric::Sharp), Asked::new(query, Metric::Tolerant));
         let bounds = index.tables.bounds(query, index, (&sharp, &tolerant), skip);
         Self { query, index, sharp, tolerant, bounds, known: BTreeMap::new() }
@@ -146,8 +146,11 @@ impl<'a> Ranking<'a> {
         found.into_iter().filter_map(|(entry, _)| self.compared(entry)).collect()
     }
 
-    /// One reference compared in full; none where too little is common.
+    /// One reference compared in full; none where too little is common, or where it is hidden.
     pub fn compared(&mut self, entry: usize) -> Option<Hit> {
+        if self.bounds.get(entry).is_some_and(|b| *b == f32::NEG_INFINITY) {
+            return None;
+        }
         let (query, index, sharp, tolerant) = (self.query, self.index, &self.sharp, &self.tolerant);
         *self.known.entry(entry).or_insert_with(|| {
             let e = index.get(entry)?;
@@ -360,7 +363,7 @@ mod tests {
         let query = scan(&index, &mut rng);
         let first = Ranking::new(&query, &index, &|_| false).best(1)[0];
         let hidden = index.heads[first.entry].substance;
-        let mut ranking = Ranking::new(&query, &index, &|s| s == hidden);
+        let mut ranking = Ranking::new(&query, &index, &|h| h.substance == hidden);
         assert!(ranking.best(200).iter().all(|h| index.heads[h.entry].substance != hidden));
         assert!(ranking.promising(400).iter().all(|e| index.heads[*e].substance != hidden && index.heads[*e].supports));
     }

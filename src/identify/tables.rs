@@ -74,11 +74,11 @@ impl Tables {
         query: &Prepared,
         index: &Index,
         (sharp, tolerant): (&Asked, &Asked),
-        skip: &dyn Fn(usize) -> bool,
+        skip: &dyn Fn(&Head) -> bool,
     ) -> Vec<f32> {
         let mut bounds = vec![f32::NEG_INFINITY; index.heads.len()];
         let mut put = |entry: usize, bound: f32| {
-            let hidden = index.heads.get(entry).is_none_or(|h| skip(h.substance));
+            let hidden = index.heads.get(entry).is_none_or(skip);
             if let (false, Some(place)) = (hidden, bounds.get_mut(entry)) {
                 *place = bound.min(1.0); // no correlation is larger
             }

@@ -21,6 +21,7 @@ mod calibrate;
 mod daughters;
 mod laboratory;
 mod limits;
+mod own_spectra;
 mod risk;
 mod scenes;
 
@@ -40,6 +41,8 @@ enum Suite {
     QueriesLeaveOneOut,
     /// The reference spectra, each with its own substance removed from the library
     LeaveOneOut,
+    /// The measured spectra of the library itself, each with itself left out, where the substance has another one
+    OwnSpectra,
     /// Emulated scans of every measured Raman reference, with the gap between reference and sample, and empty probes
     Emulator,
     /// The same, each with its own substance removed from the library
@@ -63,7 +66,7 @@ enum Suite {
     /// Fits probabilities and thresholds anew, on emulated units and substances kept for that, and prints the table that
     /// the engine embeds; not part of `all`
     Calibrate,
-    /// All of these but `calibrate`
+    /// All of these but `calibrate` and `own-spectra`
     All,
 }
 
@@ -183,6 +186,7 @@ fn evaluate(suite: Suite, engine: &Engine, data: Option<&Path>) -> Result<Table,
         Suite::QueriesLeaveOneOut => table(Spectra::Measured, (engine, measured("raman-queries/")?), true, false),
         Suite::Emulator => table(Spectra::Simulated, (engine, emulated(engine, true)?), false, false),
         Suite::EmulatorLeaveOneOut => table(Spectra::Simulated, (engine, emulated(engine, false)?), true, false),
+        Suite::OwnSpectra => own_spectra::table(engine, &name),
         Suite::Bagged => parts(scenes::bagged(engine.library())?),
         Suite::Mixtures => parts(scenes::mixtures(engine.library())?),
         Suite::BenignMixtures => parts(scenes::benign_mixtures(engine)?),
