@@ -50,8 +50,7 @@ pub(super) const SATURATED: &str = "Scan again with a shorter exposure or less l
 pub(super) const WEAK: &str = "Aim at the sample again, bring the probe closer or scan longer. If it stays weak, use infrared, a test strip or the laboratory.";
 
 /// What to do when fluorescence hides the bands.
-pub(super) const FLUORESCENT: &str =
-    "Try another spot or shield the room light. If it stays hidden, use infrared, a test strip or the laboratory.";
+pub(super) const FLUORESCENT: &str = "Try another spot or shield the room light. If it stays hidden, use infrared, a SERS kit, a test strip or the laboratory.";
 
 /// What to do when the laser met nothing but the packaging.
 pub(super) const CONTAINER: &str = "What is inside was not seen; this does not mean safe. Aim through another side, press the bag against the contents, or take it out of the packaging where that is allowed. If suspicion remains: test strip or laboratory.";
