@@ -13,11 +13,13 @@ use crate::library::{Library, Reference, Substance};
 use crate::session;
 use crate::spectrum::Technique;
 
+mod add;
 mod evaluation;
 mod import;
 mod keys;
 mod packs;
 mod people;
+mod review;
 
 /// Arguments of `library`.
 #[derive(Args, Debug)]
@@ -53,7 +55,11 @@ enum Action {
     },
     /// Make a draft from the library in use, to add references to
     Draft(packs::DraftArgs),
-    /// Compare a draft with the library in use on labelled spectra, one by one
+    /// List what waits for a reviewer, approve it or return it
+    Review(review::ReviewArgs),
+    /// Take references that wait out of a draft again
+    TakeOut(review::TakeOutArgs),
+    /// Compare a draft or pack with the library in use on labelled spectra, one by one
     Evaluate(evaluation::EvaluateArgs),
     /// Check a pack or a draft: signature, every byte, every rule
     Check(packs::CheckArgs),
@@ -72,18 +78,14 @@ enum Action {
         #[command(subcommand)]
         action: keys::KeyAction,
     },
-    /// Planned: add a reference that was measured here
-    #[command(hide = true)]
-    Add(super::Planned),
+    /// Add a reference from replicates of a standard: from the analyzer, recorded scans or files
+    Add(Box<add::AddArgs>),
     /// Bring the spectra of others into a draft: files, folders or archives
     Import(import::ImportArgs),
 }
 
 /// Runs `library`.
 pub fn run(args: LibraryArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
-    let planned = |what: &str| {
-        Err(anyhow::anyhow!("this version cannot {what} yet; 'parcelscope library list' and 'library show NAME' work"))
-    };
     match args.action {
         Action::List { notices: true, .. } => print_notices(context),
         Action::List { listed, library, .. } => with_library(library.as_deref(), context, |l| list(l, listed, context)),
@@ -91,6 +93,8 @@ pub fn run(args: LibraryArgs, context: &Context) -> Result<ExitCode, anyhow::Err
             with_library(library.as_deref(), context, |l| show(l, &name, bands, context))
         }
         Action::Draft(args) => packs::draft(&args, context),
+        Action::Review(args) => review::run(&args, context),
+        Action::TakeOut(args) => review::remove(&args, context),
         Action::Evaluate(args) => evaluation::run(&args, context),
         Action::Check(args) => packs::check(&args, context),
         Action::Sign(args) => packs::sign(&args, context),
@@ -99,7 +103,7 @@ pub fn run(args: LibraryArgs, context: &Context) -> Result<ExitCode, anyhow::Err
         Action::Installed => packs::installed(context),
         Action::WarnAfter(args) => packs::warn_after(&args, context),
         Action::Key { action } => keys::run(action, context),
-        Action::Add(_) => planned("add references"),
+        Action::Add(args) => add::run(&args, context),
         Action::Import(args) => import::run(&args, context),
     }
 }
@@ -113,6 +117,10 @@ fn with_library(
     let used = session::library_to_look_at(pack, &data_dir, Timestamp::now())?;
     if let Some(warning) = &used.warning {
         output::complain(warning);
+    }
+    let age = if pack.is_none() { session::pack_age(&data_dir)? } else { None };
+    if let Some(age) = age.filter(|_| !context.json) {
+        output::complain(&output::printable(&format!("reference pack: {}", age.words(Timestamp::now()))));
     }
     act(&used.library)?;
     Ok(ExitCode::SUCCESS)

@@ -20,7 +20,7 @@ use crate::casebook::{Act, Actor, Casebook, StoredScan};
 use crate::identify::Answer;
 use crate::session::{
     Command, Connection, Event, FixedExposure, KitChoice, KitParts, KitShelf, ScanExposure, Session, SessionConfig,
-    Stage, casebook_path, data_dir,
+    Stage, casebook_path, data_dir, pack_age,
 };
 
 use super::kit_args::KitArgs;
@@ -144,6 +144,7 @@ pub fn run(args: ScanArgs, context: &Context) -> Result<ExitCode, anyhow::Error>
             "--integration-ms does not go with a near-infrared scanner, which exposes as its scan configuration says; leave it out"
         );
     }
+    say_age(&data_dir)?;
     let interrupted = watch_signals().context("the signals of this process cannot be watched; try again")?;
     // What could not be recorded is not scanned: nobody sits here to whom a window would show the unsaved scan.
     let mut casebook = Casebook::open(&casebook_path(&data_dir)).context("nothing was scanned")?;
@@ -172,6 +173,18 @@ pub fn run(args: ScanArgs, context: &Context) -> Result<ExitCode, anyhow::Error>
             Ok(ExitCode::from(super::BAD_INPUT))
         }
     }
+}
+
+/// Says on stderr how old the pack in use is, and warns where that is more than the unit allows.
+fn say_age(data_dir: &Path) -> Result<(), anyhow::Error> {
+    if let Some(age) = pack_age(data_dir)? {
+        let now = Timestamp::now();
+        output::complain(&output::printable(&format!("reference pack: {}", age.words(now))));
+        if let Some(warning) = age.warning(now) {
+            output::complain(&output::printable(&warning));
+        }
+    }
+    Ok(())
 }
 
 /// Who acts: whoever `--user` names, with the secret from standard input; nobody while no account is enrolled.
@@ -242,6 +255,31 @@ fn scan(session: &Session, parcel: String, with_gps: bool, interrupted: &AtomicB
     }
     session.send(Command::Scan { parcel })?;
     follow(session, interrupted)
+}
+
+/// Scans several times with one kit, each scan recorded; `before` is asked before each but the first. The laser is off and the
+/// ports are free when this returns.
+pub(super) fn scan_times(
+    times: usize,
+    config: SessionConfig,
+    mut before: impl FnMut(usize) -> Result<(), anyhow::Error>,
+) -> Result<Vec<Arc<StoredScan>>, anyhow::Error> {
+    let interrupted = watch_signals().context("the signals of this process cannot be watched; try again")?;
+    let session = Session::start(config).context("this system gives no more threads")?;
+    connect(&session, &interrupted)?;
+    let mut scans = Vec::with_capacity(times);
+    for number in 0..times {
+        if number > 0 {
+            before(number)?;
+        }
+        session.send(Command::Scan { parcel: String::new() })?;
+        let Outcome { scan, not_saved, .. } = follow(&session, &interrupted)?;
+        if let Some(why) = not_saved {
+            bail!(why);
+        }
+        scans.push(scan);
+    }
+    Ok(scans)
 }
 
 /// Writes the log with the off command that ended the session as its last entry.

@@ -24,6 +24,34 @@ impl SecretInput {
 
     /// Names on stderr what is wanted and reads it.
     pub(super) fn read(&mut self, what: &str) -> Result<Secret, anyhow::Error> {
+        Ok(Secret::new(&self.line(what)?))
+    }
+
+    /// The same as plain text without the end of the line; never empty.
+    pub(super) fn text(&mut self, what: &str) -> Result<String, anyhow::Error> {
+        let line = self.line(what)?;
+        let line = line.trim_end_matches(['\r', '\n']);
+        if line.is_empty() {
+            bail!("no {what} came on standard input; write it there as one line");
+        }
+        Ok(line.to_owned())
+    }
+
+    /// Says something and waits for a line.
+    pub(super) fn pause(&mut self, what: &str) -> Result<(), anyhow::Error> {
+        output::complain(what);
+        let mut line = String::new();
+        let read =
+            self.input.lock().take(LINE_BYTES_MAX).read_line(&mut line).context("standard input cannot be read")?;
+        if read == 0 {
+            bail!(
+                "standard input has ended, so nobody can say that the sample lies anew; a script gives one line a replicate"
+            );
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, what: &str) -> Result<String, anyhow::Error> {
         let hidden = if io::stdin().is_terminal() {
             output::complain(&format!("{what}:"));
             Some(EchoOff::new())
@@ -37,7 +65,7 @@ impl SecretInput {
         if read == 0 {
             bail!("the {what} is missing; give it on standard input, one secret a line");
         }
-        Ok(Secret::new(&line))
+        Ok(line)
     }
 }
 

@@ -72,8 +72,8 @@ impl Engine {
         Self { library, indexes: Arc::default(), believes_simulated: false, tolerance: Tolerance::DEFAULT }
     }
 
-    /// An engine that takes *simulated* references for measured ones. Only for evaluation on simulated packs, whose
-    /// every line says so; what it answers must not reach a record.
+    /// An engine that takes *simulated* references for measured ones. Only for evaluation on simulated packs, whose every line
+    /// says so, and for scans of emulated analyzers, which are stamped so.
     pub fn for_simulated_pack(library: Arc<Library>) -> Self {
         Self { library, indexes: Arc::default(), believes_simulated: true, tolerance: Tolerance::DEFAULT }
     }

@@ -43,6 +43,6 @@ pub use overlay::Overlay;
 pub use pill::{ImprintFinding, PillCheck};
 pub use probability::Tolerance;
 pub use probability_fit::{CalibrationRow, FittedProbability, embedded_source, fit_probability};
-pub use replicates::{REPLICATES_MIN, ReplicateError, Replicates, average};
+pub use replicates::{REPLICATES_MIN, ReplicateError, Replicates, average, mean as replicate_mean};
 pub use shares::{Blend, fit_blend};
 pub use verdict::{Level, Missable, Verdict};

@@ -85,7 +85,12 @@ fn cosine(a: &[f64], b: &[f64]) -> f64 {
     if scale > 0.0 { (dot(a, b) / scale).clamp(-1.0, 1.0) } else { 0.0 }
 }
 
-fn mean(kept: &[&Spectrum]) -> Result<Spectrum, ReplicateError> {
+/// The mean of spectra that agree, on the axis of the first of them, each scaled to the same area, with the standard error of
+/// every point as its noise. Nothing is compared; [`average`] does that.
+pub fn mean(kept: &[&Spectrum]) -> Result<Spectrum, ReplicateError> {
+    if kept.len() < 2 {
+        return Err(ReplicateError::TooFew(kept.len()));
+    }
     let first = kept.first().ok_or(ReplicateError::TooFew(0))?;
     let low = kept.iter().map(|s| s.range_cm1().0).fold(f64::NEG_INFINITY, f64::max);
     let high = kept.iter().map(|s| s.range_cm1().1).fold(f64::INFINITY, f64::min);

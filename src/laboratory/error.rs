@@ -49,6 +49,15 @@ pub enum LaboratoryError {
         /// Why.
         source: FormulaError,
     },
+    /// Measurements of which no reference can be made.
+    #[error("no reference was made: {0}")]
+    Replicate(String),
+    /// A review that must not be.
+    #[error("nothing was reviewed: {0}")]
+    Review(String),
+    /// A draft that must not be released.
+    #[error("the draft was not signed: {0}")]
+    Release(String),
     /// A rule of the library.
     #[error(transparent)]
     Library(#[from] LibraryError),

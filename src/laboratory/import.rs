@@ -181,7 +181,11 @@ pub(super) fn submitted(
     // An array in memory tells its reference apart from any other, also when all are put in another order.
     let new: HashSet<*const MeasuredArray> =
         references.iter().skip(before).filter_map(|r| r.measured.as_ref().map(Arc::as_ptr)).collect();
-    let library = Library::from_parts(&identity.name, &identity.version, groups, sources, substances, references)?;
+    let mut library = Library::from_parts(&identity.name, &identity.version, groups, sources, substances, references)?;
+    let name = library.honest_name(&identity.name);
+    if name != identity.name {
+        library = library.renamed(&name, &identity.version);
+    }
     let is_new = |r: &&Reference| r.measured.as_ref().is_some_and(|m| new.contains(&Arc::as_ptr(m)));
     for reference in library.references.iter().filter(is_new) {
         approvals.push(Approval {
@@ -201,6 +205,7 @@ fn source_of(statement: &Import) -> Result<Source, LaboratoryError> {
             LaboratoryError::Fact(format!("nothing states the {name} of the source {}; state it", statement.source))
         })
     };
+    let citation = need(statement.answers.citation.as_ref(), "citation")?;
     let licence = need(statement.answers.licence.as_ref(), "licence")?;
     if !TERMS.contains(&licence.as_str()) {
         return Err(LaboratoryError::Fact(format!(
@@ -210,7 +215,7 @@ fn source_of(statement: &Import) -> Result<Source, LaboratoryError> {
     }
     Ok(Source {
         key: statement.source.clone(),
-        citation: need(statement.answers.citation.as_ref(), "citation")?,
+        citation,
         url: String::new(),
         licence,
         resolution_cm1: statement.answers.resolution_cm1.unwrap_or(0.0),

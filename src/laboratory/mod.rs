@@ -4,21 +4,35 @@
 //! Plain functions over [`crate::library::pack::PackContent`]; the window and the command line call the same ones. Clock and
 //! author enter by parameter; nothing here is written to a draft, which is its caller's.
 
+mod adding;
 mod answers;
+mod confusion;
 mod error;
+mod evaluation;
 mod facts;
 mod import;
 mod labels;
 mod names;
+mod queries;
 mod reading;
+mod release;
+mod replicate;
+mod review;
 
+pub use adding::{PreparedReference, StandardFacts, prepare_reference, submit};
 pub use answers::{Answers, keep_answers, remembered_answers};
+pub use confusion::{Confusables, CuttingLimit};
 pub use error::LaboratoryError;
+pub use evaluation::{Change, Comparison, compare, engine_for_evaluation};
 pub use facts::{SubstanceFacts, place};
 pub use import::{Import, Imported, Refused, TERMS, Taken, import};
 pub use labels::{Label, Naming, read_labels};
 pub use names::Names;
+pub use queries::labelled_queries;
 pub use reading::collect_files;
+pub use release::{check_comparison, check_references, check_training};
+pub use replicate::Replicate;
+pub use review::{Verdict, Waiting, review, take_out, waiting};
 
 /// Who a submission is from while no account is enrolled; nobody can approve such a one, because nobody is its author.
 pub const NOBODY: &str = "unenrolled";

@@ -26,5 +26,5 @@ pub use lookup::Coverage;
 pub use measured::{MEASURED_POINTS_MAX, MeasuredArray, Provenance, ReplicateAgreement, SourceFile};
 pub use model::{
     Control, Group, KNOWN_LICENCES, Library, LibraryIdentity, MIN_BANDS_TO_SUPPORT, Reference, RelatedForm, Source,
-    Substance, Tier,
+    Substance, TRAINING, Tier,
 };

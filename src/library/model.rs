@@ -243,3 +243,19 @@ pub struct Library {
     /// Where the references came from, ascending by key.
     pub sources: Vec<Source>,
 }
+
+/// What the name of every library ends with that holds simulated references.
+pub const TRAINING: &str = " training";
+
+impl Library {
+    /// True when a reference of it is simulated: a library for training and evaluation, which identifies on emulated analyzers
+    /// only.
+    pub fn is_training(&self) -> bool {
+        self.references.iter().any(|r| r.tier == Tier::Simulated)
+    }
+
+    /// The name that this content must have: that of a training library says so.
+    pub fn honest_name(&self, name: &str) -> String {
+        if self.is_training() && !name.ends_with(TRAINING) { format!("{name}{TRAINING}") } else { name.to_owned() }
+    }
+}

@@ -9,11 +9,10 @@ use jiff::Timestamp;
 use super::library_in_use::library_in_use;
 use crate::analyzer::guardian;
 use crate::analyzer::laser::LaserSetup;
-use crate::analyzer::{PortListing, SpectrometerSetup, TransportError, list_ports};
+use crate::analyzer::{Acquisition, PortListing, SpectrometerSetup, TransportError, list_ports};
 use crate::casebook::Actor;
 use crate::identify::{Answer, Engine};
 use crate::library::Library;
-use crate::spectrum::Spectrum;
 
 use super::{KitId, ScanExposure};
 
@@ -57,8 +56,8 @@ pub enum KitChoice {
 /// Tells which serial ports the machine has.
 pub type PortLister = Box<dyn Fn() -> Result<Vec<PortListing>, TransportError> + Send>;
 
-/// What answers a spectrum.
-pub type Identifier = Box<dyn Fn(&Spectrum) -> Answer>;
+/// What answers the spectrum of an acquisition.
+pub type Identifier = Box<dyn Fn(&Acquisition) -> Answer>;
 
 /// Loads the library and makes what answers with it, on the thread that will use it, so that the window need not wait.
 /// The error is a sentence that says what to do.
@@ -157,5 +156,11 @@ fn engine_in_use(data_dir: &Path) -> Result<(Arc<Library>, Identifier), String> 
         tracing::warn!(warning);
     }
     let engine = Engine::new(Arc::clone(&used.library));
-    Ok((used.library, Box::new(move |spectrum| engine.identify(spectrum))))
+    let training = used.library.is_training().then(|| Engine::for_simulated_pack(Arc::clone(&used.library)));
+    let identify = move |acquisition: &Acquisition| {
+        // Simulated references identify what an emulated analyzer sees, which is stamped so, and nothing else.
+        let training = training.as_ref().filter(|_| acquisition.simulated);
+        training.unwrap_or(&engine).identify(&acquisition.spectrum)
+    };
+    Ok((used.library, Box::new(identify)))
 }

@@ -82,7 +82,7 @@ impl IdentifyWorker {
             Err(why) => return self.shared.end_scan(Event::Failed(format!("The scan has no answer: {why}"))),
         };
         self.shared.progress(Stage::Identifying, 0.96, Duration::from_millis(100));
-        let answer = judged(engine(&acquisition.spectrum), &acquisition, emulated_sample.is_some());
+        let answer = judged(engine(&acquisition), &acquisition, emulated_sample.is_some());
         if !claim() {
             return; // cancelled meanwhile; that has ended the scan
         }

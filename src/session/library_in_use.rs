@@ -69,6 +69,45 @@ pub fn library_by_digest(data_dir: &Path, sha256: &str) -> Result<Option<Arc<Lib
     }
 }
 
+/// How old the pack in use is, for the screen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PackAge {
+    /// The pack.
+    pub installed: Installed,
+    /// The unit warns from this age on, days; 0 never.
+    pub warn_after_days: u32,
+}
+
+impl PackAge {
+    /// Whole days since it was made; 0 where the clock is behind its maker's.
+    pub fn days(&self, now: Timestamp) -> i64 {
+        (now.as_second().saturating_sub(self.installed.made_at.as_second()) / DAY_SECONDS).max(0)
+    }
+
+    /// Name, version and age.
+    pub fn words(&self, now: Timestamp) -> String {
+        let days = self.days(now);
+        let age = match days {
+            0 => "made today".to_owned(),
+            1 => "1 day old".to_owned(),
+            days => format!("{days} days old"),
+        };
+        format!("{} {}, {age}", self.installed.name, self.installed.version)
+    }
+
+    /// The sentence for the operator where it is too old.
+    pub fn warning(&self, now: Timestamp) -> Option<String> {
+        age_warning(&self.installed, self.warn_after_days, now)
+    }
+}
+
+/// The age of the pack in use, without reading the pack; none where the bundled library is used.
+pub fn pack_age(data_dir: &Path) -> Result<Option<PackAge>, PackError> {
+    let current = PackShelf::of(data_dir).current()?;
+    let installed = current.used().cloned();
+    Ok(installed.map(|installed| PackAge { installed, warn_after_days: current.warn_after_days }))
+}
+
 /// The sentence about a pack that is older than `days`; zero days never warns.
 pub fn age_warning(installed: &Installed, days: u32, now: Timestamp) -> Option<String> {
     let age = now.as_second().saturating_sub(installed.made_at.as_second()) / DAY_SECONDS;

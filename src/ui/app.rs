@@ -77,6 +77,7 @@ impl App {
                 None => ctx.request_repaint_after(LIBRARY_POLL),
             }
         }
+        self.model.pack = link.pack_note();
         for _ in 0..EVENTS_PER_FRAME {
             let Some(event) = link.try_recv() else { return };
             self.model.apply(event);

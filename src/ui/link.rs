@@ -3,8 +3,10 @@
 use std::io;
 use std::sync::{Arc, OnceLock};
 
+use jiff::Timestamp;
+
 use crate::library::Library;
-use crate::session::{Command, Event, Session, SessionConfig};
+use crate::session::{self, Command, Event, PackAge, Session, SessionConfig};
 
 /// The window's end of a session. Dropping it ends the session: a scan is cancelled and the laser is commanded off.
 pub trait SessionLink {
@@ -14,12 +16,28 @@ pub trait SessionLink {
     fn try_recv(&self) -> Option<Event>;
     /// The library that the session searches, once it is loaded; never waits.
     fn library(&self) -> Option<Arc<Library>>;
+    /// How old the pack in use is now; none where the bundled library is used, and until the library is there. Never waits.
+    fn pack_note(&self) -> Option<PackNote> {
+        None
+    }
+}
+
+/// What the window says of the age of the pack in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackNote {
+    /// Whole days since it was made.
+    pub days: i64,
+    /// Name, version and age.
+    pub words: String,
+    /// The sentence for the operator where it is older than this unit allows.
+    pub warning: Option<String>,
 }
 
 /// A running session, with the library that its engine has loaded.
 pub struct RunningSession {
     session: Session,
     library: Arc<OnceLock<Arc<Library>>>,
+    pack_age: Arc<OnceLock<PackAge>>,
 }
 
 impl RunningSession {
@@ -28,14 +46,19 @@ impl RunningSession {
     pub fn start(mut config: SessionConfig) -> io::Result<Self> {
         let library = Arc::new(OnceLock::new());
         let slot = Arc::clone(&library);
+        let pack_age = Arc::new(OnceLock::new());
+        let (age_slot, data_dir) = (Arc::clone(&pack_age), config.data_dir.clone());
         let load = config.engine;
         config.engine = Box::new(move || {
             let loaded = load()?;
             // The loader runs once, so the slot is empty.
             let _ = slot.set(Arc::clone(&loaded.0));
+            if let Ok(Some(age)) = session::pack_age(&data_dir) {
+                let _ = age_slot.set(age);
+            }
             Ok(loaded)
         });
-        Ok(Self { session: Session::start(config)?, library })
+        Ok(Self { session: Session::start(config)?, library, pack_age })
     }
 }
 
@@ -57,5 +80,11 @@ impl SessionLink for RunningSession {
 
     fn library(&self) -> Option<Arc<Library>> {
         self.library.get().cloned()
+    }
+
+    fn pack_note(&self) -> Option<PackNote> {
+        let now = Timestamp::now();
+        let age = self.pack_age.get()?;
+        Some(PackNote { days: age.days(now), words: age.words(now), warning: age.warning(now) })
     }
 }

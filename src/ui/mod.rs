@@ -24,6 +24,6 @@ mod widgets;
 mod words;
 
 pub use app::{App, WallClock};
-pub use link::{RunningSession, SessionLink};
+pub use link::{PackNote, RunningSession, SessionLink};
 pub use screens::Clock;
 pub use shell::{UiError, WindowConfig, run};

@@ -13,6 +13,7 @@ use super::gate::Gate;
 use super::kit_model::{Aim, Device, DevicePage, WizardState};
 use super::kit_trends::Trends;
 use super::library_model::Shelf;
+use super::link::PackNote;
 use super::records_model::{Records, RecordsView};
 use super::widgets::Lamp;
 
@@ -83,6 +84,8 @@ pub enum Phase {
 pub struct Model {
     /// The library of the session, once it is loaded.
     pub library: Option<Arc<Library>>,
+    /// The age of the installed pack; none with the bundled library.
+    pub pack: Option<PackNote>,
     /// Which screen is shown.
     pub screen: Screen,
     /// Link to the kit.
@@ -117,6 +120,7 @@ impl Model {
     pub fn new() -> Self {
         Self {
             library: None,
+            pack: None,
             screen: Screen::Scan,
             connection: Connection::Connecting,
             laser: None,

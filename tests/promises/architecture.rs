@@ -16,8 +16,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("casebook", &["spectrum", "signature", "library", "identify", "analyzer"]),
     // Renders records for people and laboratories; the search's own preparation of a spectrum is what it draws.
     ("report", &["spectrum", "formats", "signal", "library", "identify", "analyzer", "casebook"]),
-    // A draft's way to a pack: files become references, each submitted for a second person to judge.
-    ("laboratory", &["spectrum", "formats", "signal", "library"]),
+    // A draft's way to a pack: files and recorded scans become references, each submitted for a second person to judge, and
+    // the engine says what the draft names better and worse.
+    ("laboratory", &["spectrum", "formats", "signal", "library", "identify", "analyzer", "casebook"]),
     // Reports are written on a thread of the session, so that the window does not wait for them.
     ("session", &["spectrum", "signal", "library", "identify", "analyzer", "casebook", "report"]),
     ("ui", &["spectrum", "signal", "library", "identify", "analyzer", "casebook", "report", "session"]),

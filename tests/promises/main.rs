@@ -34,6 +34,8 @@ mod intelligence;
 mod kit_commands;
 #[cfg(unix)]
 mod kits;
+mod laboratory;
+mod laboratory_day;
 mod laboratory_import;
 mod large_casebook;
 mod lasers;
@@ -43,6 +45,7 @@ mod nirscan;
 mod obp_models;
 mod ocean_letter;
 mod packs;
+mod packs_large;
 mod pill;
 mod power_cut;
 mod quality_gate;

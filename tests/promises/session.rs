@@ -7,16 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use parcelscope::analyzer::LaserState;
 use parcelscope::analyzer::SpectrometerSetup;
 use parcelscope::analyzer::laser::LaserSetup;
+use parcelscope::analyzer::{Acquisition, LaserState};
 use parcelscope::casebook::{Casebook, StoredScan};
 use parcelscope::identify::Engine;
 use parcelscope::library::Library;
 use parcelscope::session::{
     Colours, Command, Connection, Event, KitChoice, Refused, Session, SessionConfig, Settings, Stage, casebook_path,
 };
-use parcelscope::spectrum::Spectrum;
 
 /// Longest that any single step of these tests may take on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -166,11 +165,11 @@ fn a_cancel_while_the_search_runs_does_not_wait_for_it_and_the_next_scan_is_reco
     config.engine = Box::new(move || {
         let library = Library::bundled().map_err(|e| e.to_string())?;
         let engine = Engine::new(Arc::clone(&library));
-        let identify = move |spectrum: &Spectrum| {
+        let identify = move |acquisition: &Acquisition| {
             if begun.fetch_add(1, Ordering::SeqCst) == 0 {
                 std::thread::sleep(Duration::from_secs(2));
             }
-            engine.identify(spectrum)
+            engine.identify(&acquisition.spectrum)
         };
         Ok((library, Box::new(identify)))
     });
@@ -282,9 +281,9 @@ fn a_panic_of_the_search_is_told_and_the_session_goes_on() {
         let library = Library::bundled().map_err(|e| e.to_string())?;
         let engine = Engine::new(Arc::clone(&library));
         let first = AtomicBool::new(true);
-        let identify = move |spectrum: &Spectrum| {
+        let identify = move |acquisition: &Acquisition| {
             assert!(!first.swap(false, Ordering::SeqCst), "a search that panics");
-            engine.identify(spectrum)
+            engine.identify(&acquisition.spectrum)
         };
         Ok((library, Box::new(identify)))
     });

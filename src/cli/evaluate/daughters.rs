@@ -5,14 +5,19 @@ use crate::analyzer::emulator::{Gap, Sample};
 use crate::identify::{Engine, Query};
 use crate::library::Library;
 
-use super::laboratory::{DAUGHTERS, EmulatedUnit, laboratory};
+use super::laboratory::{DAUGHTERS, EmulatedUnit, laboratory, standards};
 
 /// Samples of each substance on each unit; each differs from the references in another way.
 const SAMPLES: u64 = 5;
 
-/// Every standard, pure, on every daughter, and the engine on the pack.
-pub fn queries(library: &Library) -> Result<(Engine, Vec<Query>), anyhow::Error> {
-    let (standards, engine) = laboratory(library)?;
+/// Every standard, pure, on every daughter, and the engine on the pack: that of `asked` where it is a training pack already,
+/// else what a parent unit measures of its standards.
+pub fn queries(asked: &Engine) -> Result<(Engine, Vec<Query>), anyhow::Error> {
+    let (standards, engine) = if asked.library().is_training() {
+        (standards(Library::bundled()?.as_ref()), asked.clone())
+    } else {
+        laboratory(asked.library())?
+    };
     let mut queries = Vec::new();
     for seed in DAUGHTERS {
         let mut unit = EmulatedUnit::new(seed, Gap::MEASURED)?;

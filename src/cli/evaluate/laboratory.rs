@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 
 use crate::analyzer::emulator::{Bench, EXCITATION_NM, Gap, Sample, SamplePart, memory_kit};
 use crate::analyzer::{Clock, Kit, ScanSettings, VirtualClock};
 use crate::identify::{Engine, Truth};
-use crate::library::{Library, Reference, Tier};
+use crate::library::pack::PackContent;
+use crate::library::{Library, Reference, Source, Tier};
 use crate::signal::bands_of;
 use crate::spectrum::{Band, Spectrum, Technique};
 
@@ -149,6 +151,36 @@ pub fn laboratory_pack(library: &Library, standards: &[Standard]) -> Result<Libr
     }
     pack.references.sort_by_key(|r| r.substance);
     Ok(pack)
+}
+
+/// The same pack as the content of a draft: named for training, one source for each resolution.
+pub fn training_content(library: &Library, at: Timestamp) -> Result<PackContent, anyhow::Error> {
+    let pack = laboratory_pack(library, &standards(library))?;
+    let Library { identity, groups, mut sources, substances, mut references } = pack;
+    let mut resolutions: Vec<f64> = Vec::new();
+    for reference in references.iter_mut().filter(|r| r.tier == Tier::Simulated) {
+        let own = reference.own_resolution_cm1;
+        let known = resolutions.iter().position(|r| r.to_bits() == own.to_bits());
+        let number = known.unwrap_or_else(|| {
+            resolutions.push(own);
+            resolutions.len() - 1
+        });
+        reference.source = format!("simulated-{}", number + 1);
+    }
+    sources.extend(resolutions.into_iter().enumerate().map(|(i, resolution_cm1)| Source {
+        key: format!("simulated-{}", i + 1),
+        citation: "An emulated parent unit".to_owned(),
+        url: String::new(),
+        licence: "project".to_owned(),
+        resolution_cm1,
+        ship: true,
+        notice: None,
+        note: None,
+    }));
+    let library = Library::from_parts("", &identity.version, groups, sources, substances, references)?;
+    let name = library.honest_name(&identity.name);
+    let library = library.renamed(&name, &identity.version);
+    Ok(PackContent::of_bundled(&library, Library::bundled_notices(), at))
 }
 
 /// The standards, and an engine on the simulated laboratory pack.

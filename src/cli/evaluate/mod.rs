@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
 
 use crate::analyzer::emulator::{EXCITATION_NM, Gap, Sample, SamplePart, memory_kit};
 use crate::analyzer::{Clock, Kit, ScanSettings, VirtualClock};
 use crate::formats::SpectrumKind;
 use crate::identify::{ENGINE, Engine, Outcome, Query, Spectra, Table, Truth, ask};
-use crate::library::{Library, Reference, Tier};
+use crate::laboratory::{engine_for_evaluation, labelled_queries};
+use crate::library::{Library, Reference, Tier, pack};
+use crate::session;
 use crate::spectrum::{Spectrum, Technique};
 
 use super::{Context, input, output};
@@ -102,12 +105,50 @@ pub struct EvaluateArgs {
     /// Write the tables to this file as well; of `calibrate`, the table that the engine embeds
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Ask this pack or draft instead of the bundled library; `installed` is the library in use
+    #[arg(long, value_name = "PACK")]
+    library: Option<PathBuf>,
+    /// Of `queries` and `queries-leave-one-out`: the laboratory's own spectra, with --labels
+    #[arg(long, value_name = "FOLDER", requires = "labels")]
+    queries: Option<PathBuf>,
+    /// Table that says what each of them is: columns file and substance, and where wanted cas, technique, laser_nm, spectrum
+    #[arg(long, value_name = "CSV", requires = "queries")]
+    labels: Option<PathBuf>,
+    /// Of `daughters`: keep the simulated laboratory pack as a draft, which can be signed for training
+    #[arg(long, value_name = "DRAFT")]
+    keep_pack: Option<PathBuf>,
+}
+
+/// Stands for the library in use.
+const INSTALLED: &str = "installed";
+
+impl EvaluateArgs {
+    fn library(&self, context: &Context) -> Result<Arc<Library>, anyhow::Error> {
+        let Some(named) = &self.library else { return Ok(Library::bundled()?) };
+        let folder = session::data_dir(context.data_dir.as_deref())?;
+        let file = Some(named.as_path()).filter(|n| *n != Path::new(INSTALLED));
+        Ok(session::library_to_look_at(file, &folder, Timestamp::now())?.library)
+    }
+
+    /// The laboratory's own spectra, else those of the manifest.
+    fn own_or(&self, folder: &str) -> Result<Vec<Query>, anyhow::Error> {
+        match (&self.queries, &self.labels) {
+            (Some(queries), Some(labels)) => Ok(labelled_queries(queries, labels, &|_, _| true)?),
+            _ => labelled(&data_folder(self.data.as_deref())?, folder),
+        }
+    }
 }
 
 /// Runs `evaluate`.
 pub fn run(args: EvaluateArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
-    let EvaluateArgs { suite, data, report } = args;
-    let engine = Engine::new(Library::bundled()?);
+    let suite = args.suite;
+    let engine = engine_for_evaluation(args.library(context)?);
+    if let Some(draft) = &args.keep_pack {
+        if !matches!(suite, Suite::Daughters) || draft.exists() {
+            bail!("--keep-pack goes with the suite daughters, and names a draft that is not there yet");
+        }
+        pack::write_draft(draft, &laboratory::training_content(engine.library(), Timestamp::now())?)?;
+    }
     let suites: &[Suite] = match suite {
         Suite::All => &EVERY_SUITE,
         ref one => std::slice::from_ref(one),
@@ -118,13 +159,13 @@ pub fn run(args: EvaluateArgs, context: &Context) -> Result<ExitCode, anyhow::Er
         let table = match one {
             Suite::Calibrate => {
                 let (table, source) = calibrate::table(&engine, &name_of(*one))?;
-                if !context.json && report.is_none() {
+                if !context.json && args.report.is_none() {
                     output::print_text(&source)?;
                 }
                 written = source;
                 table
             }
-            one => evaluate(*one, &engine, data.as_deref())?,
+            one => evaluate(*one, &engine, &args)?,
         };
         let text = table.to_string();
         if !context.json {
@@ -138,7 +179,7 @@ pub fn run(args: EvaluateArgs, context: &Context) -> Result<ExitCode, anyhow::Er
     if context.json {
         output::print_json(&tables)?;
     }
-    if let Some(path) = report {
+    if let Some(path) = args.report {
         if !matches!(suite, Suite::Calibrate) {
             written = format!("{}\n{written}", heading(&engine));
         }
@@ -165,7 +206,8 @@ fn name_of(suite: Suite) -> String {
     suite.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned())
 }
 
-fn evaluate(suite: Suite, engine: &Engine, data: Option<&Path>) -> Result<Table, anyhow::Error> {
+fn evaluate(suite: Suite, engine: &Engine, args: &EvaluateArgs) -> Result<Table, anyhow::Error> {
+    let data = args.data.as_deref();
     let measured = |folder: &str| labelled(&data_folder(data)?, folder);
     let name = name_of(suite);
     let parts = |outcomes: Vec<(String, Outcome)>| Table::of_parts(&name, Spectra::Simulated, &outcomes);
@@ -181,9 +223,9 @@ fn evaluate(suite: Suite, engine: &Engine, data: Option<&Path>) -> Result<Table,
         Suite::Reference => table(Spectra::Measured, (engine, measured("raman-reference/")?), false, true),
         Suite::LeaveOneOut => table(Spectra::Measured, (engine, measured("raman-reference/")?), true, true),
         Suite::Queries | Suite::All | Suite::Calibrate => {
-            table(Spectra::Measured, (engine, measured("raman-queries/")?), false, false)
+            table(Spectra::Measured, (engine, args.own_or("raman-queries/")?), false, false)
         }
-        Suite::QueriesLeaveOneOut => table(Spectra::Measured, (engine, measured("raman-queries/")?), true, false),
+        Suite::QueriesLeaveOneOut => table(Spectra::Measured, (engine, args.own_or("raman-queries/")?), true, false),
         Suite::Emulator => table(Spectra::Simulated, (engine, emulated(engine, true)?), false, false),
         Suite::EmulatorLeaveOneOut => table(Spectra::Simulated, (engine, emulated(engine, false)?), true, false),
         Suite::OwnSpectra => own_spectra::table(engine, &name),
@@ -194,7 +236,7 @@ fn evaluate(suite: Suite, engine: &Engine, data: Option<&Path>) -> Result<Table,
         Suite::Blends => blends::table(&data_folder(data)?, &name)?,
         Suite::Hostile => parts(scenes::hostile(engine.library())?),
         Suite::Daughters | Suite::DaughtersLeaveOneOut => {
-            let (pack, queries) = daughters::queries(engine.library())?;
+            let (pack, queries) = daughters::queries(engine)?;
             table(Spectra::Simulated, (&pack, queries), matches!(suite, Suite::DaughtersLeaveOneOut), true)
         }
     })

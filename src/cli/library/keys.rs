@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead as _, Read as _, Write};
+use std::io::{Read as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,6 +13,7 @@ use rand::TryRng as _;
 use rand::rngs::SysRng;
 use serde_json::json;
 
+use super::super::secrets::SecretInput;
 use super::super::{Context, output};
 use super::packs::data_dir;
 use crate::library::pack::{KeyState, PackShelf, rotation};
@@ -87,7 +88,7 @@ pub(super) fn run(action: KeyAction, context: &Context) -> Result<ExitCode, anyh
                 Ok(verifier) => verifier,
                 Err(_) => read(&new, context)?.verifier()?,
             };
-            let text = rotation(&open(&old, context)?, &new);
+            let text = rotation(&open(&old, &mut SecretInput::new(), context)?, &new);
             fs::write(&out, text).with_context(|| format!("cannot write {}", out.display()))?;
         }
         KeyAction::TakeRotation { file } => {
@@ -120,7 +121,7 @@ fn create(name: &str, context: &Context) -> Result<ExitCode, anyhow::Error> {
     if path.exists() {
         bail!("there is a key {name} already; choose another name, or rotate it");
     }
-    let passphrase = passphrase()?;
+    let passphrase = SecretInput::new().text("passphrase")?;
     let (mut secret, mut random) = ([0; 32], [0; 40]);
     SysRng.try_fill_bytes(&mut secret).and_then(|()| SysRng.try_fill_bytes(&mut random)).map_err(|e| {
         anyhow::anyhow!("this system gives no random numbers ({e}), so no key was made; restart it and try again")
@@ -156,21 +157,10 @@ fn read(name: &str, context: &Context) -> Result<SealedKey, anyhow::Error> {
     Ok(SealedKey::parse(&text)?)
 }
 
-/// Opens a signing key with the passphrase on standard input.
-pub(super) fn open(name: &str, context: &Context) -> Result<NoteSigner, anyhow::Error> {
+/// Opens a signing key with its passphrase, the next line of standard input: arguments are seen by every user of the machine.
+pub(super) fn open(name: &str, secrets: &mut SecretInput, context: &Context) -> Result<NoteSigner, anyhow::Error> {
     let sealed = read(name, context)?;
-    Ok(sealed.open(&passphrase()?)?)
-}
-
-/// The first line of standard input: arguments are seen by every user of the machine.
-fn passphrase() -> Result<String, anyhow::Error> {
-    let mut line = String::new();
-    std::io::stdin().lock().take(1_024).read_line(&mut line).context("the passphrase cannot be read")?;
-    let line = line.trim_end_matches(['\r', '\n']);
-    if line.is_empty() {
-        bail!("no passphrase came on standard input; write it there as one line");
-    }
-    Ok(line.to_owned())
+    Ok(sealed.open(&secrets.text("passphrase")?)?)
 }
 
 fn list(shelf: &PackShelf, context: &Context) -> Result<ExitCode, anyhow::Error> {

@@ -3,14 +3,19 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::bail;
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::super::secrets::SecretInput;
 use super::super::{Context, output};
-use super::{evaluation, keys};
+use super::evaluation::QueryArgs;
+use super::{evaluation, keys, people};
+use crate::casebook::Act;
+use crate::laboratory::{check_comparison, check_references, check_training};
 use crate::library::Library;
 use crate::library::pack::{self, Installed, Pack, PackContent, PackShelf};
 use crate::session;
@@ -38,9 +43,20 @@ pub(super) struct SignArgs {
     /// The draft
     #[arg(value_name = "DRAFT")]
     draft: PathBuf,
-    /// Name of the signing key; its passphrase is read from standard input
+    /// Name of the signing key; its passphrase is read from standard input, behind the account's secret
     #[arg(long)]
     key: String,
+    /// Account with the role releaser; needed where accounts are enrolled
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// The draft holds simulated references on purpose: a pack for training on emulated analyzers
+    #[arg(long)]
+    training: bool,
+    /// Why a release with regressions is right all the same; stays in the pack
+    #[arg(long, value_name = "TEXT")]
+    justification: Option<String>,
+    #[command(flatten)]
+    queries: QueryArgs,
     /// The pack to write
     #[arg(long, value_name = "PACK")]
     out: PathBuf,
@@ -115,14 +131,19 @@ pub(super) fn draft(args: &DraftArgs, context: &Context) -> Result<ExitCode, any
 
 pub(super) fn sign(args: &SignArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
     let mut content = pack::read_draft(&args.draft)?;
-    if let Some((substance, _)) = content.waiting().first() {
-        bail!(
-            "the draft was not signed: a reference of {substance} waits for a reviewer; run 'library review' first or take it out"
-        );
+    let mut secrets = SecretInput::new();
+    people::author_with(args.user.as_deref(), Act::ReleasePack, &mut secrets, context)?;
+    check_training(&content, args.training)?;
+    let in_use = session::library_in_use(&data_dir(context)?, Timestamp::now())?.library;
+    check_references(&content, &[Library::bundled()?.as_ref(), in_use.as_ref()])?;
+    if args.queries.named() {
+        let report = evaluation::comparison(&in_use, &Arc::new(content.library.clone()), &args.queries)?;
+        output::complain(&output::printable(&evaluation::describe(&report)?));
+        report.keep_in(&mut content, args.justification.as_deref());
     }
-    evaluation::check_release(&content, args.not_evaluated.as_deref())?;
-    evaluation::keep_reason(&mut content, args.not_evaluated.as_deref());
-    let signer = keys::open(&args.key, context)?;
+    let (why, justification) = (args.not_evaluated.as_deref(), args.justification.as_deref());
+    check_comparison(&mut content, &in_use, why, justification)?;
+    let signer = keys::open(&args.key, &mut secrets, context)?;
     content.made_at = Timestamp::now();
     pack::sign(&args.out, &content, &signer)?;
     report(&content, "signed pack", &args.out, context)

@@ -25,8 +25,18 @@ pub(super) fn signed_in(
 
 /// Who brings spectra of others in. While no account is enrolled nobody needs to sign in, and nobody can approve.
 pub(super) fn author(user: Option<&str>, act: Act, context: &Context) -> Result<String, anyhow::Error> {
+    author_with(user, act, &mut SecretInput::new(), context)
+}
+
+/// The same where more lines of standard input follow.
+pub(super) fn author_with(
+    user: Option<&str>,
+    act: Act,
+    secrets: &mut SecretInput,
+    context: &Context,
+) -> Result<String, anyhow::Error> {
     match user {
-        Some(user) => Ok(signed_in(user, act, &mut SecretInput::new(), context)?.name().to_owned()),
+        Some(user) => Ok(signed_in(user, act, secrets, context)?.name().to_owned()),
         None => match casebook::open(context)? {
             Some(book) if book.has_accounts()? => {
                 bail!("accounts are enrolled here: give --user NAME, and the secret on standard input")

@@ -20,6 +20,11 @@ pub enum Decision {
         /// Why.
         reason: String,
     },
+    /// Taken out of the draft again.
+    Withdrawn {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// One step in the life of a reference: submitted, approved or returned.
@@ -59,13 +64,15 @@ impl PackContent {
         Self { library: library.clone(), made_at, approvals: Vec::new(), documents }
     }
 
-    /// References that somebody submitted and nobody approved since, as substance and digest.
+    /// The last step of each reference, by its digest.
+    pub fn last_steps(&self) -> BTreeMap<&str, &Approval> {
+        self.approvals.iter().map(|a| (a.reference.as_str(), a)).collect()
+    }
+
+    /// References that somebody submitted and nobody approved or took out since, as substance and digest.
     pub fn waiting(&self) -> Vec<(&str, &str)> {
-        let mut last: BTreeMap<&str, &Approval> = BTreeMap::new();
-        for approval in &self.approvals {
-            last.insert(&approval.reference, approval);
-        }
-        let open = last.values().filter(|a| a.step != Decision::Approved);
-        open.map(|a| (a.substance.as_str(), a.reference.as_str())).collect()
+        let is_open = |a: &Approval| matches!(a.step, Decision::Submitted | Decision::Returned { .. });
+        let last = self.last_steps();
+        last.values().filter(|a| is_open(a)).map(|a| (a.substance.as_str(), a.reference.as_str())).collect()
     }
 }

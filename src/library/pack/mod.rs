@@ -25,6 +25,7 @@ pub use shelf::{Current, Installed, PackShelf};
 pub use trust::{KeyState, TrustList, TrustedKey, rotation};
 pub use version::PackVersion;
 
+use super::TRAINING;
 use crate::signature::NoteSigner;
 
 /// An open pack whose signature fits.
@@ -73,6 +74,7 @@ impl Pack {
     /// Reads everything, checks every rule, computes the digest anew and holds it against the note.
     pub fn content(&self) -> Result<PackContent, PackError> {
         let content = database::read(&self.db, &self.path)?;
+        check_name(&self.path, &content)?;
         if content.library.identity.sha256 == self.seal.content_sha256 {
             Ok(content)
         } else {
@@ -92,10 +94,20 @@ impl Pack {
     }
 }
 
+/// A pack with simulated references says so in its name, which is signed, recorded and shown everywhere.
+fn check_name(path: &Path, content: &PackContent) -> Result<(), PackError> {
+    let name = &content.library.identity.name;
+    if content.library.honest_name(name) == *name {
+        return Ok(());
+    }
+    Err(PackError::content(path, format!("it holds simulated references, and its name does not end with `{TRAINING}`")))
+}
+
 /// Writes and signs a pack at `path`, whole or not at all.
 pub fn sign(path: &Path, content: &PackContent, signer: &NoteSigner) -> Result<PackSeal, PackError> {
     let identity = &content.library.identity;
     PackVersion::parse(&identity.version)?;
+    check_name(path, content)?;
     let draft = beside(path);
     write_new(&draft, content)?;
     let sealed = (|| {

@@ -62,6 +62,12 @@ pub fn top_bar(ui: &mut Ui, model: &mut Model, operator: &str, clock: &Clock) {
                 if model.kit().is_some_and(|k| !k.check.is_verified()) {
                     ui.add(Label::new(text("Unverified"))).on_hover_text("No valid performance check");
                 }
+                if let Some(pack) = &model.pack {
+                    // Short, because the bar is narrow; the page before a scan has the sentence.
+                    let words =
+                        if pack.warning.is_some() { "Pack is old".to_owned() } else { format!("Pack {} d", pack.days) };
+                    ui.add(Label::new(text(&words))).on_hover_text(pack.warning.as_ref().unwrap_or(&pack.words));
+                }
                 status_lamp(ui, model.lamp());
             });
         });

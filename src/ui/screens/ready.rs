@@ -64,6 +64,9 @@ pub fn ready_page(ui: &mut Ui, content: Rect, model: &mut Model, state: &mut Rea
         if let Phase::Idle(Some(text)) = &model.phase {
             chip_line(ui, text);
             ui.add_space(GAP_SMALL);
+        } else if let Some(warning) = model.pack.as_ref().and_then(|p| p.warning.as_ref()) {
+            chip_line(ui, warning);
+            ui.add_space(GAP_SMALL);
         }
         labelled_field(
             ui,
