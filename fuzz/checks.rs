@@ -86,7 +86,7 @@ fn eeprom(bytes: &[u8]) {
     for (place, byte) in pages.iter_mut().flatten().zip(bytes) {
         *place = *byte;
     }
-    let Ok(calibration) = wasatch::Eeprom::new(pages).calibration() else { return };
+    let Ok(calibration) = wasatch::Eeprom::new(pages).calibration(None) else { return };
     assert!(calibration.wavelength_coefficients_nm.iter().all(|c| c.is_finite()), "{calibration:?}");
     assert!(calibration.excitation_nm.is_none_or(f64::is_finite), "{calibration:?}");
 }

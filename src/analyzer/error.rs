@@ -141,7 +141,7 @@ pub enum AnalyzerError {
     /// The laser does not confirm that it is off.
     #[error(
         "the laser on {port} was commanded off and does not confirm it (state: {}); treat it as on, cut its power, then connect again",
-        state_words(*.state)
+        .state.words()
     )]
     LaserNotOff {
         /// The port's name.
@@ -152,7 +152,7 @@ pub enum AnalyzerError {
     /// The laser did not come on, or did not stay on.
     #[error(
         "the laser on {port} is not on when it should be (state: {}); it was commanded off, check key, interlock and supply, then scan again",
-        state_words(*.state)
+        .state.words()
     )]
     LaserNotOn {
         /// The port's name.
@@ -226,6 +226,20 @@ pub enum AnalyzerError {
         /// Shortest integration time, microseconds.
         shortest_us: u32,
     },
+    /// The detector does not come to the temperature that it was told to hold.
+    #[error(
+        "the detector on {port} is at {detector_c:.1} °C and does not hold the {setpoint_c:.1} °C that it was told, after {waited_s} s; let the analyzer stand in the shade and scan again, and have its cooler repaired if that does not help"
+    )]
+    CoolerUnsettled {
+        /// The port's name.
+        port: String,
+        /// Temperature of the detector, deg C.
+        detector_c: f32,
+        /// Temperature that it was told to hold, deg C.
+        setpoint_c: f32,
+        /// How long it was waited for, s.
+        waited_s: u64,
+    },
     /// Counts that do not make a spectrum.
     #[error("the exposures give no spectrum: {0}")]
     Spectrum(#[from] SpectrumError),
@@ -241,6 +255,7 @@ impl AnalyzerError {
                 | Self::NotAStep { .. }
                 | Self::NoReference { .. }
                 | Self::TooBright { .. }
+                | Self::CoolerUnsettled { .. }
                 | Self::Spectrum(_)
                 | Self::LaserNotOn { .. }
                 | Self::LaserBlocked { .. }
@@ -249,17 +264,5 @@ impl AnalyzerError {
                 | Self::Suspended { .. }
                 | Self::Damaged { .. }
         )
-    }
-}
-
-/// The laser's state in the words of a sentence.
-const fn state_words(state: LaserState) -> &'static str {
-    match state {
-        LaserState::Off => "off",
-        LaserState::WarmingUp => "warming up",
-        LaserState::On => "on",
-        LaserState::Fault => "fault",
-        LaserState::Blocked => "blocked by key or interlock",
-        LaserState::Unknown => "unknown",
     }
 }

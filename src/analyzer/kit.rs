@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::acquisition::{CheckState, DarkCache, Timings, raman_shift_axis_cm1};
-use super::laser::{Laser, LaserKind, LaserSetup};
+use super::laser::{Laser, LaserCondition, LaserKind, LaserPower, LaserSetup};
 use super::obp::ObpSpectrometer;
 use super::spectrometer::{DetectorFacts, OnWait, Spectrometer};
 use super::{AnalyzerError, Clock, DeviceIdentity, LaserState, Transport};
@@ -15,6 +15,10 @@ use crate::spectrum::Correction;
 pub struct KitReport {
     /// Laser state.
     pub laser_state: LaserState,
+    /// Interlock, key and fault of the laser, as far as its protocol tells.
+    pub laser_condition: LaserCondition,
+    /// Powers of the laser, as far as its protocol tells.
+    pub laser_power: LaserPower,
     /// Temperatures that the spectrometer reports, deg C.
     pub temperatures_c: Vec<f32>,
 }
@@ -30,6 +34,10 @@ pub struct Kit {
     pub(super) darks: DarkCache,
     pub(super) correction: Option<Correction>,
     pub(super) check: CheckState,
+    /// Power that the laser is set to before each measurement, mW.
+    laser_power_mw: Option<f64>,
+    /// Powers as read last.
+    powers: Option<LaserPower>,
 }
 
 impl Kit {
@@ -62,6 +70,8 @@ impl Kit {
             darks: DarkCache::default(),
             correction: None,
             check: CheckState::Never,
+            laser_power_mw: None,
+            powers: None,
         };
         raman_shift_axis_cm1(&kit.optics(0.0, &DetectorFacts::default()), kit.spectrometer.limits().pixels)?;
         Ok(kit)
@@ -90,11 +100,31 @@ impl Kit {
     /// Reads the kit's state. A laser that emits while no scan runs is commanded off.
     pub fn report(&mut self) -> Result<KitReport, AnalyzerError> {
         let on_wait: &mut OnWait<'_> = &mut || ControlFlow::Continue(());
-        let laser_state = match self.laser.state(on_wait) {
-            LaserState::On | LaserState::WarmingUp => self.laser.disable(),
-            state => state,
+        let mut laser_condition = self.laser.condition(on_wait);
+        if matches!(laser_condition.state, LaserState::On | LaserState::WarmingUp) {
+            laser_condition = LaserCondition { state: self.laser.disable(), ..laser_condition };
+        }
+        let laser_power = match self.powers {
+            Some(powers) => powers,
+            // What a laser sets and can give does not change by itself, so one question is enough.
+            None => *self.powers.insert(self.laser.power(on_wait).unwrap_or_default()),
         };
-        Ok(KitReport { laser_state, temperatures_c: self.spectrometer.temperatures_c(on_wait)? })
+        let temperatures_c = self.spectrometer.temperatures_c(on_wait)?;
+        Ok(KitReport { laser_state: laser_condition.state, laser_condition, laser_power, temperatures_c })
+    }
+
+    /// Power that the laser is set to before each measurement from now on, mW; `None` leaves it as it is.
+    pub fn set_laser_power_mw(&mut self, power_mw: Option<f64>) {
+        self.laser_power_mw = power_mw;
+    }
+
+    /// Sets the laser to the power of this kit and reads it back; `None` where the kit has none. Refused above what the
+    /// laser says that it can give, and where its protocol has no command for it. It switches nothing on.
+    pub fn apply_laser_power(&mut self, on_wait: &mut OnWait<'_>) -> Result<Option<LaserPower>, AnalyzerError> {
+        let Some(wanted) = self.laser_power_mw else { return Ok(None) };
+        let powers = self.laser.set_power_mw(wanted, on_wait)?;
+        self.powers = Some(powers);
+        Ok(Some(powers))
     }
 
     /// Commands the laser off and reads it back.

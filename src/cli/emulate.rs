@@ -9,7 +9,6 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use crate::analyzer::SpectrometerSetup;
 use crate::analyzer::laser::LaserKind;
 
 use super::Context;
@@ -26,9 +25,9 @@ pub struct EmulateArgs {
     /// Device to emulate; 'kit' is a spectrometer and a laser that shine on one sample
     #[arg(required_unless_present = "fault")]
     kind: Option<Kind>,
-    /// Spectrometer of a 'kit': obp or ocean-letter
-    #[arg(long, value_name = "KIND", default_value = "obp")]
-    spectrometer: SpectrometerSetup,
+    /// Spectrometer of a 'kit'
+    #[arg(long, value_enum, value_name = "KIND", default_value = "obp")]
+    spectrometer: KitSpectrometer,
     /// Laser of a 'kit': matchbox, obis, cobolt, ondax or wasatch
     #[arg(long, value_name = "KIND", default_value = "matchbox")]
     laser: LaserKind,
@@ -102,6 +101,18 @@ pub(super) fn axis_error(text: &str) -> Result<f64, String> {
         .ok()
         .filter(|cm1| (0.0..=20.0).contains(cm1))
         .ok_or_else(|| format!("'{text}' is no error of an axis that can be emulated; give cm-1 between 0 and 20"))
+}
+
+/// The spectrometers that a kit can have beside its laser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum KitSpectrometer {
+    /// Ocean STS
+    #[value(name = "obp", alias = "obp-sts")]
+    Obp,
+    /// Ocean QE Pro
+    ObpQepro,
+    /// Ocean spectrometer of the USB2000+ class
+    OceanLetter,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -15,6 +15,7 @@ use crate::session::{
 };
 
 use super::kit_args::KitArgs;
+use super::kit_state;
 use super::scan::{DEFAULT_SAMPLE, fresh_seed};
 use super::{Context, on_kit, output};
 
@@ -45,6 +46,11 @@ enum Command {
     /// Forget a kit; its calibrations and checks stay
     Forget {
         /// Name or serial number
+        name: String,
+    },
+    /// Connect to a kit and say how it is: laser off, its interlock, key, fault and power, temperatures, check
+    Status {
+        /// Name or serial number, or 'emulator'
         name: String,
     },
     /// Use this kit in the window from the next start on
@@ -121,7 +127,7 @@ fn tolerance(text: &str) -> Result<f64, String> {
 pub fn run(args: KitCommand, context: &Context) -> Result<ExitCode, anyhow::Error> {
     let folder = data_dir(context.data_dir.as_deref())?;
     let manager = match args.command {
-        Command::List | Command::Use { .. } => None,
+        Command::List | Command::Status { .. } | Command::Use { .. } => None,
         Command::Save(_) | Command::Forget { .. } | Command::Policy(_) => {
             on_kit::permitted(args.user.as_deref(), Act::ManageKits, context).context("nothing was changed")?
         }
@@ -143,6 +149,14 @@ pub fn run(args: KitCommand, context: &Context) -> Result<ExitCode, anyhow::Erro
         Command::Forget { name } => {
             let id = KitShelf::of(&folder).find(&name)?.id();
             forget_kit(&folder, &id)?;
+        }
+        Command::Status { name } => {
+            let kit = if name == "emulator" {
+                KitChoice::Emulator { sample: DEFAULT_SAMPLE.to_owned(), seed: fresh_seed(), virtual_time: false }
+            } else {
+                KitChoice::Saved(KitShelf::of(&folder).find(&name)?.id())
+            };
+            return kit_state::print(&*on_kit::status(kit, context)?, context);
         }
         Command::Use { name } => {
             let shelf = KitShelf::of(&folder);

@@ -19,6 +19,8 @@ use crate::session::KitChoice;
 const USUAL_EXCITATION_NM: f64 = 785.0;
 /// Laser wavelengths of Raman kits, nm.
 const EXCITATION_NM: (f64, f64) = (200.0, 1200.0);
+/// Laser powers of handheld Raman kits, mW. What the laser itself can give is asked of it.
+const LASER_POWER_MW: (f64, f64) = (1.0, 1000.0);
 /// Largest file of settings or calibrations that is read; a list of a hundred units has less.
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -75,16 +77,29 @@ pub(super) struct KitArgs {
     /// Laser wavelength of a kit on ports, in nm [default: that of a module's calibration, else 785]
     #[arg(long, value_name = "NM", value_parser = excitation)]
     pub(super) excitation_nm: Option<f64>,
+    /// Power that the laser is set to before each scan, in mW, and read back; refused above what the laser says that it can
+    /// give [default: as the laser is set]
+    #[arg(long, value_name = "MW", value_parser = laser_power)]
+    pub(super) laser_power_mw: Option<f64>,
 }
 
 impl KitArgs {
     /// The kit whose spectrometer is on `port`.
     pub(super) fn choice(self, port: String) -> Result<KitChoice, anyhow::Error> {
-        let Self { spectrometer, spectrometer_settings, laser_port, laser: kind, laser_baud, excitation_nm } = self;
+        let Self {
+            spectrometer,
+            spectrometer_settings,
+            laser_port,
+            laser: kind,
+            laser_baud,
+            excitation_nm,
+            laser_power_mw,
+        } = self;
         let spectrometer = match spectrometer {
             Instrument::Raman(setup) => *setup,
             Instrument::Nirscan => {
-                if laser_port.is_some() || excitation_nm.is_some() || spectrometer_settings.is_some() {
+                let for_a_laser = laser_port.is_some() || excitation_nm.is_some() || laser_power_mw.is_some();
+                if for_a_laser || spectrometer_settings.is_some() {
                     bail!("a near-infrared scanner has no laser and no settings; name its port alone");
                 }
                 return Ok(KitChoice::Nir { port });
@@ -102,7 +117,14 @@ impl KitArgs {
                 bail!("--laser-port does not go with --spectrometer wasatch: the module has its laser on its own port");
             }
             let (laser, laser_setup) = (port.clone(), LaserSetup::usual(LaserKind::Wasatch));
-            return Ok(KitChoice::Ports { spectrometer: port, spectrometer_setup, laser, laser_setup, excitation_nm });
+            return Ok(KitChoice::Ports {
+                spectrometer: port,
+                spectrometer_setup,
+                laser,
+                laser_setup,
+                excitation_nm,
+                laser_power_mw,
+            });
         }
         let Some(laser) = laser_port else {
             bail!(
@@ -114,7 +136,14 @@ impl KitArgs {
         }
         let laser_setup = LaserSetup { kind, baud: laser_baud };
         laser_setup.baud()?;
-        Ok(KitChoice::Ports { spectrometer: port, spectrometer_setup, laser, laser_setup, excitation_nm })
+        Ok(KitChoice::Ports {
+            spectrometer: port,
+            spectrometer_setup,
+            laser,
+            laser_setup,
+            excitation_nm,
+            laser_power_mw,
+        })
     }
 }
 
@@ -151,6 +180,14 @@ fn excitation(text: &str) -> Result<f64, String> {
         format!(
             "'{text}' is no laser wavelength of a Raman kit; give nanometres between {shortest:.0} and {longest:.0}"
         )
+    })
+}
+
+/// A laser power that a handheld kit can have.
+fn laser_power(text: &str) -> Result<f64, String> {
+    let (least, most) = LASER_POWER_MW;
+    text.parse().ok().filter(|mw| (least..=most).contains(mw)).ok_or_else(|| {
+        format!("'{text}' is no laser power of a Raman kit; give milliwatts between {least:.0} and {most:.0}")
     })
 }
 

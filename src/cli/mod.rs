@@ -29,6 +29,7 @@ mod intelligence;
 mod keeping;
 mod kit;
 mod kit_args;
+mod kit_state;
 mod library;
 mod on_kit;
 mod output;

@@ -10,7 +10,8 @@ use anyhow::{Context as _, bail};
 
 use crate::casebook::{Act, Actor, Casebook};
 use crate::session::{
-    Command, Connection, Event, KitChoice, KitMeasured, KitMeasurement, Session, SessionConfig, casebook_path, data_dir,
+    Command, Connection, Event, KitChoice, KitMeasured, KitMeasurement, KitStatus, Session, SessionConfig,
+    casebook_path, data_dir,
 };
 
 use super::scan::{operator, stage_words, watch_signals};
@@ -171,6 +172,23 @@ fn line_from_user() -> Receiver<bool> {
         let _ = tell.send(read.is_ok_and(|bytes| bytes > 0));
     });
     answer
+}
+
+/// Connects to a kit and reads its state; the laser is commanded off on the way and again at the end.
+pub(super) fn status(kit: KitChoice, context: &Context) -> Result<Box<KitStatus>, anyhow::Error> {
+    let interrupted = watch_signals().context("the signals of this process cannot be watched; try again")?;
+    let data_dir = data_dir(context.data_dir.as_deref())?;
+    let session = Session::start(SessionConfig::new(data_dir, kit)).context("this system gives no more threads")?;
+    loop {
+        match session.recv_timeout(LOOK_EVERY) {
+            Some(Event::Connection(Connection::Ready(status))) => return Ok(status),
+            Some(Event::Connection(Connection::Lost(why)) | Event::Failed(why)) => bail!(why),
+            _ => {}
+        }
+        if interrupted.load(Ordering::SeqCst) {
+            bail!("stopped by a signal; the laser stayed off");
+        }
+    }
 }
 
 fn stop_if(interrupted: &AtomicBool, session: &Session) -> Result<(), anyhow::Error> {

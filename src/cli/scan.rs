@@ -49,7 +49,7 @@ pub struct ScanArgs {
     #[arg(long, value_name = "PORT|emulator", required_unless_present = "kit")]
     port: Option<String>,
     /// A saved kit by its name or serial number, wherever it is connected; 'parcelscope kit list' names them
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["port", "laser_port", "excitation_nm", "sample", "seed"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["port", "laser_port", "laser_power_mw", "excitation_nm", "sample", "seed"])]
     kit: Option<String>,
     #[command(flatten)]
     on_ports: KitArgs,
@@ -221,6 +221,9 @@ fn choose_kit(args: ScanArgs, data_dir: &Path) -> Result<KitChoice, anyhow::Erro
         if on_ports.excitation_nm.is_some() {
             bail!("--excitation-nm does not go with --port emulator: the emulated kit states its own wavelength");
         }
+        if on_ports.laser_power_mw.is_some() {
+            bail!("--laser-power-mw does not go with --port emulator: its power stays as it is delivered");
+        }
         let sample = sample.unwrap_or_else(|| DEFAULT_SAMPLE.to_owned());
         return Ok(KitChoice::Emulator { sample, seed: seed.unwrap_or_else(fresh_seed), virtual_time: false });
     }
@@ -376,6 +379,7 @@ pub(super) const fn stage_words(stage: Stage) -> &'static str {
         Stage::Preparing => "preparing",
         Stage::Dark => "dark exposure, laser off",
         Stage::Light => "light exposure, laser on",
+        Stage::Lamp => "light exposure, lamp of the scanner on",
         Stage::Identifying => "identifying",
         Stage::Saving => "saving",
     }

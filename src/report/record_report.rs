@@ -295,6 +295,9 @@ fn measurement(sheet: &mut Sheet<'_>, dossier: &Dossier) {
     if let Some(choice) = &conditions.auto_exposure {
         facts.push(("Exposure", words::exposure(choice)));
     }
+    if let Some(power) = &conditions.laser_power {
+        facts.push(("Laser power", power.words()));
+    }
     facts.push(("Dark", words::dark(conditions.dark_source)));
     let quality = &answer.quality;
     facts.push(("Quality", format!(

@@ -43,6 +43,8 @@ pub enum KitChoice {
         laser_setup: LaserSetup,
         /// Laser wavelength, nm.
         excitation_nm: f64,
+        /// Power that the laser is set to before each scan, mW; `None` leaves it as it is.
+        laser_power_mw: Option<f64>,
     },
     /// A near-infrared scanner on a serial port.
     Nir {

@@ -79,6 +79,7 @@ mod tests {
                 setup: Box::new(SpectrometerSetup::Obp),
                 laser: SavedLaser::OwnPort { device: device("L", lasers.clone()), setup: LaserSetup::default() },
                 excitation_nm: 785.0,
+                laser_power_mw: None,
             },
         };
         let at = |ports: &[PortListing]| -> Vec<(String, bool)> {

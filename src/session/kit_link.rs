@@ -165,9 +165,11 @@ impl KitLink {
     pub(super) fn status(&mut self, settings: &ScanSettings) -> Result<KitStatus, String> {
         // Tenths are what a person reads; finer digits would make every status a new one.
         let tenths = |all: &[f32]| all.iter().map(|t| (t * 10.0).round() / 10.0).collect();
+        let (mut laser_condition, mut laser_power) = (None, None);
         let (laser_state, temperatures_c, took) = match &mut self.linked {
             Linked::Raman { kit, .. } => {
                 let report = kit.report().map_err(|e| words(&e))?;
+                (laser_condition, laser_power) = (Some(report.laser_condition), Some(report.laser_power));
                 (report.laser_state, tenths(&report.temperatures_c), kit.expected_duration(settings))
             }
             Linked::Nir(kit) => {
@@ -179,12 +181,25 @@ impl KitLink {
             spectrometer: self.spectrometer().clone(),
             laser: self.laser().cloned(),
             laser_state,
+            laser_condition,
+            laser_power,
             temperatures_c,
             scan_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             saved: self.saved.as_ref().map(SavedKit::id),
             check: self.check.clone(),
             calibration: self.correction().map(|c| c.sources).unwrap_or_default(),
         })
+    }
+
+    /// Sets the laser to the power of the kit, where it has one, and reads it back.
+    pub(super) fn apply_laser_power(&mut self) -> Result<(), String> {
+        match &mut self.linked {
+            Linked::Raman { kit, .. } => {
+                let set = kit.apply_laser_power(&mut || ControlFlow::Continue(()));
+                set.map(drop).map_err(|e| words(&e))
+            }
+            Linked::Nir(_) => Ok(()),
+        }
     }
 
     /// Commands the laser off and reads it back; `None` where there is none.
@@ -224,7 +239,7 @@ impl KitLink {
                 let end = kit.acquire(
                     settings,
                     &|| shared.cancelled(),
-                    &mut |progress| tell(shared, &progress),
+                    &mut |progress| tell(shared, &progress, true),
                     &mut |state: LaserState| shared.events.push(Event::Laser(state)),
                 );
                 let mut acquisition = end.map_err(Ended::from)?;
@@ -234,7 +249,8 @@ impl KitLink {
             Linked::Nir(kit) => {
                 let settings = NirSettings::default();
                 let taken_at = restore_white(kit, &self.history, &settings).map_err(Ended::Failed)?;
-                let end = kit.acquire(&settings, &|| shared.cancelled(), &mut |progress| tell(shared, &progress));
+                let end =
+                    kit.acquire(&settings, &|| shared.cancelled(), &mut |progress| tell(shared, &progress, false));
                 Ok(end.map_err(Ended::from)?.into_record(taken_at, place))
             }
         }
@@ -245,7 +261,7 @@ impl KitLink {
         let Linked::Nir(kit) = &mut self.linked else {
             return Err(Ended::Failed("A Raman kit has no white standard; choose a near-infrared scanner.".to_owned()));
         };
-        let (cancelled, progress) = (|| shared.cancelled(), &mut |progress| tell(shared, &progress));
+        let (cancelled, progress) = (|| shared.cancelled(), &mut |progress| tell(shared, &progress, false));
         let reference = kit.acquire_reference(&NirSettings::default(), &cancelled, progress)?;
         let scans = reference.scans.clone();
         let first = scans.first().ok_or_else(|| Ended::Failed("The white standard gave no scan.".to_owned()))?;
@@ -285,11 +301,13 @@ impl From<AnalyzerError> for Ended {
 }
 
 /// Reports how far an acquisition is.
-fn tell(shared: &Shared, progress: &AcquireProgress) {
+/// `shines` says whether the light is a laser's.
+fn tell(shared: &Shared, progress: &AcquireProgress, shines: bool) {
     let stage = match progress.stage {
         AcquireStage::Preparing => Stage::Preparing,
         AcquireStage::Dark => Stage::Dark,
-        AcquireStage::Light => Stage::Light,
+        AcquireStage::Light if shines => Stage::Light,
+        AcquireStage::Light => Stage::Lamp,
     };
     shared.progress(stage, progress.fraction * ACQUISITION_SHARE, progress.remaining);
 }

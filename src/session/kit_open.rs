@@ -44,14 +44,22 @@ impl Opening<'_> {
     pub(super) fn open(&self, choice: &KitChoice) -> Result<KitLink, String> {
         match choice {
             KitChoice::Emulator { seed, virtual_time, .. } => self.emulator(*seed, *virtual_time),
-            KitChoice::Ports { spectrometer, spectrometer_setup, laser, laser_setup, excitation_nm } => {
-                let kit = self.on_ports(&OnPorts {
+            KitChoice::Ports {
+                spectrometer,
+                spectrometer_setup,
+                laser,
+                laser_setup,
+                excitation_nm,
+                laser_power_mw,
+            } => {
+                let mut kit = self.on_ports(&OnPorts {
                     spectrometer,
                     setup: spectrometer_setup,
                     laser,
                     laser_setup: *laser_setup,
                     excitation_nm: *excitation_nm,
                 })?;
+                kit.set_laser_power_mw(*laser_power_mw);
                 Ok(KitLink::new(Linked::raman(kit, None)))
             }
             KitChoice::Nir { port } => Ok(KitLink::new(Linked::Nir(Box::new(self.scanner(port)?)))),
@@ -144,8 +152,10 @@ impl Opening<'_> {
                 })?;
                 Linked::Nir(Box::new(found))
             }
-            KitParts::Raman { spectrometer, setup, laser, excitation_nm } => {
-                Linked::raman(self.saved_raman(kit, spectrometer, setup, laser, *excitation_nm)?, None)
+            KitParts::Raman { spectrometer, setup, laser, excitation_nm, laser_power_mw } => {
+                let mut found = self.saved_raman(kit, spectrometer, setup, laser, *excitation_nm)?;
+                found.set_laser_power_mw(*laser_power_mw);
+                Linked::raman(found, None)
             }
         };
         Ok(KitLink { saved: Some(kit.clone()), ..KitLink::new(linked) })

@@ -273,6 +273,7 @@ mod tests {
                 )),
                 laser: SavedLaser::OwnPort { device: device("L"), setup: LaserSetup::default() },
                 excitation_nm: 785.0,
+                laser_power_mw: None,
             },
         }
     }

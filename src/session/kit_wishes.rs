@@ -266,6 +266,8 @@ impl KitWorker {
             return Err("Only a kit on ports can be saved; name its ports.".to_owned());
         }
         let mut kit = self.open(choice)?;
+        // A power that the laser does not take is refused now and not at the first scan.
+        kit.apply_laser_power()?;
         let listing = (self.ports)().map_err(|e| words(&e))?;
         let parts = parts(&kit, choice, &listing).ok_or("This kit cannot be saved; name its ports again.")?;
         let saved = SavedKit { name, saved_at: Timestamp::now(), parts };
@@ -291,16 +293,19 @@ fn parts(kit: &KitLink, choice: &KitChoice, listing: &[PortListing]) -> Option<K
     let main = saved(kit.spectrometer());
     Some(match choice {
         KitChoice::Nir { .. } => KitParts::Nir { scanner: main },
-        KitChoice::Ports { spectrometer, spectrometer_setup, laser, laser_setup, excitation_nm } => KitParts::Raman {
-            setup: Box::new(spectrometer_setup.clone()),
-            laser: if spectrometer == laser {
-                SavedLaser::Inside
-            } else {
-                SavedLaser::OwnPort { device: saved(kit.laser()?), setup: *laser_setup }
-            },
-            excitation_nm: kit.excitation_nm().unwrap_or(*excitation_nm),
-            spectrometer: main,
-        },
+        KitChoice::Ports { spectrometer, spectrometer_setup, laser, laser_setup, excitation_nm, laser_power_mw } => {
+            KitParts::Raman {
+                laser_power_mw: *laser_power_mw,
+                setup: Box::new(spectrometer_setup.clone()),
+                laser: if spectrometer == laser {
+                    SavedLaser::Inside
+                } else {
+                    SavedLaser::OwnPort { device: saved(kit.laser()?), setup: *laser_setup }
+                },
+                excitation_nm: kit.excitation_nm().unwrap_or(*excitation_nm),
+                spectrometer: main,
+            }
+        }
         KitChoice::Emulator { .. } | KitChoice::Saved(_) => return None,
     })
 }

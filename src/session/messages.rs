@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::analyzer::gps::Place;
+use crate::analyzer::laser::{LaserCondition, LaserPower};
 use crate::analyzer::probe::Answered;
 use crate::analyzer::{CheckState, DeviceIdentity, LaserState, PortListing, PreviewFrame, PreviewSettings};
 use crate::casebook::{Actor, ScanSummary, Secret, StoredScan};
@@ -177,6 +178,8 @@ pub enum Stage {
     Dark,
     /// Laser on, light readout.
     Light,
+    /// The light readout of a near-infrared scanner, which has a lamp and no laser.
+    Lamp,
     /// Conditioning, search, verdict.
     Identifying,
     /// Writing and syncing the record.
@@ -192,6 +195,10 @@ pub struct KitStatus {
     pub laser: Option<DeviceIdentity>,
     /// Laser state as last read back; off where there is none.
     pub laser_state: LaserState,
+    /// Interlock, key and fault of the laser as last read, as far as its protocol tells.
+    pub laser_condition: Option<LaserCondition>,
+    /// Powers of the laser, as far as its protocol tells.
+    pub laser_power: Option<LaserPower>,
     /// Detector and board temperatures, deg C.
     pub temperatures_c: Vec<f32>,
     /// Expected duration of a scan at the present settings, milliseconds.
@@ -205,6 +212,11 @@ pub struct KitStatus {
 }
 
 impl KitStatus {
+    /// Why the laser cannot emit, for a sentence; `None` where nothing is known that stops it.
+    pub fn laser_obstacle(&self) -> Option<String> {
+        self.laser_condition.as_ref().and_then(LaserCondition::obstacle)
+    }
+
     /// True when every device of the kit says that it is emulated.
     pub fn simulated(&self) -> bool {
         self.spectrometer.simulated && self.laser.as_ref().is_none_or(|laser| laser.simulated)

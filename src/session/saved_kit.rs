@@ -118,6 +118,9 @@ pub enum KitParts {
         laser: SavedLaser,
         /// Laser wavelength, nm.
         excitation_nm: f64,
+        /// Power that the laser is set to before each scan, mW; none leaves it as it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        laser_power_mw: Option<f64>,
     },
     /// A near-infrared scanner with its own lamp.
     Nir {

@@ -188,6 +188,7 @@ impl Setup {
                 laser,
                 laser_setup,
                 excitation_nm,
+                laser_power_mw: None,
             },
         ))
     }

@@ -38,13 +38,20 @@ pub const fn stage_words(stage: Stage) -> &'static str {
         Stage::Preparing => "Sending the settings",
         Stage::Dark => "Dark readout, laser off",
         Stage::Light => "Light readout, laser on",
+        Stage::Lamp => "Light readout, lamp of the scanner on",
         Stage::Identifying => "Searching the library",
         Stage::Saving => "Saving the record",
     }
 }
 
-/// Every stage, in order.
-pub const STAGES: [Stage; 5] = [Stage::Preparing, Stage::Dark, Stage::Light, Stage::Identifying, Stage::Saving];
+/// Every stage of a scan, in order; a scanner with a lamp has no readout in the dark.
+pub const fn stages(has_laser: bool) -> &'static [Stage] {
+    if has_laser {
+        &[Stage::Preparing, Stage::Dark, Stage::Light, Stage::Identifying, Stage::Saving]
+    } else {
+        &[Stage::Preparing, Stage::Lamp, Stage::Identifying, Stage::Saving]
+    }
+}
 
 /// Where a reference came from.
 pub const fn tier_words(tier: Tier) -> &'static str {

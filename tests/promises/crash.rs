@@ -247,6 +247,7 @@ fn port_session(dir: &Path, spectrometer: &str, laser: &str) -> (Session, Arc<At
         spectrometer_setup: SpectrometerSetup::default(),
         laser_setup: LaserSetup::default(),
         excitation_nm: 785.0,
+        laser_power_mw: None,
     };
     let session = Session::start(SessionConfig::new(dir.to_owned(), kit).with_waker(waker)).unwrap();
     wait(&session, "ready kit", |e| matches!(e, Event::Connection(Connection::Ready(_))).then_some(()));

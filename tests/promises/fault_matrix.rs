@@ -6,7 +6,7 @@
 //! `PARCELSCOPE_RUN="obis late-reply 17"` repeats one run in memory and shows its wires.
 
 mod lone;
-mod rig;
+pub mod rig;
 
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -91,6 +91,9 @@ fn scan(kit: &mut Kit, rig: &dyn Rig, plan: Option<Plan>) -> (Result<Acquisition
 
 /// One run from connection to the scan after the fault. The error is the promise that was broken.
 fn run(rig: &dyn Rig, plan: Plan, rng: &mut ChaCha8Rng) -> Result<End, String> {
+    if plan.fault == Fault::OtherSerial {
+        exchanged(rig)?;
+    }
     if plan.after_connection.is_none() {
         plan.begin(rig.faults());
     }
@@ -104,7 +107,7 @@ fn run(rig: &dyn Rig, plan: Plan, rng: &mut ChaCha8Rng) -> Result<End, String> {
     };
     // A kit that is given up was dropped above and has said off once more.
     let shines = rig.bench().laser_shines();
-    if shines && told.is_none_or(|state| state == LaserState::Off) {
+    if shines && told != Some(LaserState::Unknown) {
         return Err(format!("the laser shines and was last called {told:?} ({end:?})"));
     }
     let scanned = match end {
@@ -151,6 +154,31 @@ fn run(rig: &dyn Rig, plan: Plan, rng: &mut ChaCha8Rng) -> Result<End, String> {
         return Err("the laser shines after everything was closed".to_owned());
     }
     Ok(scanned)
+}
+
+/// The unit is exchanged for another one between two connections, and back: each time its serial number tells, which is
+/// what a session goes by.
+fn exchanged(rig: &dyn Rig) -> Result<(), String> {
+    let connected = || {
+        let mut patience = rig.patience();
+        loop {
+            match rig.connect() {
+                Ok(kit) => return Ok(rig.driver().serial(&kit)),
+                Err(_) if patience > 0 => patience -= 1,
+                Err(error) => return Err(format!("no connection to a unit in good order: {error}")),
+            }
+            rig.clock().sleep(Duration::from_secs(2));
+        }
+    };
+    let first = connected()?;
+    rig.faults().switch_on(Fault::OtherSerial);
+    let other = connected()?;
+    rig.faults().clear();
+    let again = connected()?;
+    if other == first || again != first {
+        return Err(format!("{first} was exchanged for another unit and back: {other}, {again}"));
+    }
+    Ok(())
 }
 
 /// Holds an accepted scan against what the detector saw.
@@ -299,7 +327,7 @@ fn matrix(title: &str, faults: &[Fault], seeds: u64, threads: usize, once: &Once
         // A cell whose fault never happened would prove nothing; a few seeds may all draw a moment at which it cannot.
         let is_state = matches!(fault, Fault::InterlockOpen | Fault::OnButReadsOff | Fault::TecUnstable)
             || matches!((driver, fault), (Subject::Lone(_), Fault::Saturation));
-        if cell.struck == 0 && !is_state && seeds >= MEMORY_SEEDS.0 {
+        if cell.struck == 0 && !is_state && (seeds >= MEMORY_SEEDS.0 || *fault == Fault::OtherSerial) {
             broken.push(format!("{} {fault}: the fault never happened", driver.name()));
         }
         broken.extend(cell.broken);

@@ -8,7 +8,8 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Packages of the clients; pyusb is imported by seabreeze even when no USB is used.
-const PACKAGES: [&str; 4] = ["seabreeze==2.11.0", "pyserial==3.5", "pyusb==1.3.1", "IOmatchbox==0.27"];
+const PACKAGES: [&str; 6] =
+    ["--no-deps", "seabreeze==2.11.0", "pyserial==3.5", "pyusb==1.3.1", "IOmatchbox==0.27", "numpy==2.4.6"];
 /// Longest time that installing the packages, and one conversation, may take.
 const INSTALL_LIMIT: Duration = Duration::from_mins(4);
 pub const TALK_LIMIT: Duration = Duration::from_mins(1);
@@ -68,6 +69,11 @@ pub fn python(name: &str, packages: &[&str]) -> PathBuf {
     python
 }
 
+/// The scripts that drive the clients.
+fn clients() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/promises/clients")
+}
+
 pub fn emulator(kind: &str, arguments: &[&str]) -> (Killed, String) {
     let mut child = Killed(
         Command::new(env!("CARGO_BIN_EXE_parcelscope"))
@@ -84,8 +90,7 @@ pub fn emulator(kind: &str, arguments: &[&str]) -> (Killed, String) {
 
 #[test]
 fn pyseabreeze_reads_identity_wavelengths_and_spectra_with_and_without_checksums() {
-    let Some(data) = crate::measured_data::folder("the emulator by a foreign client") else { return };
-    let client = data.join("../clients/obp_pyseabreeze.py");
+    let client = clients().join("obp_pyseabreeze.py");
     let python = python("foreign-client", &PACKAGES);
     for checksum in ["none", "md5"] {
         let (_emulator, port) = emulator("obp-sts", &["--lit", "--reply-checksum", checksum]);
@@ -120,8 +125,7 @@ fn pyseabreeze_reads_identity_wavelengths_and_spectra_with_and_without_checksums
 
 #[test]
 fn pyseabreeze_reads_buffered_spectra_the_cooler_and_the_nonlinearity_of_a_qe_pro() {
-    let Some(data) = crate::measured_data::folder("the emulated QE Pro by a foreign client") else { return };
-    let folder = data.join("../clients").display().to_string();
+    let folder = clients().display().to_string();
     for checksum in ["none", "md5"] {
         let (_emulator, port) = emulator("obp-qepro", &["--reply-checksum", checksum]);
         // 9,600 baud would take longer than the client waits, so it changes the speed first, as the field driver does.

@@ -27,9 +27,10 @@ fn program() -> PathBuf {
 }
 
 /// An emulated device in a process of its own, with a log of what it was told.
-struct Emulated {
+pub struct Emulated {
     process: Child,
-    paths: Vec<String>,
+    /// Its ports; of a kit the spectrometer's and the laser's.
+    pub paths: Vec<String>,
     log: PathBuf,
     /// When the emulator's clock was at zero, as well as it can be told from outside.
     started: Instant,
@@ -47,7 +48,7 @@ impl Emulated {
         Self::start_with("obp-ventana", &["--mind-speed"], dir)
     }
 
-    fn start_with(kind: &str, arguments: &[&str], dir: &Path) -> Self {
+    pub fn start_with(kind: &str, arguments: &[&str], dir: &Path) -> Self {
         let log = dir.join(format!("{kind}.log"));
         let started = Instant::now();
         let mut command = Command::new(program());
@@ -65,7 +66,7 @@ impl Emulated {
         lines.filter_map(|line| line.split_once(' ')).map(|(t, what)| (t.parse().unwrap(), what.to_owned())).collect()
     }
 
-    fn commands(&self) -> Vec<String> {
+    pub fn commands(&self) -> Vec<String> {
         self.told().into_iter().map(|line| line.1).collect()
     }
 

@@ -81,6 +81,7 @@ impl Unit {
             laser: self.laser.present_path().unwrap(),
             laser_setup: LaserSetup::default(),
             excitation_nm: 785.0,
+            laser_power_mw: None,
         }
     }
 }

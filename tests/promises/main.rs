@@ -33,6 +33,8 @@ mod guardian;
 mod intelligence;
 mod kit_commands;
 #[cfg(unix)]
+mod kit_state;
+#[cfg(unix)]
 mod kits;
 mod laboratory;
 mod laboratory_day;

@@ -366,6 +366,7 @@ fn a_port_that_is_not_there_is_told_with_the_next_step() {
         spectrometer_setup: SpectrometerSetup::default(),
         laser_setup: LaserSetup::default(),
         excitation_nm: 785.0,
+        laser_power_mw: None,
     };
     let session = Session::start(SessionConfig::new(dir.path().to_owned(), kit)).unwrap();
     let (why, _) = until(&session, "lost kit", |e| match e {

@@ -202,6 +202,7 @@ fn what_the_sources_leave_open_is_a_setting_and_works_in_every_form() {
                 byte_pause,
                 gain: Some(24.0),
                 excitation_nm: None,
+                serial: None,
             };
             let unit = desk.open(&options).expect("the emulated module answers");
             assert_eq!(unit.spectrometer.calibration(), &given);

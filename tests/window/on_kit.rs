@@ -6,7 +6,7 @@ use std::time::Duration;
 use egui::Key;
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
-use parcelscope::analyzer::laser::{LaserKind, LaserSetup};
+use parcelscope::analyzer::laser::{LaserCondition, LaserKind, LaserPower, LaserSetup};
 use parcelscope::analyzer::probe::{Answered, ProbedProtocol};
 use parcelscope::analyzer::{CheckState, LaserState, PortListing, PreviewFrame, PreviewSettings, SpectrometerSetup};
 use parcelscope::session::{
@@ -136,6 +136,22 @@ fn device(script: &Script, records: Vec<KitRecord>) -> Harness<'static, App> {
     let history = Arc::new(KitHistory { records, damaged_lines: 0 });
     happen(script, &mut h, Event::KitHistory { kit: id, history });
     h
+}
+
+#[test]
+fn what_holds_the_laser_and_its_power_stand_on_the_device_page_before_a_scan() {
+    let script = Script::new();
+    let mut h = device(&script, Vec::new());
+    assert!(name_starting(&h, "The laser cannot emit").is_none());
+    let mut status = script::kit(true);
+    status.laser_state = LaserState::Blocked;
+    status.laser_condition =
+        Some(LaserCondition { interlock_open: Some(true), ..LaserCondition::of(LaserState::Blocked) });
+    status.laser_power = Some(LaserPower { set_mw: Some(40.0), measured_mw: None, rated_mw: Some(100.0) });
+    script.happen(Event::Laser(LaserState::Blocked));
+    happen(&script, &mut h, Event::Connection(Connection::Ready(Box::new(status))));
+    assert!(name_starting(&h, "The laser cannot emit: its interlock is open").is_some(), "{:?}", names(&h));
+    assert!(name_starting(&h, "set to 40.0 mW of 100.0 mW").is_some(), "{:?}", names(&h));
 }
 
 #[test]
@@ -392,6 +408,7 @@ fn only_the_chosen_ports_are_asked_and_what_answered_is_named_and_saved() {
         laser: "/dev/ttyUSB0".to_owned(),
         laser_setup: LaserSetup::usual(LaserKind::MatchBox),
         excitation_nm: 785.0,
+        laser_power_mw: None,
     };
     assert_eq!(script.commands(), [Command::SaveKit { name: KitName::new("Hall 2").expect("a name"), kit }]);
     happen(&script, &mut h, Event::KitTrouble("The laser says that it is on: treat it as on.".to_owned()));
@@ -422,6 +439,7 @@ fn shelf() -> KitShelf {
                 setup: LaserSetup::usual(LaserKind::MatchBox),
             },
             excitation_nm: 785.0,
+            laser_power_mw: None,
         },
     };
     KitShelf { kits: vec![kit], choices: KitChoices::default(), trouble: Vec::new() }

@@ -94,6 +94,8 @@ pub fn kit(simulated: bool) -> KitStatus {
         spectrometer: device("STS-NIR", "obp", simulated),
         laser: Some(device("MatchBox 785", "matchbox", simulated)),
         laser_state: LaserState::Off,
+        laser_condition: None,
+        laser_power: None,
         temperatures_c: vec![24.4, 31.0],
         scan_ms: 5200,
         saved: None,

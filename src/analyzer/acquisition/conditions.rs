@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::analyzer::DetectorFacts;
 use crate::analyzer::gps::Place;
+use crate::analyzer::laser::LaserPower;
 use crate::analyzer::nirscan::NirScan;
 use crate::spectrum::Correction;
 
@@ -95,6 +96,9 @@ pub struct ScanConditions {
     pub cooler: Option<CoolerRecord>,
     /// How the exposure was chosen; none where it was given.
     pub auto_exposure: Option<ExposureChoice>,
+    /// Powers that the laser read back after it was set for this scan; none where the kit leaves its power alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub laser_power: Option<LaserPower>,
     /// Where the scan was made, by a GPS receiver; none in records of programs that did not ask.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,

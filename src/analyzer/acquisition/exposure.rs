@@ -29,6 +29,23 @@ impl LaserState {
     pub const fn is_dark(self) -> bool {
         matches!(self, Self::Off | Self::Blocked)
     }
+
+    /// Whether emission was read back as ended, also by a laser that reports a fault.
+    pub const fn emission_ended(self) -> bool {
+        self.is_dark() || matches!(self, Self::Fault)
+    }
+
+    /// In the words of a sentence.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::WarmingUp => "warming up",
+            Self::On => "on",
+            Self::Fault => "fault",
+            Self::Blocked => "blocked by key or interlock",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// Whether the laser was commanded on for an exposure.

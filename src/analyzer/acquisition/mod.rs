@@ -8,6 +8,7 @@ mod exposure;
 mod noise;
 mod preview;
 mod progress;
+mod ready;
 mod reduce;
 mod run;
 mod settings;

@@ -67,6 +67,7 @@ impl Kit {
         on_frame: &mut dyn FnMut(&PreviewFrame) -> ControlFlow<()>,
     ) -> Result<(), AnalyzerError> {
         self.confirm_off(ticker)?;
+        self.adjust_power(ticker)?;
         let mut integration_us = settings.integration_us;
         let prepared = self.prepare(integration_us, 1, ticker);
         let dark = prepared.and_then(|()| self.dark_readout(integration_us, 1, ticker));

@@ -9,7 +9,7 @@ use super::{
     Exposure, ExposureChoice, ExposureKind, ExposureMode, LaserState, Optics, Plan, ProbeOutcome, Prober, Reduced,
     ScanConditions, ScanSettings, Ticker, Timings, reduce,
 };
-use crate::analyzer::laser::{Laser, LaserGuard};
+use crate::analyzer::laser::{Laser, LaserGuard, LaserPower, NotLit};
 use crate::analyzer::{AnalyzerError, Clock, DetectorFacts, Kit, Spectrometer};
 use crate::spectrum::Spectrum;
 
@@ -27,6 +27,7 @@ struct Measured {
     light: Vec<Exposure>,
     choice: Option<ExposureChoice>,
     cooler: Option<CoolerRecord>,
+    laser_power: Option<LaserPower>,
 }
 
 impl Kit {
@@ -51,7 +52,7 @@ impl Kit {
         let plan = self.plan(settings);
         let mut ticker = Ticker::new(Arc::clone(&self.clock), cancelled, progress, laser, plan);
         let measured = self.measure(settings, &mut ticker).inspect_err(|_| self.spectrometer.abort());
-        let Measured { dark, dark_source, light, choice, cooler } = measured?;
+        let Measured { dark, dark_source, light, choice, cooler, laser_power } = measured?;
         let facts = self.spectrometer.detector_facts();
         let Reduced { spectrum, conditions } = reduce(&dark, &light, &self.optics(settings.resolution_cm1, &facts))?;
         let spectrum = match &self.correction {
@@ -73,6 +74,7 @@ impl Kit {
                 dark_source,
                 auto_exposure: choice,
                 cooler,
+                laser_power,
                 ..conditions
             },
         })
@@ -159,6 +161,7 @@ impl Kit {
 
     fn measure(&mut self, settings: &ScanSettings, ticker: &mut Ticker<'_>) -> Result<Measured, AnalyzerError> {
         self.confirm_off(ticker)?;
+        let laser_power = self.adjust_power(ticker)?;
         let mut settings = *settings;
         let mut choice = None;
         if let ExposureMode::Auto(aim) = settings.exposure {
@@ -176,7 +179,7 @@ impl Kit {
         let prepared = self.prepare_light(&settings, ticker).map_err(|error| self.off_after(error, ticker))?;
         let (temperatures_c, cooler) = prepared;
         let light = self.measure_light(&settings, &temperatures_c, ticker)?;
-        Ok(Measured { dark, dark_source, light, choice, cooler })
+        Ok(Measured { dark, dark_source, light, choice, cooler, laser_power })
     }
 
     /// Commands the laser off and hands on why, or that the laser does not obey, which matters more.
@@ -273,6 +276,7 @@ impl Kit {
     ) -> Result<(Exposure, DarkSource), AnalyzerError> {
         let (device, repeats) = self.dark_readouts(settings.dark_averages);
         self.prepare(settings.integration_us, device, ticker)?;
+        self.await_cooler(ticker)?;
         ticker.enter(AcquireStage::Dark);
         let temperatures_c = self.spectrometer.temperatures_c(&mut || ticker.tick())?;
         let wanted = device * repeats;
@@ -370,15 +374,10 @@ impl Kit {
         let commanded = self.clock.now();
         // From the command on it may emit.
         ticker.laser(LaserState::WarmingUp);
-        let guard = match LaserGuard::emit(&mut *self.laser, &self.clock, &mut || ticker.tick()) {
+        let guard = match LaserGuard::light(&mut *self.laser, &self.clock, &mut || ticker.tick()) {
             Ok(guard) => guard,
-            Err(error) => {
-                ticker.laser(match error {
-                    AnalyzerError::LaserNotOff { state, .. } => state,
-                    AnalyzerError::LaserBlocked { .. } => LaserState::Blocked,
-                    // The guard read back that it is dark.
-                    _ => LaserState::Off,
-                });
+            Err(NotLit { error, state }) => {
+                ticker.laser(state);
                 return Err(error);
             }
         };
@@ -474,11 +473,11 @@ fn average(readouts: &[Vec<u32>]) -> Vec<u32> {
         .collect()
 }
 
-/// Why a scan cannot go on with a laser in this state. One that key or interlock holds was read back as dark: that is to
-/// be put right, and nothing is to be treated as on.
+/// Why a scan cannot go on with a laser in this state. One that a key, an interlock or a fault holds was read back as
+/// dark: that is to be put right, and the sentence names it.
 fn not_off(laser: &mut dyn Laser, state: LaserState) -> AnalyzerError {
     let port = laser.identity().port.clone();
-    if state.is_dark() {
+    if state.emission_ended() {
         let obstacle = laser.condition(&mut || ControlFlow::Continue(())).obstacle();
         let why = obstacle.unwrap_or_else(|| "its key or its interlock holds it".to_owned());
         return AnalyzerError::LaserBlocked { port, why };

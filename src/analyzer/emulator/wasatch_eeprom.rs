@@ -125,9 +125,15 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let unit = unit_calibration(77, 30, &Unit::draw(3, Detector::WASATCH));
-        assert_eq!(Eeprom::new(burn(&unit)).calibration(), Ok(unit.clone()));
+        assert_eq!(Eeprom::new(burn(&unit)).calibration(None), Ok(unit.clone()));
         let bare = Calibration { cooler: None, laser: None, bad_pixels: vec![], resolution_cm1: None, ..unit };
-        assert_eq!(Eeprom::new(burn(&bare)).calibration(), Ok(bare));
+        assert_eq!(Eeprom::new(burn(&bare)).calibration(Some("a label")), Ok(bare.clone()), "its own goes first");
+        // A unit that does not say its serial number has the one that a person read on its label.
+        let nameless = Eeprom::new(burn(&Calibration { serial: String::new(), ..bare.clone() }));
+        let labelled = Calibration { serial: "WP-7".to_owned(), ..bare };
+        assert_eq!(nameless.calibration(Some(" WP-7 ")), Ok(labelled));
+        let refused = nameless.calibration(None).unwrap_err().to_string();
+        assert!(refused.contains("state the one on its label"), "{refused}");
     }
 
     #[test]

@@ -94,8 +94,15 @@ impl<P: Protocol> LineLaser<P> {
             simulated: named.simulated,
         };
         let mut laser = Self { line, protocol, identity };
-        let state = laser.disable();
-        if state.is_dark() { Ok(laser) } else { Err(AnalyzerError::LaserNotOff { port: laser.line.port(), state }) }
+        let (state, port) = (laser.disable(), laser.line.port());
+        match state {
+            state if state.is_dark() => Ok(laser),
+            LaserState::Fault => {
+                let why = laser.condition(&mut always()).obstacle();
+                Err(AnalyzerError::LaserBlocked { port, why: why.unwrap_or_else(|| "it reports a fault".to_owned()) })
+            }
+            state => Err(AnalyzerError::LaserNotOff { port, state }),
+        }
     }
 
     fn explain(&self, what: &'static str, trouble: Trouble) -> AnalyzerError {

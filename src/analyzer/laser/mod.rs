@@ -16,7 +16,7 @@ pub use kind::{LaserKind, LaserSetup, UnknownLaser};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::spectrometer::OnWait;
 use super::{AnalyzerError, Clock, DeviceIdentity, LaserState};
@@ -94,7 +94,7 @@ fn believed_dark(measured_mw: Option<f64>) -> LaserState {
 }
 
 /// Optical powers of a laser, mW; `None` where its protocol does not tell.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LaserPower {
     /// What it is told to give.
     pub set_mw: Option<f64>,
@@ -102,6 +102,18 @@ pub struct LaserPower {
     pub measured_mw: Option<f64>,
     /// The most that it can give.
     pub rated_mw: Option<f64>,
+}
+
+impl LaserPower {
+    /// For a person: what it is set to and what it can give.
+    pub fn words(&self) -> String {
+        match (self.set_mw, self.rated_mw) {
+            (Some(set), Some(rated)) => format!("set to {set:.1} mW of {rated:.1} mW"),
+            (Some(set), None) => format!("set to {set:.1} mW"),
+            (None, Some(rated)) => format!("at most {rated:.1} mW; its protocol does not tell what it is set to"),
+            (None, None) => "its protocol does not tell".to_owned(),
+        }
+    }
 }
 
 /// A laser of a kit. Implementations command *off* when they are opened and when they are dropped.
@@ -131,6 +143,15 @@ pub trait Laser: Send {
     fn expected_transaction(&self) -> Duration;
 }
 
+/// Emission that did not begin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NotLit {
+    /// Why.
+    pub error: AnalyzerError,
+    /// The state that was read back after the *off* that followed.
+    pub state: LaserState,
+}
+
 /// Holds a laser while it emits.
 pub struct LaserGuard<'a> {
     laser: &'a mut dyn Laser,
@@ -144,14 +165,18 @@ impl<'a> LaserGuard<'a> {
         clock: &Arc<dyn Clock>,
         on_wait: &mut OnWait<'_>,
     ) -> Result<Self, AnalyzerError> {
+        Self::light(laser, clock, on_wait).map_err(|not_lit| not_lit.error)
+    }
+
+    /// The same with the state that was read back where emission did not begin.
+    pub fn light(laser: &'a mut dyn Laser, clock: &Arc<dyn Clock>, on_wait: &mut OnWait<'_>) -> Result<Self, NotLit> {
         // The guard exists before the command: also a command whose answer is lost is followed by off.
         let mut guard = Self { laser, armed: true };
         let Err(error) = guard.reach_power(clock, on_wait) else { return Ok(guard) };
         let port = guard.laser.identity().port.clone();
-        match guard.off() {
-            state if state.is_dark() => Err(error),
-            state => Err(AnalyzerError::LaserNotOff { port, state }),
-        }
+        let state = guard.off();
+        let error = if state.emission_ended() { error } else { AnalyzerError::LaserNotOff { port, state } };
+        Err(NotLit { error, state })
     }
 
     fn reach_power(&mut self, clock: &Arc<dyn Clock>, on_wait: &mut OnWait<'_>) -> Result<(), AnalyzerError> {

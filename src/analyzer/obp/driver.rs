@@ -379,8 +379,8 @@ impl Spectrometer for ObpSpectrometer {
         if !rest.is_empty() {
             return Err(implausible(&exchange, WHAT, format!("{} bytes", reply.data.len())));
         }
-        // Reserved places may hold anything.
-        Ok(values.iter().map(|v| f32::from_le_bytes(*v)).filter(|t| t.is_finite()).collect())
+        let sensors = self.profile.sensors.iter().filter_map(|place| values.get(*place));
+        Ok(sensors.map(|v| f32::from_le_bytes(*v)).filter(|t| t.is_finite()).collect())
     }
 
     fn abort(&mut self) {

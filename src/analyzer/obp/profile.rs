@@ -31,6 +31,9 @@ pub(super) struct Profile {
     pub electric_dark: &'static [(usize, usize)],
     /// First and last pixel of those behind a mask.
     pub optical_dark: &'static [(usize, usize)],
+    /// Places of the sensors among the temperatures that the device says, that of the detector first. The place between is
+    /// reserved and holds a zero.
+    pub sensors: &'static [usize],
     /// Whether the detector has a cooler.
     pub cooled: bool,
     /// Whether the laser is driven over the same line.
@@ -56,6 +59,7 @@ const STS: Profile = Profile {
     max_counts: 16_383,
     electric_dark: &[],
     optical_dark: &[],
+    sensors: &[0, 2],
     cooled: false,
     laser: false,
 };
@@ -85,6 +89,7 @@ const QE_PRO: Profile = Profile {
     max_counts: 262_143,
     electric_dark: &[(0, 3), (1_040, 1_043)],
     optical_dark: &[(4, 9), (1_034, 1_039)],
+    sensors: &[3, 0, 2],
     cooled: true,
     laser: false,
 };

@@ -129,28 +129,31 @@ impl Calibration {
         let texts = [&self.serial, &self.model, &self.detector, &self.calibrated_on];
         let laser = self.laser.unwrap_or_default();
         let (least_mw, most_mw) = laser.power_mw;
-        said(self.serial.trim().is_empty(), "the serial number is empty")
-            .or_else(|| said(texts.iter().any(|t| t.len() > TEXT_MAX), "a text is too long"))
-            .or_else(|| said(!COEFFICIENTS.contains(&self.wavelength_coefficients_nm.len()), "no wavelengths"))
-            .or_else(|| said(!numbers(&self.wavelength_coefficients_nm), "a wavelength coefficient is no number"))
-            .or_else(|| {
-                let wrong = self.excitation_nm.is_some_and(|nm| !(nm.is_finite() && (200.0..2_000.0).contains(&nm)));
-                said(wrong, "the laser wavelength is no wavelength")
-            })
-            .or_else(|| said(!numbers(&self.linearity_coefficients), "a linearity coefficient is no number"))
-            .or_else(|| {
-                let wrong = self.integration_ms.is_some_and(|(least, most)| least == 0 || least > most);
-                said(wrong, "the limits of the integration time contradict each other")
-            })
-            .or_else(|| {
-                let wrong = self.resolution_cm1.is_some_and(|r| !(r.is_finite() && (0.1..500.0).contains(&r)));
-                said(wrong, "the resolution is none")
-            })
-            .or_else(|| said(self.cooler.is_some_and(|c| !c.is_plausible()), "the cooler's curves are no curves"))
-            .or_else(|| {
-                let wrong = !(numbers(&laser.percent_of_mw) && least_mw >= 0.0 && least_mw <= most_mw);
-                said(wrong || !most_mw.is_finite(), "the laser's powers contradict each other")
-            })
+        said(
+            self.serial.trim().is_empty(),
+            "the serial number is empty; where the unit's memory has none, state the one on its label in the settings",
+        )
+        .or_else(|| said(texts.iter().any(|t| t.len() > TEXT_MAX), "a text is too long"))
+        .or_else(|| said(!COEFFICIENTS.contains(&self.wavelength_coefficients_nm.len()), "no wavelengths"))
+        .or_else(|| said(!numbers(&self.wavelength_coefficients_nm), "a wavelength coefficient is no number"))
+        .or_else(|| {
+            let wrong = self.excitation_nm.is_some_and(|nm| !(nm.is_finite() && (200.0..2_000.0).contains(&nm)));
+            said(wrong, "the laser wavelength is no wavelength")
+        })
+        .or_else(|| said(!numbers(&self.linearity_coefficients), "a linearity coefficient is no number"))
+        .or_else(|| {
+            let wrong = self.integration_ms.is_some_and(|(least, most)| least == 0 || least > most);
+            said(wrong, "the limits of the integration time contradict each other")
+        })
+        .or_else(|| {
+            let wrong = self.resolution_cm1.is_some_and(|r| !(r.is_finite() && (0.1..500.0).contains(&r)));
+            said(wrong, "the resolution is none")
+        })
+        .or_else(|| said(self.cooler.is_some_and(|c| !c.is_plausible()), "the cooler's curves are no curves"))
+        .or_else(|| {
+            let wrong = !(numbers(&laser.percent_of_mw) && least_mw >= 0.0 && least_mw <= most_mw);
+            said(wrong || !most_mw.is_finite(), "the laser's powers contradict each other")
+        })
     }
 }
 

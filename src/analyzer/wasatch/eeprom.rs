@@ -23,10 +23,16 @@ impl Eeprom {
         Self { pages }
     }
 
-    /// The calibration in the pages.
-    pub fn calibration(&self) -> Result<Calibration, CalibrationError> {
+    /// Serial number; empty where the maker wrote none.
+    pub fn serial(&self) -> String {
+        self.text(0, 16, 16)
+    }
+
+    /// The calibration in the pages. `stated` is the serial number of a unit whose pages have none.
+    pub fn calibration(&self, stated: Option<&str>) -> Result<Calibration, CalibrationError> {
         let format = self.u8(0, 63);
-        let serial = self.text(0, 16, 16);
+        let own = self.serial();
+        let serial = if own.is_empty() { stated.map(str::trim).unwrap_or_default().to_owned() } else { own };
         if format == 0xFF || self.pages.iter().all(|page| page.iter().all(|b| *b == 0)) {
             return Err(CalibrationError::Implausible { serial, why: "the EEPROM is empty".to_owned() });
         }
@@ -149,7 +155,7 @@ mod tests {
         let mut newer = [[1; PAGE]; PAGES];
         newer[0][63] = NEWEST_FORMAT + 1;
         for pages in [[[0xFF; PAGE]; PAGES], [[0; PAGE]; PAGES], newer] {
-            let end = Eeprom::new(pages).calibration();
+            let end = Eeprom::new(pages).calibration(None);
             assert!(matches!(end, Err(CalibrationError::Implausible { .. })), "{end:?}");
         }
     }
@@ -173,7 +179,7 @@ mod tests {
                 page.copy_from_slice(bytes);
             }
             pages[0][63] = format;
-            if let Ok(read) = Eeprom::new(pages).calibration() {
+            if let Ok(read) = Eeprom::new(pages).calibration(None) {
                 prop_assert_eq!(read.clone().checked(), Ok(read));
             }
         }

@@ -56,6 +56,9 @@ pub struct WasatchOptions {
     /// Laser wavelength, nm, where it is another than in the calibration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub excitation_nm: Option<f64>,
+    /// Serial number from the unit's label, for one whose EEPROM has none. One whose EEPROM has another is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
 }
 
 /// A duration in settings: whole milliseconds.
@@ -87,6 +90,7 @@ impl Default for WasatchOptions {
             byte_pause: Duration::from_millis(1),
             gain: None,
             excitation_nm: None,
+            serial: None,
         }
     }
 }

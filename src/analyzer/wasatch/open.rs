@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use super::exchange::Exchange;
 use super::laser::{Port, lock};
-use super::{
-    Calibration, CalibrationSource, Eeprom, PAGE, PAGES, WasatchLaser, WasatchOptions, WasatchSpectrometer, kinds,
-};
+use super::{CalibrationSource, Eeprom, PAGE, PAGES, WasatchLaser, WasatchOptions, WasatchSpectrometer, kinds};
 use crate::analyzer::laser::Laser;
 use crate::analyzer::spectrometer::OnWait;
 use crate::analyzer::{AnalyzerError, Clock, DeviceIdentity, Kit, LaserState, Transport, TransportError};
@@ -56,12 +54,23 @@ pub fn open(
     let on_wait: &mut OnWait<'_> = &mut || ControlFlow::Continue(());
     let Dark { port, mut laser, mut who } = command_off(link, Arc::clone(&clock), options, on_wait)?;
     let name = laser.identity().port.clone();
-    let eeprom = matches!(options.calibration, CalibrationSource::Eeprom);
     let calibration = match &options.calibration {
         CalibrationSource::Given(calibration) => calibration.as_ref().clone(),
-        CalibrationSource::Eeprom => read_calibration(&mut lock(&port), on_wait)?,
+        CalibrationSource::Eeprom => {
+            let pages = read_pages(&mut lock(&port), on_wait)?;
+            who.serial = Some(pages.serial());
+            let calibration = pages.calibration(options.serial.as_deref());
+            calibration.map_err(|error| AnalyzerError::Implausible {
+                port: name.clone(),
+                what: "its EEPROM",
+                why: error.to_string(),
+            })?
+        }
     };
-    who.serial = eeprom.then(|| calibration.serial.clone());
+    if let Some(stated) = options.serial.as_ref().filter(|stated| stated.trim() != calibration.serial) {
+        let (expected, found) = (stated.clone(), calibration.serial.clone());
+        return Err(AnalyzerError::OtherDevice { port: name, expected, found });
+    }
     let identity = DeviceIdentity {
         model: format!("Wasatch {}", calibration.model).trim().to_owned(),
         serial: calibration.serial.clone(),
@@ -173,7 +182,7 @@ pub(super) fn who_answers(
     Ok(Who { firmware: firmware.join("."), fpga, serial })
 }
 
-fn read_calibration(port: &mut Exchange, on_wait: &mut OnWait<'_>) -> Result<Calibration, AnalyzerError> {
+fn read_pages(port: &mut Exchange, on_wait: &mut OnWait<'_>) -> Result<Eeprom, AnalyzerError> {
     let mut pages = [[0; PAGE]; PAGES];
     for (number, page) in (0..).zip(&mut pages) {
         *page = match read_page(port, number, on_wait) {
@@ -185,8 +194,7 @@ fn read_calibration(port: &mut Exchange, on_wait: &mut OnWait<'_>) -> Result<Cal
             other => other?,
         };
     }
-    let implausible = |why: String| AnalyzerError::Implausible { port: port.port(), what: "its EEPROM", why };
-    Eeprom::new(pages).calibration().map_err(|error| implausible(error.to_string()))
+    Ok(Eeprom::new(pages))
 }
 
 /// Reads one EEPROM page by the commands of the SPI port.

@@ -12,7 +12,7 @@ use crate::analyzer::emulator::{
 };
 use crate::analyzer::laser::LaserKind;
 use crate::analyzer::obp::codec::Checksum;
-use crate::analyzer::{Clock, SpectrometerSetup, SystemClock};
+use crate::analyzer::{Clock, SystemClock};
 use crate::cli::{Context, input, output};
 use crate::formats::SpectrumKind;
 use crate::library::Library;
@@ -21,7 +21,7 @@ use crate::signal::calibration::Standards;
 use crate::spectrum::Technique;
 
 use super::faults::DeviceFaults;
-use super::{EmulateArgs, Kind, ReplyChecksum};
+use super::{EmulateArgs, Kind, KitSpectrometer, ReplyChecksum};
 
 /// Line speed of the OBP spectrometers as delivered.
 const OBP_BAUD: u32 = 9_600;
@@ -50,6 +50,7 @@ impl Hosts {
     pub(super) fn start(kind: Kind, args: &EmulateArgs, faults: &DeviceFaults) -> Result<Self, anyhow::Error> {
         let model = match kind {
             Kind::ObpQepro => ObpModel::QePro,
+            Kind::Kit if args.spectrometer == KitSpectrometer::ObpQepro => ObpModel::QePro,
             Kind::ObpVentana => ObpModel::Ventana,
             _ => ObpModel::Sts,
         };
@@ -67,8 +68,8 @@ impl Hosts {
         };
         let (seed, window) = (args.seed, NirWindow::new(NirSample::White));
         // A kit has the spectrometer and the laser that were chosen; any other device is alone.
-        let instrument = match (kind, &args.spectrometer) {
-            (Kind::Kit, SpectrometerSetup::OceanLetter(_)) => Kind::OceanLetter,
+        let instrument = match (kind, args.spectrometer) {
+            (Kind::Kit, KitSpectrometer::OceanLetter) => Kind::OceanLetter,
             (kind, _) => kind,
         };
         let laser = match kind {

@@ -163,6 +163,15 @@ fn devices(ui: &mut Ui, model: &Model, kit: &KitStatus) {
         note(ui, &format!("{} on {}{firmware}", device.driver, device.port));
         ui.add_space(GAP_SMALL);
     }
+    if let Some(why) = kit.laser_obstacle() {
+        paragraph(ui, &format!("The laser cannot emit: {why}. Put that right before a scan"));
+        ui.add_space(GAP_SMALL);
+    }
+    if let Some(power) = kit.laser_power.filter(|power| power.set_mw.is_some() || power.rated_mw.is_some()) {
+        note(ui, "Laser power");
+        paragraph(ui, &power.words());
+        ui.add_space(GAP_SMALL);
+    }
     if let Some((detector, others)) = kit.temperatures_c.split_first() {
         note(ui, "Detector temperature");
         let others: Vec<String> = others.iter().map(|t| format!("{t:.1} °C")).collect();

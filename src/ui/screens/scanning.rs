@@ -9,7 +9,7 @@ use crate::ui::tokens::{self, tokens};
 use crate::ui::widgets::{
     Banner, BannerTone, Button, Icon, Look, card, heading, note, paint_icon, step_bar, verdict_banner,
 };
-use crate::ui::words::{self, STAGES};
+use crate::ui::words;
 
 /// The page of a running scan.
 pub fn scanning_page(ui: &mut Ui, content: Rect, model: &mut Model) {
@@ -26,8 +26,9 @@ pub fn scanning_page(ui: &mut Ui, content: Rect, model: &mut Model) {
     card(ui, places.left.with_max_y(places.actions.max.y), "Stages", |ui| {
         heading(ui, "Stages");
         ui.add_space(4.0);
-        for one in STAGES {
-            stage_line(ui, one, stage);
+        let has_laser = model.kit().is_none_or(|kit| kit.laser.is_some());
+        for one in words::stages(has_laser) {
+            stage_line(ui, *one, stage);
         }
         if !model.parcel.trim().is_empty() {
             ui.add_space(8.0);

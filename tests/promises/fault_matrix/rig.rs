@@ -59,6 +59,12 @@ impl Driver {
         matches!(self, Self::Laser(_))
     }
 
+    /// What the device at fault says that its serial number is.
+    pub fn serial(self, kit: &Kit) -> String {
+        let device = if self.is_laser() { kit.laser() } else { kit.spectrometer() };
+        device.serial.clone()
+    }
+
     /// The laser of the kit; `None` where it is in the spectrometer's box and on its line.
     const fn laser(self) -> Option<LaserKind> {
         match self {
@@ -79,8 +85,9 @@ impl Driver {
     /// Whether the device has what the fault spoils.
     pub const fn can_have(self, fault: Fault) -> bool {
         match fault {
-            Fault::OnButReadsOff => self.is_laser() || self.laser().is_none(),
-            Fault::InterlockOpen | Fault::AccessLevel => self.is_laser(),
+            Fault::OnButReadsOff | Fault::InterlockOpen => self.is_laser() || self.laser().is_none(),
+            // A Ventana has no access levels.
+            Fault::AccessLevel => self.is_laser() || matches!(self, Self::Wasatch),
             // Lines of text carry no checksum, and lasers have no detector.
             Fault::WrongChecksum | Fault::Saturation => !self.is_laser(),
             Fault::TecUnstable => matches!(self, Self::Wasatch | Self::Obp(ObpModel::QePro)),
