@@ -188,46 +188,14 @@ impl Encoded {
         }
     }
 
-    /// Writes the row and its parts.
-    pub(super) fn insert(&self, connection: &Connection, id: i64, seq: i64) -> rusqlite::Result<()> {
-        let parts = self.parts();
-        let digests = parts.map(|plain| <[u8; 32]>::from(Sha256::digest(plain)));
-        let marks = vec!["?"; SCAN_COLUMNS.len()].join(", ");
-        let sql = format!("INSERT INTO scan ({}) VALUES ({marks})", SCAN_COLUMNS.join(", "));
-        connection.prepare_cached(&sql)?.execute(params![
-            id,
-            seq,
-            self.taken_at,
-            self.operator,
-            self.parcel,
-            self.level,
-            self.rule,
-            self.headline,
-            self.simulated,
-            self.emulated_sample,
-            self.spectrometer_model,
-            self.spectrometer_serial,
-            self.laser_model,
-            self.laser_serial,
-            self.program_version,
-            self.engine,
-            self.library_name,
-            self.library_version,
-            self.library_sha256,
-            digests[0],
-            digests[1],
-            digests[2],
-            digests[3],
-            digests[4],
-        ])?;
-        let mut statement = connection
-            .prepare_cached("INSERT INTO part (id, scan_id, name, codec, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")?;
-        let mut packer = Packer::new();
-        for (index, ((name, codec), plain)) in PARTS.into_iter().zip(parts).enumerate() {
-            let packed = packer.pack(codec, plain).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
-            statement.execute(params![part_id(id, index), id, name, codec.name(), packed])?;
+    /// Packs the parts, which takes the longest and therefore happens before the casebook is locked.
+    pub(super) fn pack(&self, packer: &mut Packer) -> rusqlite::Result<Packed<'_>> {
+        let plain = self.parts();
+        let mut packed: [Vec<u8>; PARTS.len()] = Default::default();
+        for ((place, (_, codec)), plain) in packed.iter_mut().zip(PARTS).zip(plain) {
+            *place = packer.pack(codec, plain).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
         }
-        Ok(())
+        Ok(Packed { encoded: self, digests: plain.map(|plain| Sha256::digest(plain).into()), packed })
     }
 
     /// The parts in the order of [`PARTS`].
@@ -380,6 +348,54 @@ impl Encoded {
         }
         if self.simulated != acquisition.simulated {
             return Err("the column simulated contradicts the record itself".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// A record that is ready to be written.
+pub(super) struct Packed<'a> {
+    encoded: &'a Encoded,
+    digests: [[u8; 32]; PARTS.len()],
+    packed: [Vec<u8>; PARTS.len()],
+}
+
+impl Packed<'_> {
+    /// Writes the row and its parts.
+    pub(super) fn insert(&self, connection: &Connection, id: i64, seq: i64) -> rusqlite::Result<()> {
+        let Self { encoded, digests, packed } = self;
+        let marks = vec!["?"; SCAN_COLUMNS.len()].join(", ");
+        let sql = format!("INSERT INTO scan ({}) VALUES ({marks})", SCAN_COLUMNS.join(", "));
+        connection.prepare_cached(&sql)?.execute(params![
+            id,
+            seq,
+            encoded.taken_at,
+            encoded.operator,
+            encoded.parcel,
+            encoded.level,
+            encoded.rule,
+            encoded.headline,
+            encoded.simulated,
+            encoded.emulated_sample,
+            encoded.spectrometer_model,
+            encoded.spectrometer_serial,
+            encoded.laser_model,
+            encoded.laser_serial,
+            encoded.program_version,
+            encoded.engine,
+            encoded.library_name,
+            encoded.library_version,
+            encoded.library_sha256,
+            digests[0],
+            digests[1],
+            digests[2],
+            digests[3],
+            digests[4],
+        ])?;
+        let mut statement = connection
+            .prepare_cached("INSERT INTO part (id, scan_id, name, codec, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        for (index, ((name, codec), packed)) in PARTS.into_iter().zip(packed).enumerate() {
+            statement.execute(params![part_id(id, index), id, name, codec.name(), packed])?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::encode::Encoded;
 use super::ledger::{EvidenceTable, Head};
+use super::payload::Packer;
 
 /// Marks our files in the SQLite header: the letters `PSCB`.
 pub(super) const APPLICATION_ID: i64 = 0x5053_4342;
@@ -80,11 +81,12 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
 /// a change of them is found; that nobody changed them before is not proven by it.
 fn fill_ledger(connection: &Connection) -> rusqlite::Result<()> {
     let mut head = Head::read(connection, Timestamp::UNIX_EPOCH)?;
+    let mut packer = Packer::new();
     let count: i64 = connection.query_row("SELECT coalesce(max(id), 0) FROM scan_1", [], |row| row.get(0))?;
     for id in 1..=count {
         let old =
             connection.prepare_cached("SELECT * FROM scan_1 WHERE id = ?1")?.query_row([id], Encoded::from_row_1)?;
-        old.insert(connection, id, head.next_seq())?;
+        old.pack(&mut packer)?.insert(connection, id, head.next_seq())?;
         old.taken_at().clone_into(&mut head.at);
         head.append(connection, EvidenceTable::Scan, id)?;
     }

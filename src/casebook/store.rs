@@ -13,6 +13,7 @@ use super::encode::{Encoded, summary_from_row};
 use super::key;
 use super::ledger::{EvidenceTable, Head};
 use super::note::NoteSigner;
+use super::payload::Packer;
 use super::schema::{self, APPLICATION_ID, NEWEST, Stamp};
 use super::writing::{add_checkpoint, add_event};
 use super::{CasebookError, Event, ScanRecord, ScanSummary, StoredScan};
@@ -30,6 +31,8 @@ pub struct Casebook {
     path: PathBuf,
     signer: NoteSigner,
     clock: WallClock,
+    /// Its tables are kept: to make them anew for each record takes longer than to pack one.
+    packer: Packer,
 }
 
 /// Tells the wall time under the write lock.
@@ -57,8 +60,8 @@ impl Casebook {
         let key_path = key::key_path(path);
         let (signer, _) = key::open_or_make(&key_path).map_err(|e| cannot_open(&key_path, &e))?;
         let connection = Self::connect(path).map_err(|e| CasebookError::from_sqlite(path, &e))?;
-        let mut casebook =
-            Self { connection, path: path.to_owned(), signer, clock: WallClock(Box::new(Timestamp::now)) };
+        let clock = WallClock(Box::new(Timestamp::now));
+        let mut casebook = Self { connection, path: path.to_owned(), signer, clock, packer: Packer::new() };
         casebook.found().map_err(|e| casebook.error(&e))?;
         Ok(casebook)
     }
@@ -147,10 +150,11 @@ impl Casebook {
     }
 
     fn insert(&mut self, encoded: &Encoded) -> rusqlite::Result<i64> {
+        let packed = encoded.pack(&mut self.packer)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let id: i64 = ask(&transaction, "SELECT coalesce(max(id), 0) + 1 FROM scan")?;
         let mut head = Head::read(&transaction, self.clock.now())?;
-        encoded.insert(&transaction, id, head.next_seq())?;
+        packed.insert(&transaction, id, head.next_seq())?;
         head.append(&transaction, EvidenceTable::Scan, id)?;
         add_checkpoint(&transaction, &mut head, &self.signer)?;
         transaction.commit()?;
