@@ -9,14 +9,14 @@ use crate::identify::{Answer, Level};
 
 use super::payload::{Codec, Packer};
 use super::settings::{Settings, SpectrumSettings, at_end, split_exposure};
-use super::{ScanRecord, ScanSummary};
+use super::{ScanKind, ScanRecord, ScanSummary};
 
 /// Largest packed part that is read.
 const PACKED_BYTES_MAX: i64 = 64 << 20;
 
 /// The columns of `scan`: number, number of the ledger entry, what the list of records shows and searches, and the
 /// digests of the parts.
-pub(super) const SCAN_COLUMNS: [&str; 24] = [
+pub(super) const SCAN_COLUMNS: [&str; 25] = [
     "id",
     "seq",
     "taken_at",
@@ -41,6 +41,7 @@ pub(super) const SCAN_COLUMNS: [&str; 24] = [
     "dark_counts_sha256",
     "light_counts_sha256",
     "spectrum_sha256",
+    "kind",
 ];
 
 /// The large parts of a scan with the way in which each is packed, in the order of their numbers in `part` and of their
@@ -68,6 +69,7 @@ pub(super) struct Encoded {
     rule: String,
     headline: String,
     simulated: bool,
+    kind: Option<String>,
     emulated_sample: Option<String>,
     spectrometer_model: String,
     spectrometer_serial: String,
@@ -102,6 +104,15 @@ pub(super) fn level_from_name(name: &str) -> Result<Level, String> {
         .ok_or_else(|| format!("the level '{name}' does not exist"))
 }
 
+/// What the column `kind` holds: nothing for a sample.
+fn kind_column(kind: ScanKind) -> Option<&'static str> {
+    (kind != ScanKind::Sample).then(|| kind.name())
+}
+
+pub(super) fn kind_from_column(column: Option<&str>) -> Result<ScanKind, String> {
+    column.map_or(Ok(ScanKind::Sample), |name| name.parse().map_err(|_| format!("the kind '{name}' does not exist")))
+}
+
 /// A column that holds 0 or 1 and nothing else.
 fn flag(row: &Row<'_>, column: &str) -> rusqlite::Result<bool> {
     match row.get(column)? {
@@ -123,8 +134,18 @@ impl Encoded {
     /// The columns of `record`. Fails when the columns would not give back the very same record (a number that is not
     /// finite, for example): what cannot be read back is no evidence.
     pub(super) fn new(record: &ScanRecord) -> Result<Self, String> {
-        let ScanRecord { taken_at, operator, standing, parcel, emulated_sample, acquisition, answer, program_version } =
-            record;
+        let ScanRecord {
+            taken_at,
+            operator,
+            standing,
+            parcel,
+            subject,
+            time_source,
+            emulated_sample,
+            acquisition,
+            answer,
+            program_version,
+        } = record;
         let Acquisition {
             spectrometer,
             laser,
@@ -146,6 +167,8 @@ impl Encoded {
             simulated: *simulated,
             conditions: conditions.clone(),
             standing: *standing,
+            subject: subject.clone(),
+            time_source: *time_source,
             dark: dark_settings,
             light: light_settings,
             spectrum: SpectrumSettings {
@@ -165,6 +188,7 @@ impl Encoded {
             rule: answer.verdict.rule().to_owned(),
             headline: answer.verdict.headline().to_owned(),
             simulated: *simulated,
+            kind: kind_column(subject.kind).map(str::to_owned),
             emulated_sample: emulated_sample.clone(),
             spectrometer_model: spectrometer.model.clone(),
             spectrometer_serial: spectrometer.serial.clone(),
@@ -245,11 +269,17 @@ impl Encoded {
         let (Ok(settings), Ok(answer)) = (String::from_utf8(settings), String::from_utf8(answer)) else {
             return Ok(Err("its settings or its answer are not text".to_owned()));
         };
-        Self::with_parts(row, settings, answer, [dark_counts, light_counts, spectrum]).map(Ok)
+        Self::with_parts(row, row.get("kind")?, settings, answer, [dark_counts, light_counts, spectrum]).map(Ok)
     }
 
     /// The columns that every form of the database has, with the parts that each keeps in its own way.
-    fn with_parts(row: &Row<'_>, settings: String, answer: String, arrays: [Vec<u8>; 3]) -> rusqlite::Result<Self> {
+    fn with_parts(
+        row: &Row<'_>,
+        kind: Option<String>,
+        settings: String,
+        answer: String,
+        arrays: [Vec<u8>; 3],
+    ) -> rusqlite::Result<Self> {
         let [dark_counts, light_counts, spectrum] = arrays;
         Ok(Self {
             taken_at: row.get("taken_at")?,
@@ -259,6 +289,7 @@ impl Encoded {
             rule: row.get("rule")?,
             headline: row.get("headline")?,
             simulated: flag(row, "simulated")?,
+            kind,
             emulated_sample: row.get("emulated_sample")?,
             spectrometer_model: row.get("spectrometer_model")?,
             spectrometer_serial: row.get("spectrometer_serial")?,
@@ -280,7 +311,7 @@ impl Encoded {
     /// Reads a row of the first form of the database, which held the parts in its own columns.
     pub(super) fn from_row_1(row: &Row<'_>) -> rusqlite::Result<Self> {
         let arrays = [row.get("dark_counts")?, row.get("light_counts")?, row.get("spectrum")?];
-        Self::with_parts(row, row.get("settings")?, row.get("answer")?, arrays)
+        Self::with_parts(row, None, row.get("settings")?, row.get("answer")?, arrays)
     }
 
     /// Wall time of the scan as it stands in the row.
@@ -306,6 +337,8 @@ impl Encoded {
             operator: self.operator.clone(),
             standing: settings.standing,
             parcel: self.parcel.clone(),
+            subject: settings.subject,
+            time_source: settings.time_source,
             emulated_sample: self.emulated_sample.clone(),
             acquisition: Acquisition {
                 spectrometer: settings.spectrometer,
@@ -345,6 +378,9 @@ impl Encoded {
             if stored != original {
                 return Err(format!("the column {column} says '{stored}', the record itself '{original}'"));
             }
+        }
+        if self.kind.as_deref() != kind_column(record.subject.kind) {
+            return Err("the column kind contradicts the record itself".to_owned());
         }
         if self.simulated != acquisition.simulated {
             return Err("the column simulated contradicts the record itself".to_owned());
@@ -391,6 +427,7 @@ impl Packed<'_> {
             digests[2],
             digests[3],
             digests[4],
+            encoded.kind,
         ])?;
         let mut statement = connection
             .prepare_cached("INSERT INTO part (id, scan_id, name, codec, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")?;
@@ -408,10 +445,12 @@ pub(super) fn summary_from_row(row: &Row<'_>) -> rusqlite::Result<Result<ScanSum
     let level: String = row.get("level")?;
     let (operator, parcel) = (row.get("operator")?, row.get("parcel")?);
     let (headline, simulated) = (row.get("headline")?, flag(row, "simulated")?);
+    let kind: Option<String> = row.get("kind")?;
     let summary = || {
         let taken_at = time_from_text(&taken_at)?;
         let level = level_from_name(&level)?;
-        Ok(ScanSummary { id, taken_at, operator, parcel, level, headline, simulated })
+        let kind = kind_from_column(kind.as_deref())?;
+        Ok(ScanSummary { id, taken_at, operator, parcel, level, headline, simulated, kind })
     };
     Ok(summary().map_err(|what: String| format!("record {id}: {what}")))
 }
@@ -429,6 +468,7 @@ impl Encoded {
             rule: text(),
             headline: text(),
             simulated: true,
+            kind: None,
             emulated_sample: None,
             spectrometer_model: text(),
             spectrometer_serial: text(),

@@ -59,8 +59,9 @@ impl Casebook {
         ];
         let (index, order) =
             if by_time { (" INDEXED BY scan_by_time", "taken_at DESC, id DESC") } else { ("", "id DESC") };
-        let mut sql =
-            format!("SELECT id, taken_at, operator, parcel, level, headline, simulated FROM scan{index} WHERE id > 0");
+        let mut sql = format!(
+            "SELECT id, taken_at, operator, parcel, level, headline, simulated, kind FROM scan{index} WHERE id > 0"
+        );
         let mut values: Vec<&dyn ToSql> = Vec::new();
         for (condition, value, wanted) in conditions {
             if wanted {

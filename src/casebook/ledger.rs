@@ -43,6 +43,17 @@ impl EvidenceTable {
         Self::ALL.into_iter().find(|t| t.name() == name)
     }
 
+    /// Those of its columns that a file has: one of an earlier form lacks what came later, which is NULL everywhere.
+    pub(super) fn columns_in(self, connection: &Connection) -> rusqlite::Result<Vec<&'static str>> {
+        let sql = format!("SELECT name FROM pragma_table_info('{}')", self.name());
+        let there = connection
+            .prepare_cached(&sql)?
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<Vec<String>>>()?;
+        let kept = |column: &&str| !is_later(column) || there.iter().any(|name| name == column);
+        Ok(self.columns().iter().copied().filter(kept).collect())
+    }
+
     /// Its columns in the order of the canonical text.
     pub(super) const fn columns(self) -> &'static [&'static str] {
         match self {
@@ -104,13 +115,19 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
+/// Whether a column came later than the ledger. Such a one is left out of the canonical text where it is NULL.
+fn is_later(column: &str) -> bool {
+    column == "kind"
+}
+
 /// The canonical text of a row whose columns are the first of `row`: a JSON list of pairs of name and value, without
-/// spaces; blobs as hexadecimal text, floats as text with all digits (no column of ours holds one).
+/// spaces; later columns left out where they are NULL; blobs as hexadecimal text, floats as text with all digits (no column of ours holds one).
 pub(super) fn canonical_text(columns: &[&str], row: &Row<'_>) -> rusqlite::Result<String> {
     let mut text = String::from("[");
     for (i, name) in columns.iter().enumerate() {
         let comma = if i == 0 { "" } else { "," };
         let value = match row.get_ref(i)? {
+            ValueRef::Null if is_later(name) => continue,
             ValueRef::Null => "null".to_owned(),
             ValueRef::Integer(n) => n.to_string(),
             ValueRef::Real(x) => json_text(&format!("real {x:?}")),

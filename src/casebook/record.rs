@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::analyzer::Acquisition;
 use crate::identify::{Answer, Level};
 
-use super::{Actor, Role};
+use super::{Actor, Role, ScanKind, Subject, TimeSource};
 
 /// One scan with everything needed to compute its verdict again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,12 @@ pub struct ScanRecord {
     pub standing: Option<Standing>,
     /// What the operator typed or scanned as the parcel's number; empty when none.
     pub parcel: String,
+    /// Sample, blank or control, and which spot.
+    #[serde(default)]
+    pub subject: Subject,
+    /// Where the wall time comes from; `None` in records of versions that did not ask.
+    #[serde(default)]
+    pub time_source: Option<TimeSource>,
     /// Name of the emulated sample, when the probe was emulated.
     pub emulated_sample: Option<String>,
     /// Raw counts, settings, device identity, laser states.
@@ -73,6 +79,9 @@ pub struct ScanSummary {
     pub headline: String,
     /// True when a device was emulated.
     pub simulated: bool,
+    /// Sample, blank or control, as it was scanned.
+    #[serde(default)]
+    pub kind: ScanKind,
 }
 
 /// Something that was said or done beside a scan: a note, a disposition, a correction, a change of an account.

@@ -15,6 +15,7 @@ const MIGRATIONS: [Migration; NEWEST as usize] = [
     Migration { sql: include_str!("migrations/0001_scan.sql"), fill: None },
     Migration { sql: include_str!("migrations/0002_ledger.sql"), fill: Some(fill_ledger) },
     Migration { sql: include_str!("migrations/0003_accounts.sql"), fill: None },
+    Migration { sql: include_str!("migrations/0004_kind.sql"), fill: None },
 ];
 
 /// One step: what SQL can say, then what needs the program.
@@ -24,7 +25,7 @@ struct Migration {
 }
 
 /// The newest version that this program knows.
-pub(super) const NEWEST: i64 = 3;
+pub(super) const NEWEST: i64 = 4;
 
 /// What the header of a database says about who made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,9 +69,10 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let from = usize::try_from(Stamp::read(&transaction)?.version).unwrap_or(0);
     for step in MIGRATIONS.iter().skip(from) {
         transaction.execute_batch(step.sql)?;
-        if let Some(fill) = step.fill {
-            fill(&transaction)?;
-        }
+    }
+    // Afterwards, because the program writes rows of the newest form only.
+    for fill in MIGRATIONS.iter().skip(from).filter_map(|step| step.fill) {
+        fill(&transaction)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", NEWEST)?;

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Standing;
+use super::{Standing, Subject, TimeSource};
 use crate::analyzer::{DeviceIdentity, Exposure, ExposureKind, LaserState, ScanConditions};
 use crate::spectrum::{Spectrum, Technique};
 
@@ -19,6 +19,10 @@ pub(super) struct Settings {
     pub(super) conditions: ScanConditions,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) standing: Option<Standing>,
+    #[serde(default, skip_serializing_if = "Subject::is_plain")]
+    pub(super) subject: Subject,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) time_source: Option<TimeSource>,
     pub(super) dark: ExposureSettings,
     pub(super) light: Vec<ExposureSettings>,
     pub(super) spectrum: SpectrumSettings,

@@ -174,7 +174,7 @@ impl Casebook {
     pub fn list(&self, offset: usize, limit: usize) -> Result<Vec<ScanSummary>, CasebookError> {
         let last = self.count()?.saturating_sub(i64::try_from(offset).unwrap_or(i64::MAX));
         let before_first = last.saturating_sub(i64::try_from(limit).unwrap_or(i64::MAX));
-        let sql = "SELECT id, taken_at, operator, parcel, level, headline, simulated FROM scan \
+        let sql = "SELECT id, taken_at, operator, parcel, level, headline, simulated, kind FROM scan \
                    WHERE id > ?1 AND id <= ?2 ORDER BY id DESC";
         let mut statement = self.connection.prepare_cached(sql).map_err(|e| self.error(&e))?;
         let rows = statement.query_map([before_first.max(0), last], summary_from_row).map_err(|e| self.error(&e))?;

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::encode::{level_from_name, time_from_text};
-use super::{Casebook, CasebookError, StoredEvent};
+use super::encode::{kind_from_column, level_from_name, time_from_text};
+use super::{Casebook, CasebookError, ScanKind, StoredEvent};
 use crate::identify::Level;
 
 /// Kinds of events that change what a verdict counts as.
@@ -22,6 +22,8 @@ pub struct VerdictLine {
     pub rule: String,
     /// True when a device was emulated.
     pub simulated: bool,
+    /// Sample, blank or control, as it was scanned.
+    pub kind: ScanKind,
     /// What was said about the record, where that holds a laboratory's result or a correction; empty otherwise.
     pub said: Vec<StoredEvent>,
 }
@@ -36,7 +38,7 @@ impl Casebook {
     ) -> Result<Vec<VerdictLine>, CasebookError> {
         let error = |e: rusqlite::Error| self.error(&e);
         let (corrected, said) = (self.corrected_scans()?, self.scans_with(&COUNTING)?);
-        let sql = "SELECT id, taken_at, level, rule, simulated FROM scan ORDER BY id";
+        let sql = "SELECT id, taken_at, level, rule, simulated, kind FROM scan ORDER BY id";
         let mut statement = self.connection().prepare_cached(sql).map_err(error)?;
         let mut rows = statement.query([]).map_err(error)?;
         let mut lines = Vec::new();
@@ -55,6 +57,8 @@ impl Casebook {
                 level: level_from_name(&level).map_err(|what| self.corrupt(format!("record {id}: {what}")))?,
                 rule: row.get(3).map_err(error)?,
                 simulated: row.get(4).map_err(error)?,
+                kind: kind_from_column(row.get::<_, Option<String>>(5).map_err(error)?.as_deref())
+                    .map_err(|what| self.corrupt(format!("record {id}: {what}")))?,
                 said: if said.contains(&id) { self.events_of(id)? } else { Vec::new() },
             });
         }

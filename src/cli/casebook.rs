@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::casebook::note::NoteVerifier;
 use crate::casebook::{
     self, Casebook, CasebookError, Finding, FindingKind, HistoryEntry, KeptUntil, RecordFilter, ScanSummary,
-    StoredScan, Verification, VerifyOptions,
+    StoredScan, TimeSource, Verification, VerifyOptions,
 };
 use crate::session::{casebook_path, data_dir};
 
@@ -199,11 +199,12 @@ fn list(offset: usize, limit: usize, filter: &RecordFilter, context: &Context) -
 }
 
 fn line_of(line: &ScanSummary) -> String {
-    let ScanSummary { id, taken_at, operator, parcel, level, headline, simulated } = line;
+    let ScanSummary { id, taken_at, operator, parcel, level, headline, simulated, kind } = line;
     let level = answer_text::word(*level);
     let parcel = if parcel.is_empty() { "-" } else { parcel };
     let simulated = if *simulated { "simulated" } else { "" };
-    format!("{id:>6}  {taken_at:.0}  {level:<23}  {simulated:<9}  {parcel:<13}  {operator:<10}  {headline}")
+    let kind = if kind.counts() { "" } else { kind.name() };
+    format!("{id:>6}  {taken_at:.0}  {level:<23}  {simulated:<9}  {kind:<7}  {parcel:<13}  {operator:<10}  {headline}")
 }
 
 fn show(id: i64, context: &Context) -> Result<ExitCode, anyhow::Error> {
@@ -258,12 +259,14 @@ fn text_of(scan: &StoredScan) -> String {
         let _ = writeln!(text, "  {name:<10} {value}");
     };
     line("Taken", format!("{:.0} (UTC, clock of this machine)", record.taken_at));
+    line("Clock", record.time_source.map_or("its state was not recorded".to_owned(), TimeSource::words));
     let standing = record.standing.map(|s| {
         let training = s.training_expires.map_or_else(String::new, |day| format!(", trained until {day}"));
         format!(" ({}{training})", s.role.name())
     });
     line("Operator", format!("{}{}", record.operator, standing.unwrap_or_default()));
     line("Parcel", if record.parcel.is_empty() { "none entered".to_owned() } else { record.parcel.clone() });
+    line("Scanned", record.subject.words());
     if let Some(sample) = &record.emulated_sample {
         line("Emulated", format!("sample under the emulated probe: {sample}"));
     }

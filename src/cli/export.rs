@@ -183,8 +183,10 @@ pub(super) fn shift(args: &ShiftArgs, casebook: &Casebook, context: &Context) ->
 }
 
 fn shift_text(summary: &ShiftSummary) -> String {
-    let mut lines =
-        vec![format!("{} scans, and {} simulated ones that count nowhere", summary.scans, summary.simulated)];
+    let mut lines = vec![format!(
+        "{} scans; {} simulated ones, and {} blanks and controls, count nowhere",
+        summary.scans, summary.simulated, summary.blanks_and_controls
+    )];
     lines.extend(summary.by_level.iter().map(|(level, n)| format!("  {level:<15} {n}")));
     lines.extend(summary.inconclusive_by_rule.iter().map(|(rule, n)| format!("  inconclusive, {rule}: {n}")));
     match &summary.laboratory {

@@ -1,5 +1,6 @@
 //! `parcelscope casebook intelligence|related|statistics`: finds without persons, finds that are alike, counts over time.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,9 +11,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::casebook::{Act, Casebook, Event};
+use crate::casebook::{Act, Casebook, Event, ScanKind, ScanSummary};
 use crate::identify::Level;
-use crate::report::{Find, Likeness, Period, Statistics, intelligence_json, sha256_hex};
+use crate::report::{Find, Likeness, Period, SelectedRow, Statistics, intelligence_json, sha256_hex};
 use crate::session::{data_dir, library_in_use};
 
 use super::export::rate_text;
@@ -95,7 +96,7 @@ pub(super) fn export(
     let mut finds = Vec::new();
     let answered = casebook.scans_with(&["laboratory-result", "confirmation"])?;
     for id in answered.iter().rev() {
-        finds.extend(Find::confirmed(&casebook.load(*id)?.record, &casebook.events_of(*id)?, &library));
+        finds.extend(Find::confirmed(&casebook.load(*id)?, &casebook.events_of(*id)?, &library));
         if finds.len() == FINDS_MAX {
             break;
         }
@@ -117,12 +118,14 @@ pub(super) fn related(id: i64, casebook: &Casebook, context: &Context) -> Result
         );
     }
     let library = library_in_use(&data_dir(context.data_dir.as_deref())?, Timestamp::now())?.library;
-    let find = Find::new(&asked, &[], &library);
+    let (find, corrected) = (Find::new(&asked, &[], &library), casebook.corrected_scans()?);
     let (mut found, mut compared) = (Vec::new(), 0);
     let total = usize::try_from(casebook.count()?).unwrap_or(usize::MAX);
     'pages: for offset in (0..total).step_by(PAGE) {
         for scan in &casebook.list(offset, PAGE)? {
-            let comparable = scan.id != id && scan.simulated == asked.acquisition.simulated;
+            let comparable = scan.id != id
+                && scan.simulated == asked.acquisition.simulated
+                && kind_in(casebook, scan, &corrected)?.counts();
             if !comparable || scan.level == Level::Inconclusive {
                 continue;
             }
@@ -157,6 +160,14 @@ pub(super) fn related(id: i64, casebook: &Casebook, context: &Context) -> Result
         output::print_text(&output::printable(&text))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Sample, blank or control, as it stands after corrections.
+fn kind_in(casebook: &Casebook, scan: &ScanSummary, corrected: &BTreeSet<i64>) -> Result<ScanKind, anyhow::Error> {
+    if !corrected.contains(&scan.id) {
+        return Ok(scan.kind);
+    }
+    Ok(SelectedRow::new(&casebook.load(scan.id)?, &casebook.events_of(scan.id)?).kind)
 }
 
 /// Runs `casebook statistics`.

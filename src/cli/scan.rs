@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::analyzer::WireLog;
 use crate::analyzer::gps::{NoFix, Place};
-use crate::casebook::{Act, Actor, Casebook, StoredScan};
+use crate::casebook::{Act, Actor, Casebook, ClockKeeping, ScanKind, Spot, StoredScan, Subject};
 use crate::identify::Answer;
 use crate::session::{
     Command, Connection, Event, FixedExposure, KitChoice, KitParts, KitShelf, ScanExposure, Session, SessionConfig,
@@ -67,6 +67,15 @@ pub struct ScanArgs {
     /// Number of the parcel, for the record
     #[arg(long, value_name = "NUMBER", default_value = "")]
     parcel: String,
+    /// What is scanned: sample, blank (nothing, or the bag alone) or control (a known substance); only samples count as finds
+    #[arg(long, value_name = "KIND", default_value = "sample")]
+    kind: ScanKind,
+    /// Which spot of the item, and which of several: '2/5 left corner', '2/5' or 'left corner'
+    #[arg(long, value_name = "SPOT")]
+    spot: Option<Spot>,
+    /// Who keeps the clock of this machine right: system, gps or operator [default: as the settings of the data folder say]
+    #[arg(long, value_name = "WHO")]
+    clock: Option<ClockKeeping>,
     /// Write what passed over the wires during the last minute to this file when the scan has ended, also when it failed
     #[arg(long, value_name = "FILE")]
     wire_log: Option<PathBuf>,
@@ -135,6 +144,7 @@ struct Document<'a> {
 pub fn run(args: ScanArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
     let (parcel, wire_log, gps_port) = (args.parcel.clone(), args.wire_log.clone(), args.gps_port.clone());
     let user = args.user.clone();
+    let (subject, clock) = (Subject { kind: args.kind, spot: args.spot.clone() }, args.clock);
     let with_gps = gps_port.is_some();
     let data_dir = data_dir(context.data_dir.as_deref())?;
     let exposure = args.exposure.exposure();
@@ -151,11 +161,15 @@ pub fn run(args: ScanArgs, context: &Context) -> Result<ExitCode, anyhow::Error>
     let operator = operator(&mut casebook, user.as_deref(), Act::Scan).context("nothing was scanned")?;
     drop(casebook);
     let session = Session::start(
-        SessionConfig::new(data_dir, kit).with_operator(operator).with_exposure(exposure).with_gps(gps_port),
+        SessionConfig::new(data_dir, kit)
+            .with_operator(operator)
+            .with_exposure(exposure)
+            .with_gps(gps_port)
+            .with_clock(clock),
     )
     .context("this system gives no more threads")?;
     let wires = session.wire_log();
-    let outcome = scan(&session, parcel, with_gps, &interrupted);
+    let outcome = scan(&session, (parcel, subject), with_gps, &interrupted);
     // The laser is commanded off and the threads end before the result is printed.
     drop(session);
     if let Some(path) = wire_log
@@ -208,8 +222,7 @@ pub(super) fn operator(casebook: &mut Casebook, user: Option<&str>, act: Act) ->
 }
 
 fn choose_kit(args: ScanArgs, data_dir: &Path) -> Result<KitChoice, anyhow::Error> {
-    let ScanArgs { port, kit, on_ports, sample, seed, exposure: _, user: _, parcel: _, gps_port: _, wire_log: _ } =
-        args;
+    let ScanArgs { port, kit, on_ports, sample, seed, .. } = args;
     if let Some(kit) = kit {
         return Ok(KitChoice::Saved(KitShelf::of(data_dir).find(&kit)?.id()));
     }
@@ -251,12 +264,17 @@ pub(super) fn watch_signals() -> io::Result<Arc<AtomicBool>> {
 }
 
 /// Connects and scans.
-fn scan(session: &Session, parcel: String, with_gps: bool, interrupted: &AtomicBool) -> Result<Outcome, anyhow::Error> {
+fn scan(
+    session: &Session,
+    (parcel, subject): (String, Subject),
+    with_gps: bool,
+    interrupted: &AtomicBool,
+) -> Result<Outcome, anyhow::Error> {
     let place = connect(session, interrupted)?;
     if with_gps {
         output::complain(&await_place(session, place, interrupted).words());
     }
-    session.send(Command::Scan { parcel })?;
+    session.send(Command::Scan { parcel, subject })?;
     follow(session, interrupted)
 }
 

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::casebook::{ScanRecord, Shipment, Statement, StoredEvent};
+use crate::casebook::{ScanRecord, Shipment, Statement, StoredEvent, StoredScan};
 use crate::library::Library;
 use crate::signal::prepare;
 
 use super::ReportError;
 use super::laboratory::{LaboratoryOutcome, LaboratoryResult};
-use super::outcome::standing_result;
+use super::outcome::{kind_of, standing_result};
 
 /// Least likeness of composition and of spectrum for two finds to be suggested as related. Chosen so that a few per cent of
 /// share do not part two scans of one powder; not tested on seizures of known source.
@@ -116,10 +116,13 @@ impl Find {
     }
 
     /// The find of a record whose last laboratory result confirms a listed substance; none for anything else, and none
-    /// for a simulated scan.
-    pub fn confirmed(record: &ScanRecord, history: &[StoredEvent], library: &Library) -> Option<Self> {
+    /// for a simulated scan, a blank or a control.
+    pub fn confirmed(scan: &StoredScan, history: &[StoredEvent], library: &Library) -> Option<Self> {
         let (_, outcome) = standing_result(history)?;
-        let counts = outcome == LaboratoryOutcome::Confirmed && !record.acquisition.simulated;
+        let record = &scan.record;
+        let counts = outcome == LaboratoryOutcome::Confirmed
+            && !record.acquisition.simulated
+            && kind_of(history, scan.id, record.subject.kind).counts();
         counts.then(|| Self::new(record, history, library))
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::casebook::{Reference, Statement, StoredEvent};
+use crate::casebook::{Reference, ScanKind, Statement, StoredEvent};
 
 use super::laboratory::{LaboratoryOutcome, LaboratoryResult};
 
@@ -69,6 +69,11 @@ pub(super) fn corrected(history: &[StoredEvent], scan: i64, name: &str) -> Optio
         }
         _ => None,
     })
+}
+
+/// What was scanned, as it stands after corrections.
+pub(super) fn kind_of(history: &[StoredEvent], scan: i64, recorded: ScanKind) -> ScanKind {
+    corrected(history, scan, "kind").and_then(|kind| kind.trim().parse().ok()).unwrap_or(recorded)
 }
 
 #[cfg(test)]

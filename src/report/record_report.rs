@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use krilla::metadata::{DateTime, Metadata};
 use qrcode::{Color, EcLevel, QrCode};
 
-use crate::casebook::{Dossier, ScanRecord, StoredEvent};
+use crate::analyzer::gps::Place;
+use crate::casebook::{Dossier, ScanRecord, StoredEvent, TimeSource};
 use crate::identify::{Answer, Level};
 use crate::library::Library;
 
@@ -71,8 +72,10 @@ fn title(sheet: &mut Sheet<'_>, dossier: &Dossier) {
     sheet.space(2.0);
     let mut facts = vec![
         ("Taken", words::time(record.taken_at)),
+        ("Clock", record.time_source.map_or("its state was not recorded".to_owned(), TimeSource::words)),
         ("Operator", operator(record)),
         ("Parcel", if record.parcel.is_empty() { "not stated".to_owned() } else { record.parcel.clone() }),
+        ("Scanned", record.subject.words()),
     ];
     if record.acquisition.simulated {
         facts.push(("Origin", "simulated: an emulated analyzer, no real sample".to_owned()));
@@ -264,6 +267,7 @@ fn measurement(sheet: &mut Sheet<'_>, dossier: &Dossier) {
     let mut facts = vec![
         ("Spectrometer", words::device(&scan.spectrometer)),
         ("Laser", format!("{}, {} nm", words::device(&scan.laser), scan.excitation_nm)),
+        ("Place", conditions.place.as_ref().map_or("not recorded".to_owned(), Place::words)),
         ("Calibration", calibration),
         ("Performance check", conditions.check.words()),
     ];

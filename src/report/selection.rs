@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::casebook::{ScanSummary, StoredEvent, StoredScan};
+use crate::casebook::{ScanKind, ScanSummary, StoredEvent, StoredScan};
 use crate::identify::Level;
 
 use super::laboratory::LaboratoryOutcome;
-use super::outcome::{corrected, laboratory_outcome};
+use super::outcome::{corrected, kind_of, laboratory_outcome};
 use super::{ReportError, words};
 
 /// Which records. What is `None` lets everything through.
@@ -57,6 +57,10 @@ pub struct SelectedRow {
     pub operator: String,
     /// Parcel number; empty when none.
     pub parcel: String,
+    /// Sample, blank or control.
+    pub kind: ScanKind,
+    /// The spot of the item; empty when none was stated.
+    pub spot: String,
     /// Level of the verdict.
     pub level: Level,
     /// Rule that fired.
@@ -90,12 +94,22 @@ impl SelectedRow {
         let laboratory = laboratory_outcome(history);
         let [parcel, operator] = ["parcel", "operator"].map(|field| corrected(history, scan.id, field));
         let taken_at = corrected(history, scan.id, "taken-at").and_then(|text| text.trim().parse().ok());
-        let fields = [("parcel", parcel.is_some()), ("operator", operator.is_some()), ("taken_at", taken_at.is_some())];
+        let spot = corrected(history, scan.id, "spot");
+        let kind = kind_of(history, scan.id, record.subject.kind);
+        let fields = [
+            ("parcel", parcel.is_some()),
+            ("operator", operator.is_some()),
+            ("taken_at", taken_at.is_some()),
+            ("kind", kind != record.subject.kind),
+            ("spot", spot.is_some()),
+        ];
         Self {
             id: scan.id,
             taken_at: taken_at.unwrap_or(record.taken_at),
             operator: operator.unwrap_or_else(|| record.operator.clone()),
             parcel: parcel.unwrap_or_else(|| record.parcel.clone()),
+            kind,
+            spot: spot.or_else(|| record.subject.spot.as_ref().map(ToString::to_string)).unwrap_or_default(),
             corrected: fields.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect(),
             level: answer.verdict.level(),
             rule: answer.verdict.rule().to_owned(),
@@ -111,11 +125,13 @@ impl SelectedRow {
     }
 }
 
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 17] = [
     "id",
     "taken_at",
     "operator",
     "parcel",
+    "kind",
+    "spot",
     "level",
     "rule",
     "headline",
@@ -141,6 +157,8 @@ pub fn selection_csv(rows: &[SelectedRow]) -> Result<Vec<u8>, ReportError> {
             row.taken_at.to_string(),
             harmless(&row.operator),
             harmless(&row.parcel),
+            row.kind.name().to_owned(),
+            harmless(&row.spot),
             words::level_key(row.level).to_owned(),
             harmless(&row.rule),
             harmless(&row.headline),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::casebook::ScanKind;
 use crate::identify::Level;
 
 use super::laboratory::LaboratoryOutcome;
@@ -36,13 +37,15 @@ impl Rate {
     }
 }
 
-/// Counts over a selection. Simulated scans are counted apart and are in no rate.
+/// Counts over a selection. Simulated scans, blanks and controls are counted apart and are in no rate.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ShiftSummary {
     /// Scans of real samples.
     pub scans: usize,
     /// Scans with an emulated device, which are in none of the numbers below.
     pub simulated: usize,
+    /// Blanks and controls with a real device, which are in none of the numbers below: no parcel held what they show.
+    pub blanks_and_controls: usize,
     /// Scans by level.
     pub by_level: BTreeMap<&'static str, usize>,
     /// Inconclusive scans by the rule that says why.
@@ -74,13 +77,15 @@ pub struct Counted<'a> {
     pub rule: &'a str,
     /// True when a device was emulated.
     pub simulated: bool,
+    /// Sample, blank or control.
+    pub kind: ScanKind,
     /// What the laboratory said in the end.
     pub laboratory: Option<LaboratoryOutcome>,
 }
 
 impl<'a> Counted<'a> {
     fn of(row: &'a SelectedRow) -> Self {
-        Self { level: row.level, rule: &row.rule, simulated: row.simulated, laboratory: row.laboratory }
+        Self { level: row.level, rule: &row.rule, simulated: row.simulated, kind: row.kind, laboratory: row.laboratory }
     }
 }
 
@@ -94,7 +99,9 @@ impl ShiftSummary {
     /// Counts what is given.
     pub fn count(rows: &[Counted<'_>]) -> Self {
         let mut summary = Self { simulated: rows.iter().filter(|r| r.simulated).count(), ..Self::default() };
-        let real: Vec<&Counted<'_>> = rows.iter().filter(|r| !r.simulated).collect();
+        let (real, apart): (Vec<&Counted<'_>>, Vec<_>) =
+            rows.iter().filter(|r| !r.simulated).partition(|r| r.kind.counts());
+        summary.blanks_and_controls = apart.len();
         summary.scans = real.len();
         for level in [Level::Alarm, Level::Alert, Level::Inconclusive, Level::NoneDetected] {
             let count = real.iter().filter(|r| r.level == level).count();

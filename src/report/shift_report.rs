@@ -32,6 +32,10 @@ pub fn shift_pdf(
     if summary.simulated > 0 {
         simulated.push_str(" (in none of the counts below)");
     }
+    let mut apart = summary.blanks_and_controls.to_string();
+    if summary.blanks_and_controls > 0 {
+        apart.push_str(" (in none of the counts below)");
+    }
     sheet.facts(&[
         ("From", selection.from.map_or("the first record".to_owned(), words::time)),
         ("Until before", selection.until.map_or("the last record".to_owned(), words::time)),
@@ -40,6 +44,7 @@ pub fn shift_pdf(
         ("Operator", or_all(selection.operator.clone())),
         ("Scans", summary.scans.to_string()),
         ("Simulated scans", simulated),
+        ("Blanks and controls", apart),
     ]);
     counts(&mut sheet, &summary);
     sheet.heading("Answers of laboratories");
@@ -109,12 +114,13 @@ fn rate(rate: &Rate) -> String {
 fn line(row: &SelectedRow) -> Vec<String> {
     let simulated = if row.simulated { " (simulated)" } else { "" };
     let star = |field: &str| if row.corrected.contains(&field) { " *" } else { "" };
+    let kind = if row.kind.counts() { String::new() } else { format!(" ({}{})", row.kind.name(), star("kind")) };
     vec![
         row.id.to_string(),
         words::time(row.taken_at).trim_end_matches(" UTC").to_owned() + star("taken_at"),
         row.parcel.clone() + star("parcel"),
         row.operator.clone() + star("operator"),
-        format!("{}{simulated}", words::level(row.level)),
+        format!("{}{simulated}{kind}", words::level(row.level)),
         row.headline.clone(),
         row.laboratory.map_or("\u{2013}".to_owned(), |l| l.key().to_owned()),
     ]

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::casebook::VerdictLine;
 
-use super::outcome::{corrected, laboratory_outcome};
+use super::outcome::{corrected, kind_of, laboratory_outcome};
 use super::shift::{Counted, ShiftSummary};
 
 /// How long a step of time is; all begin at midnight UTC.
@@ -75,6 +75,7 @@ impl Statistics {
                 level: line.level,
                 rule: &line.rule,
                 simulated: line.simulated,
+                kind: kind_of(&line.said, line.id, line.kind),
                 laboratory: laboratory_outcome(&line.said),
             };
             steps.entry(period.begin(taken_at)).or_default().push(counted);
@@ -91,6 +92,7 @@ impl Statistics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::casebook::ScanKind;
     use crate::identify::Level;
 
     #[test]
@@ -101,6 +103,7 @@ mod tests {
             level,
             rule: "no-signal".to_owned(),
             simulated: false,
+            kind: ScanKind::Sample,
             said: Vec::new(),
         };
         // 2026-11-30 is a Monday.

@@ -10,7 +10,7 @@ use super::library_in_use::library_in_use;
 use crate::analyzer::guardian;
 use crate::analyzer::laser::LaserSetup;
 use crate::analyzer::{Acquisition, PortListing, SpectrometerSetup, TransportError, list_ports};
-use crate::casebook::Actor;
+use crate::casebook::{Actor, ClockKeeping};
 use crate::identify::{Answer, Engine};
 use crate::library::Library;
 
@@ -83,6 +83,8 @@ pub struct SessionConfig {
     pub exposure: Option<ScanExposure>,
     /// Port of the GPS receiver; without one, that of the data folder's choices.
     pub gps_port: Option<String>,
+    /// Who keeps the clock of the machine right; without one, as the data folder's settings say.
+    pub clock: Option<ClockKeeping>,
     /// Tells which ports there are.
     pub ports: PortLister,
     /// Called after every event, from the thread that reports it; must return at once.
@@ -102,6 +104,7 @@ impl SessionConfig {
             guardian: guardian::announced(),
             exposure: None,
             gps_port: None,
+            clock: None,
             ports: Box::new(list_ports),
             waker: Box::new(|| {}),
         }
@@ -111,6 +114,13 @@ impl SessionConfig {
     #[must_use]
     pub fn with_gps(mut self, port: Option<String>) -> Self {
         self.gps_port = port;
+        self
+    }
+
+    /// The same with another word on who keeps the clock than the data folder's.
+    #[must_use]
+    pub const fn with_clock(mut self, clock: Option<ClockKeeping>) -> Self {
+        self.clock = clock;
         self
     }
 

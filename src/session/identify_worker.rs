@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::analyzer::Acquisition;
-use crate::casebook::{Actor, ScanRecord, Standing, StoredScan};
+use crate::casebook::{Actor, ScanRecord, Standing, StoredScan, Subject};
 
 use super::casebook_worker::CasebookRequest;
 use super::config::Identifier;
@@ -22,6 +22,7 @@ pub(super) struct Job {
     /// From [`Shared::begin_identifying`].
     pub(super) ticket: u64,
     pub(super) parcel: String,
+    pub(super) subject: Subject,
     /// Who began the scan; who is signed in may have changed since.
     pub(super) operator: Option<Actor>,
     pub(super) emulated_sample: Option<String>,
@@ -68,7 +69,7 @@ impl IdentifyWorker {
 
     /// Answers and records a job. `claimed` becomes true when the scan is this thread's to end.
     fn answer(&self, engine: &Result<Identifier, String>, job: Job, claimed: &Cell<bool>) {
-        let Job { ticket, parcel, operator, emulated_sample, acquisition } = job;
+        let Job { ticket, parcel, subject, operator, emulated_sample, acquisition } = job;
         let claim = || {
             claimed.set(self.shared.end_identifying(ticket));
             claimed.get()
@@ -91,6 +92,8 @@ impl IdentifyWorker {
             operator: operator.as_ref().map_or(UNENROLLED, Actor::name).to_owned(),
             standing: operator.as_ref().map(Standing::of),
             parcel,
+            subject,
+            time_source: Some(self.shared.time_source()),
             emulated_sample,
             acquisition,
             answer,

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 use crate::analyzer::LaserState;
-use crate::casebook::{Act, Actor};
+use crate::casebook::{Act, Actor, Subject};
 use crate::library::Library;
 
 use super::identify_worker::Job;
@@ -26,7 +26,7 @@ const RETRY_EVERY: Duration = Duration::from_secs(2);
 /// What the kit's thread is asked.
 pub(super) enum KitRequest {
     /// Acquire and hand over to the engine.
-    Scan { parcel: String, operator: Option<Actor> },
+    Scan { parcel: String, subject: Subject, operator: Option<Actor> },
     /// Put something else under the emulated probe.
     SetSample(String),
     /// Something about kits and ports.
@@ -154,7 +154,7 @@ impl KitWorker {
             Link::Down { retry_at } => retry_at.saturating_duration_since(Instant::now()),
         };
         match self.requests.recv_timeout(wait) {
-            Ok(KitRequest::Scan { parcel, operator }) => self.scan(parcel, operator),
+            Ok(KitRequest::Scan { parcel, subject, operator }) => self.scan(parcel, subject, operator),
             Ok(KitRequest::SetSample(sample)) => self.set_sample(sample),
             Ok(KitRequest::Wish(wish)) => self.fulfil(wish),
             Ok(KitRequest::Library(library)) => self.library = Some(library),
@@ -278,9 +278,9 @@ impl KitWorker {
         self.announce_sample();
     }
 
-    fn scan(&mut self, parcel: String, operator: Option<Actor>) {
+    fn scan(&mut self, parcel: String, subject: Subject, operator: Option<Actor>) {
         self.scanning = true;
-        let end = self.acquire(parcel, operator);
+        let end = self.acquire(parcel, subject, operator);
         self.scanning = false;
         self.end(end);
     }
@@ -321,7 +321,7 @@ impl KitWorker {
         Ok(kit)
     }
 
-    fn acquire(&mut self, parcel: String, operator: Option<Actor>) -> Result<(), Ended> {
+    fn acquire(&mut self, parcel: String, subject: Subject, operator: Option<Actor>) -> Result<(), Ended> {
         let (policy, exposure, shared) = (self.policy, self.exposure, Arc::clone(&self.shared));
         let emulated_sample = self.is_emulator().then(|| self.sample.clone());
         let kit = self.usable(operator.as_ref(), Act::Scan)?;
@@ -338,7 +338,7 @@ impl KitWorker {
             // Whoever cancelled after this line has ended the scan already.
             return if self.shared.end_identifying(ticket) { Err(Ended::Cancelled) } else { Ok(()) };
         }
-        match self.jobs.send(Job { ticket, parcel, operator, emulated_sample, acquisition }) {
+        match self.jobs.send(Job { ticket, parcel, subject, operator, emulated_sample, acquisition }) {
             Err(_) if self.shared.end_identifying(ticket) => {
                 Err(Ended::Failed("The engine's thread has ended; start the program again.".to_owned()))
             }

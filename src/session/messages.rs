@@ -7,7 +7,7 @@ use crate::analyzer::gps::Place;
 use crate::analyzer::laser::{LaserCondition, LaserPower};
 use crate::analyzer::probe::Answered;
 use crate::analyzer::{CheckState, DeviceIdentity, LaserState, PortListing, PreviewFrame, PreviewSettings};
-use crate::casebook::{Actor, ScanSummary, Secret, StoredScan};
+use crate::casebook::{Actor, Secret, StoredScan, Subject};
 use crate::spectrum::Spectrum;
 
 use super::{
@@ -22,6 +22,8 @@ pub enum Command {
     Scan {
         /// Parcel number as typed; may be empty.
         parcel: String,
+        /// Sample, blank or control, and which spot.
+        subject: Subject,
     },
     /// Stop the scan that is running; the laser goes off first.
     Cancel,
@@ -29,13 +31,6 @@ pub enum Command {
     SetEmulatedSample {
         /// Key of a substance of the library, or `empty`.
         sample: String,
-    },
-    /// Ask for a page of records, newest first.
-    ListRecords {
-        /// Records to skip.
-        offset: usize,
-        /// Most records to return.
-        limit: usize,
     },
     /// Ask for one whole record.
     OpenRecord {
@@ -271,13 +266,6 @@ pub enum Event {
     EmulatedSample {
         /// Its key.
         sample: String,
-    },
-    /// A page of records, newest first, and the number of all records.
-    RecordPage {
-        /// The page.
-        page: Vec<ScanSummary>,
-        /// Number of all records.
-        total: usize,
     },
     /// One whole record.
     Record(Arc<StoredScan>),

@@ -6,6 +6,7 @@
 //! [`Event`]s. Dropping the session cancels a running scan, commands the laser off and ends the threads.
 
 mod casebook_worker;
+mod clock_sync;
 mod config;
 mod data_dir;
 mod emulated_sample;
@@ -38,6 +39,7 @@ mod shared;
 mod standard_finding;
 mod uptime;
 
+pub use clock_sync::system_clock_synchronised;
 pub use config::{EngineLoader, Identifier, KitChoice, PortLister, SessionConfig};
 pub use data_dir::{DataDirError, casebook_path, data_dir};
 pub use emulated_sample::{EMPTY, EmulatedSampleError, sample_choices, sample_from_name};
@@ -53,7 +55,7 @@ pub use library_in_use::{
 };
 pub use library_worker::{LibraryNews, LibraryWish};
 pub use messages::{Command, Connection, Event, KitMeasured, KitMeasurement, KitStatus, ProbeOutcome, Probed, Stage};
-pub use record_wishes::{RecordAct, RecordCounts, RecordNews, RecordWish};
+pub use record_wishes::{RecordAct, RecordNews, RecordWish};
 pub use replay::{Replay, ReplayDifference, ReplayError, ReplayField, replay, spectrum_again};
 pub use running::{Refused, Session};
 pub use saved_kit::{BadKitName, KitId, KitName, KitParts, SavedDevice, SavedKit, SavedLaser};

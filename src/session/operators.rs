@@ -20,6 +20,14 @@ const NOT_PERMITTED: &str = "The role of this account may not do this with a kit
 /// Why nothing is scanned before the casebook has answered.
 const NOT_KNOWN: &str = "The casebook has not said yet whether accounts are enrolled. Nothing was measured and the laser stayed off; scan again in a moment.";
 
+/// Why nobody is shown records who is not signed in.
+const RECORDS_CLOSED: &str =
+    "Accounts are enrolled, so records are shown to somebody who has signed in; sign in and ask again.";
+/// Why a role is not shown records.
+const NOT_FOR_RECORDS: &str = "The role of this account may not do this with records (docs/casebook.md has the table); somebody else must sign in.";
+/// Why nothing is shown before the casebook has answered.
+const NOT_KNOWN_RECORDS: &str = "The casebook has not said yet whether accounts are enrolled; ask again in a moment.";
+
 /// Whether accounts are enrolled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Enrolment {
@@ -91,6 +99,28 @@ impl Operators {
         if idle < limit { None } else { self.state().actor.take() }
     }
 
+    /// Whether accounts are enrolled. It may wait for the casebook to be opened, unless it is cancelled.
+    fn enrolment(&self, cancelled: impl Fn() -> bool) -> Enrolment {
+        let end = Instant::now() + PATIENCE;
+        let mut state = self.state();
+        while state.enrolment == Enrolment::Unknown && Instant::now() < end && !cancelled() {
+            state = self.changed.wait_timeout(state, LOOK_EVERY).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.enrolment
+    }
+
+    /// Whether records may be shown, or something done that reads them: to everybody where no account is enrolled, else to
+    /// who is signed in and may.
+    pub(super) fn admit_to_records(&self, act: Act, cancelled: impl Fn() -> bool) -> Result<(), &'static str> {
+        match (self.enrolment(cancelled), self.current()) {
+            (Enrolment::Nobody, _) => Ok(()),
+            (_, Some(actor)) if actor.role().may(act) => Ok(()),
+            (_, Some(_)) => Err(NOT_FOR_RECORDS),
+            (Enrolment::Somebody, None) => Err(RECORDS_CLOSED),
+            (Enrolment::Unknown, None) => Err(NOT_KNOWN_RECORDS),
+        }
+    }
+
     /// Whether the kit may be used. It may wait for the casebook to be opened, unless it is cancelled.
     pub(super) fn admit(
         &self,
@@ -102,12 +132,7 @@ impl Operators {
         if let Some(actor) = actor {
             return if actor.role().may(act) { Ok(()) } else { Err(NOT_PERMITTED) };
         }
-        let end = Instant::now() + PATIENCE;
-        let mut state = self.state();
-        while state.enrolment == Enrolment::Unknown && Instant::now() < end && !cancelled() {
-            state = self.changed.wait_timeout(state, LOOK_EVERY).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        match state.enrolment {
+        match self.enrolment(cancelled) {
             Enrolment::Nobody if emulated => Ok(()),
             Enrolment::Nobody => Err(NOT_ENROLLED),
             Enrolment::Somebody => Err(NOT_SIGNED_IN),

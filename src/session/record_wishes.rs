@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use jiff::civil::Date;
+use jiff::Timestamp;
 
 use crate::casebook::{Disposition, HistoryEntry, RecordFilter, ScanSummary, Secret, Statement, Verification};
-use crate::report::ShiftSummary;
+use crate::report::{Period, Statistics};
 
 /// A wish about records. What only reads or computes is done on a thread of its own, so that scans are saved meanwhile.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,8 +34,13 @@ pub enum RecordWish {
     Package(i64),
     /// Verify the whole casebook: progress, then [`RecordNews::Verified`].
     Verify,
-    /// Count what was found in a time: progress, then [`RecordNews::Counted`].
-    Count(RecordFilter),
+    /// Count what was found over time: progress, then [`RecordNews::Counted`].
+    Count {
+        /// Length of a step.
+        period: Period,
+        /// Scans taken from then on; all where there is none.
+        from: Option<Timestamp>,
+    },
     /// End a verification or a count that runs.
     Stop,
 }
@@ -56,7 +61,7 @@ pub enum RecordAct {
         /// What was handed over.
         text: String,
     },
-    /// A field of the scan is wrong: `parcel`, `operator` or `taken-at`; or, with an event, that event.
+    /// A field of the scan is wrong: `parcel`, `operator`, `taken-at`, `kind` or `spot`; or, with an event, that event.
     Correct {
         /// The event that is wrong; none for the scan.
         event: Option<i64>,
@@ -116,16 +121,7 @@ pub enum RecordNews {
     /// The casebook was verified; none when it was stopped.
     Verified(Result<Option<Box<Verification>>, String>),
     /// The records were counted; none when it was stopped.
-    Counted(Result<Option<Box<RecordCounts>>, String>),
+    Counted(Result<Option<Box<Statistics>>, String>),
     /// A wish was not fulfilled; the sentence says why.
     Trouble(String),
-}
-
-/// Counts over time.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct RecordCounts {
-    /// Counts and the field's own rates.
-    pub summary: ShiftSummary,
-    /// Real scans by day, oldest first: alarms, alerts, inconclusive ones, nothing listed detected.
-    pub days: Vec<(Date, [usize; 4])>,
 }

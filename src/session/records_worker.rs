@@ -1,29 +1,24 @@
 //! The thread that looks records up, and the one beside it that verifies, counts and writes reports. Both read the
 //! casebook over connections of their own, so that a scan is saved while they work.
 
-use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::thread::{self, JoinHandle};
 
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::Timestamp;
 
-use crate::casebook::{Casebook, CasebookError, RecordFilter, VerifyOptions, verify};
-use crate::identify::Level;
-use crate::report::{Paper, SelectedRow, ShiftSummary, package, record_pdf};
+use crate::casebook::{Act, Casebook, CasebookError, VerifyOptions, verify};
+use crate::report::{Paper, Period, Statistics, package, record_pdf};
 
 use super::shared::{Shared, caught};
-use super::{Event, RecordCounts, RecordNews, RecordWish, casebook_path, library_by_digest};
+use super::{Event, RecordNews, RecordWish, casebook_path, library_by_digest};
 
 /// Most lines of a page.
 const LIMIT_MAX: usize = 500;
-/// Records that are counted between two looks at the progress.
-const COUNTED_AT_ONCE: usize = 200;
 
 pub(super) struct RecordsWorker {
     data_dir: PathBuf,
@@ -31,11 +26,13 @@ pub(super) struct RecordsWorker {
     shared: Arc<Shared>,
     casebook: Option<Casebook>,
     job: Option<JoinHandle<()>>,
+    /// True while the long work has not said yet what came of it.
+    working: Arc<AtomicBool>,
 }
 
 impl RecordsWorker {
-    pub(super) const fn new(data_dir: PathBuf, requests: Receiver<RecordWish>, shared: Arc<Shared>) -> Self {
-        Self { data_dir, requests, shared, casebook: None, job: None }
+    pub(super) fn new(data_dir: PathBuf, requests: Receiver<RecordWish>, shared: Arc<Shared>) -> Self {
+        Self { data_dir, requests, shared, casebook: None, job: None, working: Arc::new(AtomicBool::new(false)) }
     }
 
     /// Works until nobody can ask any more.
@@ -63,6 +60,10 @@ impl RecordsWorker {
     }
 
     fn fulfil(&mut self, wish: RecordWish) -> Option<RecordNews> {
+        let act = if wish == RecordWish::Verify { Act::Verify } else { Act::Read };
+        if let Err(why) = self.shared.operators.admit_to_records(act, || self.shared.closing()) {
+            return Some(RecordNews::Trouble(why.to_owned()));
+        }
         match wish {
             RecordWish::Find { filter, before, limit } => {
                 let limit = limit.min(LIMIT_MAX);
@@ -80,7 +81,7 @@ impl RecordsWorker {
                 Ok(entries) => RecordNews::History { id, entries },
                 Err(error) => RecordNews::Trouble(error.to_string()),
             }),
-            RecordWish::Report(_) | RecordWish::Package(_) | RecordWish::Verify | RecordWish::Count(_) => {
+            RecordWish::Report(_) | RecordWish::Package(_) | RecordWish::Verify | RecordWish::Count { .. } => {
                 self.begin(wish)
             }
             // The casebook's thread writes, and stopping needs no thread.
@@ -98,17 +99,19 @@ impl RecordsWorker {
 
     /// Starts a long work; one at a time.
     fn begin(&mut self, wish: RecordWish) -> Option<RecordNews> {
-        if self.job.as_ref().is_some_and(|job| !job.is_finished()) {
+        if self.working.swap(true, Ordering::SeqCst) {
             return Some(RecordNews::Trouble(
                 "Another long work on the records is running; wait for its end or stop it, then try again.".to_owned(),
             ));
         }
         self.shared.stop_records.store(false, Ordering::SeqCst);
-        let (data_dir, shared) = (self.data_dir.clone(), Arc::clone(&self.shared));
+        let (data_dir, shared, working) = (self.data_dir.clone(), Arc::clone(&self.shared), Arc::clone(&self.working));
         let work = move || {
             let news = caught(|| long_work(wish, &data_dir, &shared)).unwrap_or_else(|words| {
                 RecordNews::Trouble(format!("The work on the records failed inside ({words}); report this message."))
             });
+            // Whoever reads the news may ask for the next work at once.
+            working.store(false, Ordering::SeqCst);
             shared.report_after_panic([Event::Records(news)]);
         };
         match thread::Builder::new().name("records-work".to_owned()).spawn(work) {
@@ -116,9 +119,12 @@ impl RecordsWorker {
                 self.job = Some(job);
                 None
             }
-            Err(error) => Some(RecordNews::Trouble(format!(
-                "The system gives no thread for this work ({error}); close other programs and try again."
-            ))),
+            Err(error) => {
+                self.working.store(false, Ordering::SeqCst);
+                Some(RecordNews::Trouble(format!(
+                    "The system gives no thread for this work ({error}); close other programs and try again."
+                )))
+            }
         }
     }
 }
@@ -132,8 +138,8 @@ fn long_work(wish: RecordWish, data_dir: &Path, shared: &Shared) -> RecordNews {
     match wish {
         RecordWish::Report(id) => RecordNews::Written { id, outcome: written(data_dir, id, false) },
         RecordWish::Package(id) => RecordNews::Written { id, outcome: written(data_dir, id, true) },
-        RecordWish::Count(filter) => RecordNews::Counted(
-            counted(&path, &filter, &mut progress).map(|c| c.map(Box::new)).map_err(|e| e.to_string()),
+        RecordWish::Count { period, from } => RecordNews::Counted(
+            counted(&path, period, from, &mut progress).map(|c| c.map(Box::new)).map_err(|e| e.to_string()),
         ),
         _ => RecordNews::Verified(
             verify(&path, &VerifyOptions::default(), &mut progress)
@@ -183,38 +189,16 @@ fn written(data_dir: &Path, id: i64, whole_case: bool) -> Result<PathBuf, String
     })
 }
 
+/// Counts over time. No record is read whole for it: verdict, time and kind stand in the rows.
 fn counted(
     path: &Path,
-    filter: &RecordFilter,
+    period: Period,
+    from: Option<Timestamp>,
     progress: &mut dyn FnMut(f64) -> bool,
-) -> Result<Option<RecordCounts>, CasebookError> {
-    let book = Casebook::open(path)?;
-    let total = book.count()?.max(1) as f64;
-    let (mut rows, mut days) = (Vec::new(), BTreeMap::<Date, [usize; 4]>::new());
-    let (mut before, mut done) = (None, 0_usize);
-    loop {
-        if !progress(done as f64 / total) {
-            return Ok(None);
-        }
-        let page = book.find(filter, before.as_ref(), COUNTED_AT_ONCE)?;
-        for line in &page {
-            if !line.simulated {
-                let day = line.taken_at.to_zoned_datetime(TimeZone::system()).date();
-                let of_level = match line.level {
-                    Level::Alarm => 0,
-                    Level::Alert => 1,
-                    Level::Inconclusive => 2,
-                    Level::NoneDetected => 3,
-                };
-                if let Some(count) = days.entry(day).or_default().get_mut(of_level) {
-                    *count += 1;
-                }
-            }
-            rows.push(SelectedRow::new(&book.load(line.id)?, &book.events_of(line.id)?));
-        }
-        done += page.len();
-        let Some(last) = page.last() else { break };
-        before = Some(last.clone());
+) -> Result<Option<Statistics>, CasebookError> {
+    if !progress(0.0) {
+        return Ok(None);
     }
-    Ok(Some(RecordCounts { summary: ShiftSummary::new(&rows), days: days.into_iter().collect() }))
+    let lines = Casebook::open(path)?.verdict_lines(from, None)?;
+    Ok(progress(0.9).then(|| Statistics::new(period, from, None, &lines)))
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use crate::analyzer::WireLog;
-use crate::casebook::Act;
+use crate::casebook::{Act, Subject};
 
 use super::casebook_worker::{CasebookRequest, CasebookWorker};
 use super::events::Events;
@@ -23,7 +23,7 @@ use super::library_worker::{LibraryWish, LibraryWorker};
 use super::operators::Operators;
 use super::records_worker::RecordsWorker;
 use super::shared::Shared;
-use super::{Command, Event, RecordWish, SessionConfig, read_choices};
+use super::{Command, Event, RecordWish, SessionConfig, Settings, read_choices};
 
 /// Requests that may wait for a worker.
 const QUEUE: usize = 16;
@@ -77,10 +77,12 @@ impl Session {
             guardian,
             exposure,
             gps_port,
+            clock,
             ports,
             waker,
         } = config;
         let shared = Arc::new(Shared::new(Events::new(waker), Operators::new(operator, idle_lock)));
+        shared.set_clock_keeping(clock.unwrap_or_else(|| Settings::of(&data_dir).clock));
         let (kit, kit_requests) = sync_channel(QUEUE);
         let (jobs, jobs_waiting) = sync_channel(1);
         let (casebook, casebook_requests) = sync_channel(QUEUE);
@@ -130,9 +132,8 @@ impl Session {
                 self.shared.cancel();
                 Ok(())
             }
-            Command::Scan { parcel } => self.scan(parcel),
+            Command::Scan { parcel, subject } => self.scan(parcel, subject),
             Command::SetEmulatedSample { sample } => self.ask(&self.kit, KitRequest::SetSample(sample)),
-            Command::ListRecords { offset, limit } => self.ask_casebook(CasebookRequest::List { offset, limit }),
             Command::OpenRecord { id } => self.ask_casebook(CasebookRequest::Load(id)),
             Command::Records(wish) => self.records(wish),
             Command::Library(wish) => {
@@ -145,7 +146,10 @@ impl Session {
                 self.shared.operators.active();
                 Ok(())
             }
-            Command::KeepSettings(settings) => self.ask_casebook(CasebookRequest::KeepSettings(settings)),
+            Command::KeepSettings(settings) => {
+                self.shared.set_clock_keeping(settings.clock);
+                self.ask_casebook(CasebookRequest::KeepSettings(settings))
+            }
             Command::ListKits => self.wish(KitWish::List),
             Command::ListPorts => self.wish(KitWish::Ports),
             Command::ForgetKit(id) => {
@@ -218,13 +222,13 @@ impl Session {
         }
     }
 
-    fn scan(&self, parcel: String) -> Result<(), Refused> {
+    fn scan(&self, parcel: String, subject: Subject) -> Result<(), Refused> {
         self.permitted(Act::Scan)?;
         let operator = self.shared.operators.current();
         if self.shared.unsaved_full() {
             return Err(Refused::TooManyUnsaved);
         }
-        self.occupy(KitRequest::Scan { parcel, operator })
+        self.occupy(KitRequest::Scan { parcel, subject, operator })
     }
 
     /// Asks for what only one at a time can have of the kit, and what a cancel ends.

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::casebook::ClockKeeping;
+
 /// Name of the file in the data folder.
 const FILE: &str = "settings.json";
 /// Most bytes that are read of it; it has a few dozen.
@@ -28,6 +30,8 @@ pub enum Colours {
 pub struct Settings {
     /// Colours of the window.
     pub colours: Colours,
+    /// Who keeps the clock of this machine right, for the records.
+    pub clock: ClockKeeping,
 }
 
 impl Settings {
@@ -68,8 +72,8 @@ mod tests {
     fn what_was_chosen_is_there_at_the_next_start() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Settings::of(folder.path()), Settings::default());
-        for colours in [Colours::Night, Colours::Day] {
-            let settings = Settings { colours };
+        for (colours, clock) in [(Colours::Night, ClockKeeping::Gps), (Colours::Day, ClockKeeping::Operator)] {
+            let settings = Settings { colours, clock };
             settings.keep(folder.path()).unwrap();
             assert_eq!(Settings::of(folder.path()), settings);
         }

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use crate::analyzer::gps::{AGE_MAX, GpsFix, NoFix, Place};
 use crate::analyzer::{Interrupt, SystemClock, WireLog};
+use crate::casebook::{ClockKeeping, TimeSource};
 use crate::library::Library;
 
 use super::events::Events;
 use super::operators::Operators;
-use super::{Event, Stage};
+use super::{Event, Stage, system_clock_synchronised};
 
 /// Shared by all threads of a session.
 pub(super) struct Shared {
@@ -37,6 +38,8 @@ pub(super) struct Shared {
     pub(super) library: OnceLock<Arc<Library>>,
     /// What the GPS receiver said last, and when.
     place: Mutex<Option<(Place, Instant)>>,
+    /// Who keeps the clock right, as stated.
+    clock_keeping: Mutex<ClockKeeping>,
 }
 
 impl Shared {
@@ -54,7 +57,19 @@ impl Shared {
             last_ticket: AtomicU64::new(0),
             library: OnceLock::new(),
             place: Mutex::new(None),
+            clock_keeping: Mutex::new(ClockKeeping::System),
         }
+    }
+
+    /// States who keeps the clock of the machine right.
+    pub(super) fn set_clock_keeping(&self, keeping: ClockKeeping) {
+        *self.clock_keeping.lock().unwrap_or_else(PoisonError::into_inner) = keeping;
+    }
+
+    /// What is known of the clock now.
+    pub(super) fn time_source(&self) -> TimeSource {
+        let kept_by = *self.clock_keeping.lock().unwrap_or_else(PoisonError::into_inner);
+        TimeSource { kept_by, synchronised: system_clock_synchronised() }
     }
 
     /// Keeps what the GPS receiver says. True when it is another place, or another reason for having none.

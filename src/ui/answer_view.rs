@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::casebook::StoredScan;
+use crate::casebook::{ScanRecord, Standing, StoredScan};
 use crate::identify::{Answer, Identified, Level, Strength, Verdict};
 use crate::library::Library;
 
@@ -210,6 +210,13 @@ fn candidates(answer: &Answer) -> Vec<CandidateRow> {
         .collect()
 }
 
+/// Who scanned, and what that person was at the time.
+fn operator(record: &ScanRecord) -> String {
+    let Some(Standing { role, training_expires }) = record.standing else { return record.operator.clone() };
+    let training = training_expires.map_or("no training date".to_owned(), |day| format!("trained until {day}"));
+    format!("{}, {}, {training}", record.operator, role.name())
+}
+
 /// Every fact that a second person needs to judge the scan.
 fn facts(scan: &StoredScan) -> Vec<(&'static str, String)> {
     let r = &scan.record;
@@ -224,8 +231,12 @@ fn facts(scan: &StoredScan) -> Vec<(&'static str, String)> {
         out.push(("Record", scan.id.to_string()));
     }
     out.push(("Time", words::local_time(r.taken_at)));
-    out.push(("Operator", r.operator.clone()));
+    if let Some(source) = r.time_source {
+        out.push(("Clock", source.words()));
+    }
+    out.push(("Operator", operator(r)));
     out.push(("Parcel", if r.parcel.is_empty() { "not stated".to_owned() } else { r.parcel.clone() }));
+    out.push(("Scanned", r.subject.words()));
     out.push(("Origin", if a.simulated { "simulated (emulated analyzer)" } else { "measured" }.to_owned()));
     if let Some(sample) = &r.emulated_sample {
         out.push(("Emulated sample", sample.clone()));

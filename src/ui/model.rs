@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::analyzer::LaserState;
-use crate::casebook::StoredScan;
+use crate::casebook::{ScanKind, Spot, StoredScan, Subject};
 use crate::library::Library;
 use crate::session::{Command, Connection, Event, KitStatus, LibraryNews, Settings, Stage};
 
@@ -96,6 +96,10 @@ pub struct Model {
     pub phase: Phase,
     /// Parcel number as typed.
     pub parcel: String,
+    /// Sample, blank or control.
+    pub kind: ScanKind,
+    /// The spot of the item as typed.
+    pub spot: String,
     /// Answer to the safety question.
     pub safety: Safety,
     /// Key of the sample under the emulated probe.
@@ -106,6 +110,8 @@ pub struct Model {
     pub shelf: Shelf,
     /// Who is signed in.
     pub gate: Gate,
+    /// The user's choices.
+    pub settings: Settings,
     /// The live view.
     pub aim: Aim,
     /// True while a scan waits for the end of the live view.
@@ -126,11 +132,14 @@ impl Model {
             laser: None,
             phase: Phase::Idle(None),
             parcel: String::new(),
+            kind: ScanKind::Sample,
+            spot: String::new(),
             safety: Safety::Unanswered,
             sample: None,
             gate: Gate::new(),
             records: Records::default(),
             shelf: Shelf::default(),
+            settings: Settings::default(),
             aim: Aim::Off,
             scan_waits: false,
             device: Device::default(),
@@ -209,10 +218,18 @@ impl Model {
             (Connection::Lost(_), _) => Some("The analyzer is not connected"),
             (Connection::Released, _) => Some("Disconnected: connect on the Device page"),
             (Connection::Ready(_), _) if self.scanning() => Some("A scan is running"),
+            (Connection::Ready(_), _) if self.spot_wrong() => {
+                Some("Write the spot as 2/5 left corner, or leave it empty")
+            }
             (Connection::Ready(_), Safety::Dangerous) => Some("Not at full power: see what to do instead"),
             (Connection::Ready(_), Safety::Unanswered) if !self.emulated() => Some("Answer the safety question first"),
             (Connection::Ready(_), Safety::Unanswered | Safety::Harmless) => None,
         }
+    }
+
+    /// Whether what was typed as the spot cannot be one.
+    fn spot_wrong(&self) -> bool {
+        !self.spot.trim().is_empty() && self.spot.parse::<Spot>().is_err()
     }
 
     /// Starts a scan where nothing speaks against it. The live view ends first.
@@ -231,7 +248,8 @@ impl Model {
     }
 
     pub(super) fn send_scan(&mut self) {
-        self.send(Command::Scan { parcel: self.parcel.trim().to_owned() });
+        let subject = Subject { kind: self.kind, spot: self.spot.parse().ok() };
+        self.send(Command::Scan { parcel: self.parcel.trim().to_owned(), subject });
     }
 
     /// Asks the running scan to stop.
@@ -260,6 +278,8 @@ impl Model {
         if !self.scanning() {
             self.phase = Phase::Idle(None);
             self.parcel.clear();
+            self.spot.clear();
+            self.kind = ScanKind::Sample;
             self.safety = Safety::Unanswered;
         }
     }
@@ -271,6 +291,7 @@ impl Model {
 
     /// Has the user's choices remembered.
     pub fn keep_settings(&mut self, settings: Settings) {
+        self.settings = settings;
         self.outbox.push(Command::KeepSettings(settings));
     }
 
@@ -355,8 +376,6 @@ impl Model {
                     self.aim = Aim::Live(Box::new(AimView::new(&frame)));
                 }
             }
-            // Pages are asked for by what is looked for.
-            Event::RecordPage { .. } => {}
             Event::Place(place) => self.device.place = Some(place),
             Event::PreviewEnded => self.aiming_ended(None),
             Event::Measured(measured) => {

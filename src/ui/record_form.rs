@@ -31,11 +31,47 @@ pub enum Saying {
     SignOff,
     /// A legal hold is placed.
     LegalHold,
+    /// A legal hold is lifted.
+    LiftHold,
+}
+
+/// What is wrong, where something is corrected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wrong {
+    /// The parcel number of the scan.
+    #[default]
+    Parcel,
+    /// Who is said to have scanned.
+    Operator,
+    /// The time of the scan.
+    TakenAt,
+    /// Sample, blank or control.
+    Kind,
+    /// The spot of the item.
+    Spot,
+    /// An event of the history.
+    Event,
+}
+
+impl Wrong {
+    /// Each with its words and the casebook's name of the field.
+    pub const ALL: [(Self, &'static str, &'static str); 6] = [
+        (Self::Parcel, "Parcel", "parcel"),
+        (Self::Operator, "Operator", "operator"),
+        (Self::TakenAt, "Time", "taken-at"),
+        (Self::Kind, "Kind", "kind"),
+        (Self::Spot, "Spot", "spot"),
+        (Self::Event, "An event", "event"),
+    ];
+
+    fn field(self) -> &'static str {
+        Self::ALL.into_iter().find(|(wrong, ..)| *wrong == self).map_or("", |(.., field)| field)
+    }
 }
 
 impl Saying {
     /// Every kind with its words, what it needs, and its fields.
-    pub const ALL: [(Self, &'static str, Act, &'static [&'static str]); 12] = [
+    pub const ALL: [(Self, &'static str, Act, &'static [&'static str]); 13] = [
         (Self::Note, "Note", Act::Note, &["Note"]),
         (Self::Hold, "Hold", Act::Hold, &["Reason"]),
         (Self::Seize, "Seize", Act::Seize, &["Reason"]),
@@ -43,11 +79,17 @@ impl Saying {
         (Self::ToLaboratory, "To laboratory", Act::SendToLaboratory, &["Seal number", "Laboratory", "Reason"]),
         (Self::HandOver, "Hand over", Act::HandOver, &["Account that takes it", "Its secret", "Seal number", "State"]),
         (Self::Parcel, "Parcel", Act::Describe, &["Parcel number", "Declared contents", "Container"]),
-        (Self::Correct, "Correct", Act::Correct, &["Right parcel number", "Reason"]),
+        (
+            Self::Correct,
+            "Correct",
+            Act::Correct,
+            &["What it should say", "Reason", "Number of the event", "Its field, or 'event' for all of it"],
+        ),
         (Self::Attach, "Photo or file", Act::Attach, &["Path of the file", "What it shows"]),
         (Self::Confirm, "Laboratory result", Act::Confirm, &["Substance (empty: none)", "Method", "Report number"]),
         (Self::SignOff, "Sign off", Act::SignOff, &["Remark"]),
         (Self::LegalHold, "Legal hold", Act::LegalHold, &["Reason"]),
+        (Self::LiftHold, "Lift the hold", Act::LegalHold, &["Reason"]),
     ];
 
     /// What this role may say.
@@ -56,7 +98,7 @@ impl Saying {
     }
 
     /// Its fields, each to be labelled so.
-    pub fn fields(self) -> &'static [&'static str] {
+    fn fields(self) -> &'static [&'static str] {
         Self::ALL.into_iter().find(|(saying, ..)| *saying == self).map_or(&[], |(.., fields)| fields)
     }
 }
@@ -66,6 +108,8 @@ impl Saying {
 pub struct RecordForm {
     /// What is said.
     pub saying: Saying,
+    /// What is wrong, where that is said.
+    pub wrong: Wrong,
     /// What was typed, as many as a kind can need.
     pub fields: [String; 4],
     /// True while an answer is awaited.
@@ -75,6 +119,14 @@ pub struct RecordForm {
 }
 
 impl RecordForm {
+    /// Labels of the fields that are asked for.
+    pub fn fields(&self) -> &'static [&'static str] {
+        let all = self.saying.fields();
+        // Only an event has a number and fields of its own.
+        let fewer = self.saying == Saying::Correct && self.wrong != Wrong::Event;
+        if fewer { all.get(..2).unwrap_or(all) } else { all }
+    }
+
     /// Says something else from now on; what was typed is gone.
     pub fn say(&mut self, saying: Saying) {
         *self = Self { saying, ..Self::default() };
@@ -96,11 +148,20 @@ impl RecordForm {
                 declared: b,
                 container: c,
             }),
-            Saying::Correct => RecordAct::Correct { event: None, field: "parcel".to_owned(), now: a, reason: b },
+            Saying::Correct if self.wrong == Wrong::Event => {
+                let event =
+                    c.parse().map_err(|_| "Type the number of the event, as the history shows it.".to_owned())?;
+                let field = if d.is_empty() { self.wrong.field().to_owned() } else { d };
+                RecordAct::Correct { event: Some(event), field, now: a, reason: b }
+            }
+            Saying::Correct => {
+                RecordAct::Correct { event: None, field: self.wrong.field().to_owned(), now: a, reason: b }
+            }
             Saying::Attach => RecordAct::Attach { file: a.into(), text: b },
             Saying::Confirm => RecordAct::State(Statement::Confirmation { substance: a, method: b, report: c }),
             Saying::SignOff => RecordAct::State(Statement::SignOff { text: a }),
             Saying::LegalHold => RecordAct::State(Statement::LegalHold { placed: true, reason: a }),
+            Saying::LiftHold => RecordAct::State(Statement::LegalHold { placed: false, reason: a }),
         })
     }
 

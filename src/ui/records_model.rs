@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::casebook::{HistoryEntry, RecordFilter, ScanSummary, Verification};
 use crate::identify::Level;
-use crate::session::{Command, RecordAct, RecordCounts, RecordNews, RecordWish};
+use crate::report::{Period as Step, Statistics};
+use crate::session::{Command, RecordAct, RecordNews, RecordWish};
 
 use super::answer_view::AnswerView;
 use super::model::Model;
@@ -33,6 +34,14 @@ impl Period {
     /// Every choice with its words.
     pub const ALL: [(Self, &'static str); 4] =
         [(Self::Any, "Any time"), (Self::Day, "24 h"), (Self::Week, "7 days"), (Self::Month, "30 days")];
+
+    /// The steps in which it is counted.
+    const fn step(self) -> Step {
+        match self {
+            Self::Any => Step::Month,
+            Self::Day | Self::Week | Self::Month => Step::Day,
+        }
+    }
 
     fn begins(self) -> Option<Timestamp> {
         let hours = match self {
@@ -141,7 +150,7 @@ pub struct Records {
     /// What the last verification said.
     pub verified: Option<Result<Box<Verification>, String>>,
     /// What the last count said.
-    pub counts: Option<Result<Box<RecordCounts>, String>>,
+    pub counts: Option<Result<Box<Statistics>, String>>,
 }
 
 impl Model {
@@ -211,8 +220,8 @@ impl Model {
     /// Starts a count over the time that is chosen.
     pub fn count_records(&mut self) {
         self.records.counts = None;
-        let filter = RecordFilter { from: self.records.search.period.begins(), ..RecordFilter::default() };
-        self.begin_work(RecordWish::Count(filter));
+        let time = self.records.search.period;
+        self.begin_work(RecordWish::Count { period: time.step(), from: time.begins() });
     }
 
     fn begin_work(&mut self, wish: RecordWish) {

@@ -15,7 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use parcelscope::analyzer::SpectrometerSetup;
 use parcelscope::analyzer::laser::LaserSetup;
-use parcelscope::casebook::Casebook;
+use parcelscope::casebook::{Casebook, Subject};
 use parcelscope::session::{self, Connection, Event, KitChoice, Session, SessionConfig, casebook_path};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -265,7 +265,7 @@ fn wait<T>(session: &Session, what: &str, mut wanted: impl FnMut(&Event) -> Opti
 }
 
 fn scan(session: &Session) {
-    session.send(session::Command::Scan { parcel: String::new() }).unwrap();
+    session.send(session::Command::Scan { parcel: String::new(), subject: Subject::default() }).unwrap();
 }
 
 fn failure(session: &Session) -> String {

@@ -15,7 +15,7 @@ use parcelscope::analyzer::probe::{ProbedProtocol, probe};
 use parcelscope::analyzer::{
     CheckState, Clock, PortListing, PreviewSettings, SpectrometerSetup, SystemClock, UsbDevice, VirtualClock,
 };
-use parcelscope::casebook::{Casebook, StoredScan};
+use parcelscope::casebook::{Casebook, StoredScan, Subject};
 use parcelscope::library::Library;
 use parcelscope::session::{
     CheckPolicy, Command, Connection, Event, KitChoice, KitFinding, KitId, KitMeasurement, KitName, KitShelf,
@@ -176,7 +176,7 @@ fn a_kit_is_set_up_once_and_found_again_under_other_port_names() {
     assert_eq!(ready(&again), Some(id.clone()));
     let after: Vec<String> = unit.log.lines().into_iter().skip(told).map(|(_, line)| line).collect();
     assert!(after.iter().all(|line| !line.contains("e 1")), "connecting switches nothing on: {after:?}");
-    again.send(Command::Scan { parcel: "1".to_owned() }).unwrap();
+    again.send(Command::Scan { parcel: "1".to_owned(), subject: Subject::default() }).unwrap();
     let serial = until(&again, "saved scan", |e| match e {
         Event::Saved(scan) => Some(scan.record.acquisition.spectrometer.serial.clone()),
         Event::Failed(why) => panic!("{why}"),
@@ -192,7 +192,7 @@ fn a_kit_is_set_up_once_and_found_again_under_other_port_names() {
 
 /// Follows a scan to its end: the record, or the sentence why there is none.
 fn scan(session: &Session) -> Result<Arc<StoredScan>, String> {
-    session.send(Command::Scan { parcel: String::new() }).unwrap();
+    session.send(Command::Scan { parcel: String::new(), subject: Subject::default() }).unwrap();
     until(session, "end of the scan", |e| match e {
         Event::Saved(scan) => Some(Ok(Arc::clone(scan))),
         Event::Failed(why) => Some(Err(why.clone())),
@@ -214,7 +214,7 @@ fn a_kit_that_is_unplugged_in_a_scan_says_so_and_is_connected_again_elsewhere_wi
     let id = save(&session, "Van", unit.choice());
     for faults in [&unit.spectrometer_faults, &unit.laser_faults] {
         let (before, lit) = (unit.ports(), told(&unit.log, "e 1"));
-        session.send(Command::Scan { parcel: String::new() }).unwrap();
+        session.send(Command::Scan { parcel: String::new(), subject: Subject::default() }).unwrap();
         wait_for(|| told(&unit.log, "e 1") > lit);
         faults.unplug();
         let why = until(&session, "end of the scan", |e| match e {
@@ -369,7 +369,10 @@ fn a_preview_shows_frames_and_ends_with_the_laser_off() {
             assert!(frame.axis_cm1.len() == frame.counts.len() && frame.fill > 0.0);
             frames += 1;
             if frames == 3 {
-                assert!(matches!(session.send(Command::Scan { parcel: String::new() }), Err(Refused::ScanRunning)));
+                assert!(matches!(
+                    session.send(Command::Scan { parcel: String::new(), subject: Subject::default() }),
+                    Err(Refused::ScanRunning)
+                ));
                 session.send(Command::Cancel).unwrap();
             }
             None

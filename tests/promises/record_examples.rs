@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use parcelscope::analyzer::{
     Acquisition, CheckState, DarkSource, DeviceIdentity, Exposure, ExposureKind, LaserState, ScanConditions,
 };
-use parcelscope::casebook::{Casebook, Role, ScanRecord, Standing};
+use parcelscope::casebook::{Casebook, ClockKeeping, Role, ScanKind, ScanRecord, Spot, Standing, Subject, TimeSource};
 use parcelscope::identify::{
     Answer, Candidate, Component, Coverage, DetectionLimit, Identified, QualityReport, ReferenceNote, Residual,
     Strength, Verdict,
@@ -55,6 +55,8 @@ pub fn plain_record(i: u32) -> ScanRecord {
         operator: "unenrolled".to_owned(),
         standing: None,
         parcel: format!("RR{i}"),
+        subject: Subject::default(),
+        time_source: Some(TimeSource { kept_by: ClockKeeping::System, synchronised: None }),
         emulated_sample: Some("talc".to_owned()),
         acquisition: Acquisition {
             spectrometer: device("spectrometer"),
@@ -293,6 +295,14 @@ prop_compose! {
     }
 }
 
+fn subject() -> impl Strategy<Value = Subject> {
+    let spot = (prop::option::of(1_u16..60), prop::option::of(0_u16..60), any::<String>());
+    let spot = spot.prop_map(|(number, more, place)| {
+        Spot::new(number, number.and_then(|n| more.map(|more| n + more)), &place).ok()
+    });
+    (prop::sample::select(ScanKind::ALL.to_vec()), spot).prop_map(|(kind, spot)| Subject { kind, spot })
+}
+
 prop_compose! {
     /// Any record.
     pub fn record()(
@@ -310,6 +320,9 @@ prop_compose! {
         simulated in any::<bool>(),
         conditions in conditions(),
         answer in any_answer(),
+        subject in subject(),
+        time_source in prop::option::of((prop::sample::select(ClockKeeping::ALL.to_vec()), any::<Option<bool>>())
+            .prop_map(|(kept_by, synchronised)| TimeSource { kept_by, synchronised })),
         standing in prop::option::of((prop::sample::select(Role::ALL.to_vec()), prop::option::of(0_i16..9_000))),
     ) -> ScanRecord {
         let acquisition = Acquisition {
@@ -321,6 +334,6 @@ prop_compose! {
             role,
             training_expires: day.map(|day| jiff::civil::date(day, 2, 28)),
         });
-        ScanRecord { taken_at, operator, standing, parcel, emulated_sample, acquisition, answer, program_version }
+        ScanRecord { taken_at, operator, standing, parcel, subject, time_source, emulated_sample, acquisition, answer, program_version }
     }
 }

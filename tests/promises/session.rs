@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use parcelscope::analyzer::SpectrometerSetup;
 use parcelscope::analyzer::laser::LaserSetup;
 use parcelscope::analyzer::{Acquisition, LaserState};
-use parcelscope::casebook::{Casebook, StoredScan};
+use parcelscope::casebook::{Casebook, RecordFilter, StoredScan, Subject};
 use parcelscope::identify::Engine;
 use parcelscope::library::Library;
 use parcelscope::session::{
-    Colours, Command, Connection, Event, KitChoice, Refused, Session, SessionConfig, Settings, Stage, casebook_path,
+    Colours, Command, Connection, Event, KitChoice, RecordNews, RecordWish, Refused, Session, SessionConfig, Settings,
+    Stage, casebook_path,
 };
 
 /// Longest that any single step of these tests may take on a busy machine.
@@ -74,7 +75,7 @@ fn failed(session: &Session) -> (String, Vec<Event>) {
 }
 
 fn scan(session: &Session) {
-    session.send(Command::Scan { parcel: "RR123456785DE".to_owned() }).unwrap();
+    session.send(Command::Scan { parcel: "RR123456785DE".to_owned(), subject: Subject::default() }).unwrap();
 }
 
 fn in_light(session: &Session) {
@@ -100,8 +101,12 @@ fn a_scan_is_answered_then_saved_and_what_is_saved_is_on_the_disk() {
     assert!(record.acquisition.simulated && record.answer.simulated, "simulated is called simulated");
     assert_eq!(record.acquisition.dark.laser_before, LaserState::Off, "the dark exposure is dark");
     assert_eq!(record.answer.library, Library::bundled().unwrap().identity);
-    session.send(Command::ListRecords { offset: 0, limit: 10 }).unwrap();
-    until(&session, "list", |e| matches!(e, Event::RecordPage { page, total: 1 } if page[0].id == 1).then_some(()));
+    let find = RecordWish::Find { filter: RecordFilter::default(), before: None, limit: 10 };
+    session.send(Command::Records(find)).unwrap();
+    until(&session, "list", |e| match e {
+        Event::Records(RecordNews::Found { page, more: false, .. }) if page.len() == 1 && page[0].id == 1 => Some(()),
+        _ => None,
+    });
     session.send(Command::OpenRecord { id: 1 }).unwrap();
     until(&session, "record", |e| matches!(e, Event::Record(r) if **r == *scan).then_some(()));
     session.send(Command::OpenRecord { id: 2 }).unwrap();
@@ -207,7 +212,7 @@ fn settings_are_kept_by_the_session_or_it_says_why_not() {
     fs::create_dir(&folder).unwrap();
     let session = Session::start(config(&folder, true)).unwrap();
     ready(&session);
-    let night = Settings { colours: Colours::Night };
+    let night = Settings { colours: Colours::Night, ..Settings::default() };
     session.send(Command::KeepSettings(night)).unwrap();
     let end = Instant::now() + PATIENCE;
     while Settings::of(&folder) != night {
@@ -227,7 +232,10 @@ fn one_scan_runs_at_a_time_and_a_cancel_that_comes_too_late_does_no_harm() {
     let session = Session::start(config(dir.path(), false)).unwrap();
     ready(&session);
     scan(&session);
-    assert_eq!(session.send(Command::Scan { parcel: String::new() }), Err(Refused::ScanRunning));
+    assert_eq!(
+        session.send(Command::Scan { parcel: String::new(), subject: Subject::default() }),
+        Err(Refused::ScanRunning)
+    );
     saved(&session);
     session.send(Command::Cancel).unwrap();
     scan(&session);

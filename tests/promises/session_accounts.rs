@@ -3,14 +3,16 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use parcelscope::casebook::{Act, BackupPlan, Casebook, Role, Secret};
+use parcelscope::casebook::{Act, BackupPlan, Casebook, RecordFilter, Role, Secret, Subject};
+use parcelscope::report::Period;
 use parcelscope::session::{
-    CheckPolicy, Command, Connection, Event, KitChoice, KitId, KitName, KitShelf, Refused, Session, SessionConfig,
-    casebook_path,
+    CheckPolicy, Command, Connection, Event, KitChoice, KitId, KitName, KitShelf, RecordNews, RecordWish, Refused,
+    Session, SessionConfig, casebook_path,
 };
 use rusqlite::Connection as Database;
 
 use super::accounts::{SECRET, staffed};
+use super::record_examples::plain_record;
 
 fn start(dir: &Path, idle: Duration) -> Session {
     let kit = KitChoice::Emulator { sample: "sucrose".to_owned(), seed: 3, virtual_time: false };
@@ -46,7 +48,7 @@ fn once_accounts_exist_a_scan_needs_somebody_who_has_signed_in_and_whose_role_sc
     let session = start(dir.path(), Duration::from_mins(5));
     assert!(wait(&session, "accounts", |e| if let Event::Accounts { enrolled } = e { Some(*enrolled) } else { None }));
     wait(&session, "kit", |e| matches!(e, Event::Connection(Connection::Ready(_))).then_some(()));
-    let scan = || session.send(Command::Scan { parcel: "RR1".to_owned() });
+    let scan = || session.send(Command::Scan { parcel: "RR1".to_owned(), subject: Subject::default() });
     scan().unwrap();
     let why = wait(&session, "refusal", |e| if let Event::Failed(why) = e { Some(why.clone()) } else { None });
     assert!(why.contains("sign in"), "{why}");
@@ -77,7 +79,7 @@ fn whoever_does_nothing_is_signed_out_and_the_scan_that_runs_is_recorded_in_thei
         session.send(Command::Active).unwrap();
     }
     assert_eq!(count(dir.path(), "signed-out"), 0, "two seconds of touching keep it open");
-    session.send(Command::Scan { parcel: String::new() }).unwrap();
+    session.send(Command::Scan { parcel: String::new(), subject: Subject::default() }).unwrap();
     let (mut locked, mut saved) = (false, None);
     let end = Instant::now() + Duration::from_mins(1);
     while (!locked || saved.is_none()) && Instant::now() < end {
@@ -107,7 +109,7 @@ fn a_running_program_makes_the_backup_that_is_due() {
     while count(dir.path(), "backup") == 0 && Instant::now() < end {
         std::thread::sleep(Duration::from_millis(50));
         // A wish wakes the thread as any other would.
-        session.send(Command::ListRecords { offset: 0, limit: 1 }).unwrap();
+        session.send(Command::OpenRecord { id: 1 }).unwrap();
         while session.try_recv().is_some() {}
     }
     assert_eq!(count(dir.path(), "backup"), 1);
@@ -160,4 +162,59 @@ fn kits_and_what_is_demanded_of_them_are_changed_by_the_roles_of_the_table_and_b
     set(500.0).unwrap();
     wait(&session, "kits", |e| matches!(e, Event::Kits(_)).then_some(()));
     assert_eq!(kept(), 10.0, "no tolerance is larger than the largest");
+}
+
+/// The window hides the pages while nobody is signed in; the session itself shows no record either.
+#[test]
+fn records_are_shown_to_nobody_who_is_not_signed_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut casebook, _) = staffed(dir.path());
+    casebook.append(&plain_record(0)).unwrap();
+    drop(casebook);
+    let session = start(dir.path(), Duration::from_mins(5));
+    let wishes = || {
+        [
+            RecordWish::Find { filter: RecordFilter::default(), before: None, limit: 10 },
+            RecordWish::History(1),
+            RecordWish::Report(1),
+            RecordWish::Package(1),
+            RecordWish::Verify,
+            RecordWish::Count { period: Period::Month, from: None },
+        ]
+    };
+    // What came of a wish: true where something was shown.
+    let shown = |wish: RecordWish| {
+        session.send(Command::Records(wish)).unwrap();
+        wait(&session, "outcome", |e| match e {
+            Event::Records(RecordNews::Trouble(why)) => Some((false, why.clone())),
+            Event::Records(_) => Some((true, String::new())),
+            _ => None,
+        })
+    };
+    let opened = || {
+        session.send(Command::OpenRecord { id: 1 }).unwrap();
+        wait(&session, "outcome", |e| match e {
+            Event::CasebookTrouble(why) => Some((false, why.clone())),
+            Event::Record(_) => Some((true, String::new())),
+            _ => None,
+        })
+    };
+    let mut count = 0;
+    for (expected, change) in [(false, None), (true, Some("auditor")), (false, None)] {
+        match change {
+            Some(name) => sign_in(&session, name),
+            None if count > 0 => {
+                session.send(Command::SignOut).unwrap();
+                wait(&session, "outcome", |e| matches!(e, Event::SignedOut { .. }).then_some(()));
+            }
+            None => {}
+        }
+        for (was, why) in wishes().into_iter().map(&shown).chain([opened()]) {
+            assert_eq!(was, expected, "{why}");
+            assert!(expected || why.contains("sign in"), "{why}");
+            count += 1;
+        }
+    }
+    assert_eq!(count, 21);
+    assert!(dir.path().join("reports/record-1.pdf").exists(), "the auditor's report");
 }

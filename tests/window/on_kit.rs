@@ -9,6 +9,7 @@ use egui_kittest::kittest::Queryable;
 use parcelscope::analyzer::laser::{LaserCondition, LaserKind, LaserPower, LaserSetup};
 use parcelscope::analyzer::probe::{Answered, ProbedProtocol};
 use parcelscope::analyzer::{CheckState, LaserState, PortListing, PreviewFrame, PreviewSettings, SpectrometerSetup};
+use parcelscope::casebook::Subject;
 use parcelscope::session::{
     CheckPolicy, Command, Connection, Event, FixedExposure, KitChoice, KitChoices, KitFinding, KitHistory, KitId,
     KitMeasured, KitMeasurement, KitName, KitParts, KitRecord, KitShelf, ProbeOutcome, Probed, SavedDevice, SavedKit,
@@ -62,7 +63,7 @@ fn the_live_view_is_seen_and_said_and_ends_before_a_scan_begins() {
     happen(&script, &mut h, frame(0));
     assert!(script.commands().is_empty());
     happen(&script, &mut h, Event::PreviewEnded);
-    assert_eq!(script.commands(), [Command::Scan { parcel: String::new() }]);
+    assert_eq!(script.commands(), [Command::Scan { parcel: String::new(), subject: Subject::default() }]);
 }
 
 /// What a user does.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
-use parcelscope::casebook::{Casebook, HistoryEntry, NewAccount, RecordFilter, Role, ScanSummary, Secret, Statement};
+use parcelscope::casebook::{
+    Casebook, HistoryEntry, NewAccount, RecordFilter, Role, ScanKind, ScanSummary, Secret, Statement,
+};
 use parcelscope::identify::Level;
 use parcelscope::session::{Command, Event, RecordNews, RecordWish, casebook_path};
 use parcelscope::ui::App;
@@ -23,6 +25,7 @@ pub fn summary(id: i64) -> ScanSummary {
         level: Level::Inconclusive,
         headline: "Too weak".to_owned(),
         simulated: true,
+        kind: ScanKind::Sample,
     }
 }
 
@@ -159,7 +162,7 @@ fn everything_on_the_pages_of_records_is_large_enough_and_inside_the_window() {
     }
 }
 
-/// A folder with an administrator `ada`, an officer `omar` and an officer `olga`.
+/// A folder with an administrator `ada`, the officers `omar` and `olga` and a supervisor `sue`.
 pub fn staffed(folder: &std::path::Path) {
     let mut casebook = Casebook::open(&casebook_path(folder)).expect("a casebook");
     let (now, phrase) = (jiff::Timestamp::now(), Secret::new("correct horse battery"));
@@ -172,8 +175,8 @@ pub fn staffed(folder: &std::path::Path) {
     };
     casebook.enrol_first(now, &account("ada", Role::Administrator)).expect("the first");
     let ada = casebook.sign_in(now, &parcelscope::session::system_uptime(), "ada", &phrase).expect("signs in");
-    for name in ["omar", "olga"] {
-        casebook.enrol(now, &ada, &account(name, Role::Officer)).expect("an officer");
+    for (name, role) in [("omar", Role::Officer), ("olga", Role::Officer), ("sue", Role::Supervisor)] {
+        casebook.enrol(now, &ada, &account(name, role)).expect("an account");
     }
 }
 
@@ -209,7 +212,7 @@ fn a_record_is_held_handed_over_by_two_people_reported_and_verified_in_the_windo
     press(&mut h, "Record it");
     wait_for(&mut h, "Handed over by omar to olga, both signed in");
     press(&mut h, "Correct");
-    type_into(&mut h, "Right parcel number", "RR473124829CN");
+    type_into(&mut h, "What it should say", "RR473124829CN");
     type_into(&mut h, "Reason", "typed wrong");
     press(&mut h, "Record it");
     wait_for(&mut h, "Corrects scan 1, parcel");
@@ -232,4 +235,68 @@ fn a_record_is_held_handed_over_by_two_people_reported_and_verified_in_the_windo
     let kinds: Vec<&str> = history.iter().map(|e| e.kind.as_str()).collect();
     assert_eq!(kinds, ["disposition", "hand-over", "correction"]);
     assert!(matches!(&history[0].statement, Some(Statement::Disposition { .. })));
+}
+
+#[test]
+fn a_blank_is_scanned_as_one_its_hold_is_placed_and_lifted_and_what_is_wrong_corrected() {
+    let folder = tempfile::tempdir().expect("a folder");
+    staffed(folder.path());
+    let mut h = window(Box::new(session(folder.path(), true)), [1024.0, 600.0]);
+    wait_for(&mut h, "Sign in");
+    type_into(&mut h, "Account name", "sue");
+    type_into(&mut h, "Account secret", "correct horse battery");
+    press(&mut h, "Sign in now");
+    wait_for(&mut h, "Space starts");
+    press(&mut h, "Scan a blank");
+    type_into(&mut h, "Spot of the item", "6/5");
+    wait_for(&mut h, "Write the spot as");
+    h.get_by_label("Spot of the item").focus();
+    for _ in 0..8 {
+        h.key_press(egui::Key::Backspace);
+    }
+    h.run_ok();
+    type_into(&mut h, "Spot of the item", "2/5 lid");
+    press(&mut h, "Scan");
+    wait_for(&mut h, "Record 1 saved");
+    assert!(name_starting(&h, "BLANK").is_some(), "{:?}", names(&h));
+    press(&mut h, "Records page");
+    let row = wait_for(&mut h, "Record 1,");
+    assert!(row.contains("blank"), "{row}");
+    press(&mut h, &row);
+    wait_for(&mut h, "Record 1 · ");
+    press(&mut h, "Show the History");
+    wait_for(&mut h, "Nothing yet.");
+    for (what, outcome) in [("Legal hold", "Legal hold placed: case 7"), ("Lift the hold", "Legal hold lifted: case 7")]
+    {
+        press(&mut h, what);
+        type_into(&mut h, "Reason", "case 7");
+        press(&mut h, "Record it");
+        wait_for(&mut h, outcome);
+    }
+    press(&mut h, "Correct");
+    press(&mut h, "Wrong: Kind");
+    type_into(&mut h, "What it should say", "sugar");
+    type_into(&mut h, "Reason", "wrong button");
+    press(&mut h, "Record it");
+    wait_for(&mut h, "This cannot be recorded: the kind of a scan is");
+    press(&mut h, "Correct");
+    press(&mut h, "Wrong: Kind");
+    type_into(&mut h, "What it should say", "sample");
+    type_into(&mut h, "Reason", "wrong button");
+    press(&mut h, "Record it");
+    wait_for(&mut h, "Corrects scan 1, kind: was 'blank', should be 'sample'");
+    press(&mut h, "Correct");
+    press(&mut h, "Wrong: An event");
+    type_into(&mut h, "What it should say", "nothing");
+    type_into(&mut h, "Reason", "it was right");
+    type_into(&mut h, "Number of the event", "seven");
+    press(&mut h, "Record it");
+    wait_for(&mut h, "Type the number of the event");
+    drop(h);
+    let casebook = Casebook::open(&casebook_path(folder.path())).expect("a casebook");
+    let record = casebook.load(1).expect("the record").record;
+    assert_eq!(
+        (record.subject.kind, record.subject.spot.map(|s| s.to_string())),
+        (ScanKind::Blank, Some("spot 2 of 5, lid".to_owned()))
+    );
 }

@@ -6,7 +6,7 @@ use egui::Key;
 use egui_kittest::Harness;
 use egui_kittest::kittest::NodeT;
 use parcelscope::analyzer::LaserState;
-use parcelscope::casebook::RecordFilter;
+use parcelscope::casebook::{RecordFilter, Subject};
 use parcelscope::identify::{Level, Verdict};
 use parcelscope::session::{Colours, Command, Connection, Event, Settings, Stage};
 use parcelscope::ui::App;
@@ -70,7 +70,7 @@ fn space_starts_and_escape_stops() {
     let mut h = ready(&script, true);
     h.key_press(Key::Space);
     h.run_ok();
-    assert_eq!(script.commands(), [Command::Scan { parcel: String::new() }]);
+    assert_eq!(script.commands(), [Command::Scan { parcel: String::new(), subject: Subject::default() }]);
     script.happen(Event::Progress { stage: Stage::Light, fraction: 0.5, remaining_ms: 2100 });
     h.run_ok();
     assert!(names(&h).iter().any(|n| n.contains("about 3 seconds left")));
@@ -97,7 +97,7 @@ fn what_a_barcode_scanner_types_finds_the_parcel_field_and_goes_into_the_scan() 
     assert!(script.commands().is_empty(), "a barcode starts nothing");
     h.key_press(Key::Space);
     h.run_ok();
-    assert_eq!(script.commands(), [Command::Scan { parcel: "RR47".to_owned() }]);
+    assert_eq!(script.commands(), [Command::Scan { parcel: "RR47".to_owned(), subject: Subject::default() }]);
 }
 
 #[test]
@@ -120,9 +120,9 @@ fn the_chosen_colours_are_kept() {
     let script = Script::new();
     let mut h = ready(&script, true);
     press(&mut h, "Night colours");
-    assert_eq!(script.commands(), [Command::KeepSettings(Settings { colours: Colours::Night })]);
+    assert_eq!(script.commands(), [Command::KeepSettings(Settings { colours: Colours::Night, ..Settings::default() })]);
     press(&mut h, "Day colours");
-    assert_eq!(script.commands(), [Command::KeepSettings(Settings { colours: Colours::Day })]);
+    assert_eq!(script.commands(), [Command::KeepSettings(Settings { colours: Colours::Day, ..Settings::default() })]);
     script.happen(Event::SettingsNotKept("The settings hold only until the program ends.".to_owned()));
     h.run_ok();
     assert!(name_starting(&h, "The settings hold only").is_some());
@@ -193,7 +193,7 @@ fn a_real_laser_needs_the_safety_answer_and_a_dangerous_sample_is_refused() {
     assert!(name_starting(&h, "Do not scan at full power").is_some());
     press(&mut h, "No");
     press(&mut h, "Scan");
-    assert_eq!(script.commands(), [Command::Scan { parcel: String::new() }]);
+    assert_eq!(script.commands(), [Command::Scan { parcel: String::new(), subject: Subject::default() }]);
 }
 
 #[test]

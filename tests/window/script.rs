@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parcelscope::analyzer::{
     Acquisition, CheckState, DeviceIdentity, Exposure, ExposureKind, LaserState, ScanConditions,
 };
-use parcelscope::casebook::{ScanRecord, StoredScan};
+use parcelscope::casebook::{ScanRecord, StoredScan, Subject};
 use parcelscope::identify::{Answer, Engine};
 use parcelscope::library::Library;
 use parcelscope::session::{Command, Connection, Event, KitStatus};
@@ -134,6 +134,8 @@ pub fn stored(spectrum: Spectrum, answer: Answer) -> StoredScan {
             operator: "unenrolled".to_owned(),
             standing: None,
             parcel: "RR473124829CN".to_owned(),
+            subject: Subject::default(),
+            time_source: None,
             emulated_sample: simulated.then(|| "sucrose".to_owned()),
             acquisition: Acquisition {
                 spectrometer: device("STS-NIR", "obp", simulated),

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::writing::Writing;
-use super::{Act, Actor, Casebook, CasebookError, Event};
+use super::{Act, Actor, Casebook, CasebookError, Event, ScanKind};
 
 pub(super) use files::{digest_of, files_folder};
 pub use history::HistoryEntry;
@@ -126,6 +126,10 @@ impl Casebook {
         reason: &str,
     ) -> Result<i64, CasebookError> {
         let (of, field) = what;
+        if let (Reference::Scan(_), "kind") = what {
+            now.parse::<ScanKind>()
+                .map_err(|_| StatementError::Unfit("the kind of a scan is sample, blank or control"))?;
+        }
         let was = match of {
             Reference::Scan(_) => {
                 let record = self.load(scan_id)?.record;
@@ -133,6 +137,8 @@ impl Casebook {
                     "parcel" => record.parcel,
                     "operator" => record.operator,
                     "taken-at" => record.taken_at.to_string(),
+                    "kind" => record.subject.kind.name().to_owned(),
+                    "spot" => record.subject.spot.as_ref().map(ToString::to_string).unwrap_or_default(),
                     other => return Err(StatementError::NoSuchField(other.to_owned()).into()),
                 }
             }

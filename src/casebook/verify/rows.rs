@@ -71,7 +71,7 @@ pub(super) fn check(
     claims: &mut Claims,
     found: &mut Verification,
 ) -> rusqlite::Result<u64> {
-    let columns = table.columns();
+    let columns = table.columns_in(connection)?;
     let mut statement =
         connection.prepare(&format!("SELECT {} FROM {} ORDER BY id, rowid", columns.join(", "), table.name()))?;
     let mut rows = statement.query([])?;
@@ -79,7 +79,7 @@ pub(super) fn check(
     while let Some(row) = rows.next()? {
         count += 1;
         let (id, seq) = (integer(row, 0)?, integer(row, 1)?);
-        let text = canonical_text(columns, row)?;
+        let text = canonical_text(&columns, row)?;
         let content: Hash = Sha256::digest(&text).into();
         let at = ledger_text(row, 2)?;
         let claim = || Claim { table, id, at: at.clone(), content };

@@ -3,6 +3,7 @@
 
 use egui::{Align, Grid, Label, Layout, Rect, RichText, ScrollArea, Stroke, Ui, UiBuilder};
 
+use crate::casebook::ScanKind;
 use crate::identify::Level;
 use crate::ui::answer_view::AnswerView;
 use crate::ui::layout::{self, AnswerPlaces};
@@ -48,6 +49,11 @@ pub fn answer_page(ui: &mut Ui, content: Rect, view: &AnswerView, saved: &Saved,
             Saved::Yes(id) => chip(ui, &format!("Record {id} saved"), Chip::Fact),
             Saved::No(_) => chip(ui, "NOT SAVED", Chip::Caution),
         };
+        match view.scan.record.subject.kind {
+            ScanKind::Sample => {}
+            ScanKind::Blank => drop(chip(ui, "BLANK", Chip::Caution)),
+            ScanKind::Control => drop(chip(ui, "CONTROL", Chip::Caution)),
+        }
         if view.scan.record.answer.simulated {
             chip(ui, "SIMULATED", Chip::Emulated);
         }

@@ -38,7 +38,7 @@ pub fn top_bar(ui: &mut Ui, model: &mut Model, operator: &str, clock: &Clock) {
                 let button = Button::new("", Look::Bar).icon(icon).name(name).size(TARGET, TARGET);
                 if ui.add(button).on_hover_text(name).clicked() {
                     ui.ctx().set_theme(theme);
-                    model.keep_settings(Settings { colours });
+                    model.keep_settings(Settings { colours, ..model.settings });
                 }
                 ui.add(Label::new(text(&clock.text)));
                 if model.gate.can_sign_out() {

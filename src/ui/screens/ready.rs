@@ -2,14 +2,15 @@
 
 use egui::{Id, Label, Rect, RichText, ScrollArea, Stroke, Ui};
 
+use crate::casebook::ScanKind;
 use crate::library::Library;
 use crate::session::sample_choices;
 use crate::ui::layout;
 use crate::ui::model::{Model, Phase, Safety};
 use crate::ui::tokens::{self, GAP, GAP_SMALL, tokens};
 use crate::ui::widgets::{
-    Button, Chip, Choice, Look, bullet, card, card_with, chip, choice_field, heading, labelled_field, note, paragraph,
-    step_bar,
+    Button, Chip, Choice, Look, bullet, card, card_with, chip, choice_field, heading, labelled_field, line_field, note,
+    paragraph, step_bar,
 };
 
 use super::aim::aim;
@@ -75,6 +76,8 @@ pub fn ready_page(ui: &mut Ui, content: Rect, model: &mut Model, state: &mut Rea
             "none yet",
             &mut model.parcel,
         );
+        ui.add_space(GAP_SMALL);
+        subject(ui, model);
         ui.add_space(gap);
         if model.emulated() {
             emulated_sample(ui, model, state);
@@ -115,6 +118,21 @@ pub fn ready_page(ui: &mut Ui, content: Rect, model: &mut Model, state: &mut Rea
 fn chip_line(ui: &mut Ui, text: &str) {
     let t = tokens(ui);
     ui.add(Label::new(RichText::new(text).font(tokens::strong(tokens::TEXT_LABEL)).color(t.caution().ink)).wrap());
+}
+
+/// What is scanned: sample, blank or control, and which spot of it.
+fn subject(ui: &mut Ui, model: &mut Model) {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 6.0;
+        for (kind, text) in [(ScanKind::Sample, "Sample"), (ScanKind::Blank, "Blank"), (ScanKind::Control, "Control")] {
+            let (look, name) = (Look::Tab(model.kind == kind), format!("Scan a {}", kind.name()));
+            if ui.add(Button::new(text, look).name(&name).text_size(tokens::TEXT_NOTE)).clicked() {
+                model.kind = kind;
+            }
+        }
+        let width = ui.available_width();
+        line_field(ui, width, "Spot, as 2/5 left corner", "Spot of the item", &mut model.spot);
+    });
 }
 
 fn emulated_sample(ui: &mut Ui, model: &mut Model, state: &mut ReadyState) {

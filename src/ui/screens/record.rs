@@ -6,7 +6,7 @@ use crate::casebook::HistoryEntry;
 use crate::identify::Level;
 use crate::ui::layout;
 use crate::ui::model::{Model, Saved};
-use crate::ui::record_form::Saying;
+use crate::ui::record_form::{Saying, Wrong};
 use crate::ui::records_model::RecordFace;
 use crate::ui::tokens::{self, GAP_SMALL, TARGET, tokens};
 use crate::ui::widgets::{Button, Look, card, heading, line_field, note, paragraph, secret_field};
@@ -142,7 +142,17 @@ fn form(ui: &mut Ui, id: i64, model: &mut Model) {
         }
     });
     let mut send = false;
-    for (label, text) in form.saying.fields().iter().zip(&mut form.fields) {
+    if form.saying == Saying::Correct {
+        ui.horizontal_wrapped(|ui| {
+            for (wrong, words, _) in Wrong::ALL {
+                let (look, name) = (Look::Tab(form.wrong == wrong), format!("Wrong: {words}"));
+                if ui.add(Button::new(words, look).name(&name).text_size(tokens::TEXT_NOTE)).clicked() {
+                    form.wrong = wrong;
+                }
+            }
+        });
+    }
+    for (label, text) in form.fields().iter().zip(&mut form.fields) {
         let width = ui.available_width();
         let secret = *label == "Its secret";
         send |= if secret {

@@ -211,9 +211,12 @@ fn row(ui: &mut Ui, s: &ScanSummary) -> Response {
     let word = words::level_word(s.level);
     let time = words::local_time(s.taken_at);
     let origin = if s.simulated { "simulated" } else { "measured" };
+    let kind = if s.kind.counts() { String::new() } else { format!("{}, ", s.kind.name()) };
     response.widget_info(|| {
-        let name =
-            format!("Record {}, {time}, {word}, {}, parcel {}, {}, {origin}", s.id, s.headline, s.parcel, s.operator);
+        let name = format!(
+            "Record {}, {time}, {kind}{word}, {}, parcel {}, {}, {origin}",
+            s.id, s.headline, s.parcel, s.operator
+        );
         WidgetInfo::labeled(Role::Button, true, name)
     });
     if response.hovered() {
@@ -238,7 +241,10 @@ fn row(ui: &mut Ui, s: &ScanSummary) -> Response {
     let short = if word == "Nothing listed detected" { "Nothing listed" } else { word };
     let text = RichText::new(short).font(tokens::strong(tokens::TEXT_LABEL));
     put(ui, tag.with_min_x(tag.min.x + 36.0), text, pair.ink);
-    put(ui, what, plain(words::without_level(&s.headline, s.level)), t.card.ink);
+    let headline = words::without_level(&s.headline, s.level);
+    let headline =
+        if s.kind.counts() { headline.to_owned() } else { format!("{}: {headline}", s.kind.name().to_uppercase()) };
+    put(ui, what, plain(&headline), t.card.ink);
     put(ui, parcel, plain(if s.parcel.is_empty() { "–" } else { &s.parcel }), t.card.ink);
     put(ui, operator, plain(&s.operator), t.card.ink);
     put(ui, from, plain(origin), t.card.ink);

@@ -4,8 +4,7 @@ use egui::{Align, Grid, Key, Label, Layout, ProgressBar, Rect, RichText, ScrollA
 
 use crate::casebook::{FindingKind, Verification};
 use crate::identify::Level;
-use crate::report::Rate;
-use crate::session::RecordCounts;
+use crate::report::{Period as Step, PeriodSummary, Rate, Statistics};
 use crate::ui::layout;
 use crate::ui::model::Model;
 use crate::ui::records_model::{Period, RecordsView};
@@ -97,16 +96,20 @@ pub fn count_page(ui: &mut Ui, content: Rect, model: &mut Model) {
             return;
         }
         ScrollArea::vertical().id_salt("counts").auto_shrink([false, false]).show(ui, |ui| match &model.records.counts {
-            None => drop(paragraph(ui, "Counts scans, alarms, what was inconclusive and why, and how often the laboratory agreed. Simulated scans count nowhere.")),
+            None => drop(paragraph(ui, "Counts scans, alarms, what was inconclusive and why, and how often the laboratory agreed. Simulated scans, blanks and controls count nowhere.")),
             Some(Err(why)) => drop(paragraph(ui, &words::sentence(why))),
             Some(Ok(counts)) => summary(ui, counts),
         });
         trouble(ui, model);
     });
     card(ui, right, "Over time", |ui| {
-        heading(ui, "Scans by day");
+        let step = match &model.records.counts {
+            Some(Ok(counts)) if counts.period == Step::Month => "Scans by month",
+            _ => "Scans by day",
+        };
+        heading(ui, step);
         if let Some(Ok(counts)) = &model.records.counts {
-            ScrollArea::vertical().id_salt("days").auto_shrink([false, false]).show(ui, |ui| days(ui, counts));
+            ScrollArea::vertical().id_salt("days").auto_shrink([false, false]).show(ui, |ui| steps(ui, &counts.steps));
         }
     });
     if actions(ui, places.actions, model, "Count now") {
@@ -114,8 +117,8 @@ pub fn count_page(ui: &mut Ui, content: Rect, model: &mut Model) {
     }
 }
 
-fn summary(ui: &mut Ui, counts: &RecordCounts) {
-    let s = &counts.summary;
+fn summary(ui: &mut Ui, counts: &Statistics) {
+    let s = &counts.whole;
     heading(ui, &format!("{} scans of real samples", s.scans));
     Grid::new("levels").num_columns(2).spacing([18.0, 4.0]).show(ui, |ui| {
         for (level, n) in &s.by_level {
@@ -124,7 +127,13 @@ fn summary(ui: &mut Ui, counts: &RecordCounts) {
             ui.end_row();
         }
     });
-    note(ui, &format!("{} simulated scans are in none of the numbers", s.simulated));
+    note(
+        ui,
+        &format!(
+            "{} simulated scans are in none of the numbers, and {} blanks and controls neither",
+            s.simulated, s.blanks_and_controls
+        ),
+    );
     if !s.inconclusive_by_rule.is_empty() {
         heading(ui, "Inconclusive because of");
         for (rule, n) in &s.inconclusive_by_rule {
@@ -158,26 +167,31 @@ fn rate(rate: &Rate) -> String {
     }
 }
 
-fn days(ui: &mut Ui, counts: &RecordCounts) {
+fn steps(ui: &mut Ui, steps: &[PeriodSummary]) {
     let t = tokens(ui);
-    if counts.days.is_empty() {
+    let levels = [
+        (Level::Alarm, "alarm"),
+        (Level::Alert, "alert"),
+        (Level::Inconclusive, "inconclusive"),
+        (Level::NoneDetected, "none-detected"),
+    ];
+    let most = steps.iter().map(|step| step.summary.scans).max().unwrap_or_default();
+    if most == 0 {
         note(ui, "No scan of a real sample in this time");
     }
-    let most = counts.days.iter().map(|(_, n)| n.iter().sum::<usize>()).max().unwrap_or(1).max(1) as f32;
-    for (day, n) in counts.days.iter().rev() {
+    for PeriodSummary { begins, summary } in steps.iter().rev().filter(|step| step.summary.scans > 0) {
         ui.horizontal(|ui| {
-            let all: usize = n.iter().sum();
-            note(ui, &format!("{day}  {all}"));
+            note(ui, &format!("{begins}  {}", summary.scans));
             let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width().max(40.0), 22.0), Sense::hover());
-            let [alarms, alerts, inconclusive, none] = *n;
+            let counts = levels.map(|(level, key)| (level, summary.by_level.get(key).copied().unwrap_or_default()));
+            let [alarms, alerts, inconclusive, none] = counts.map(|(_, n)| n);
             let words = format!(
-                "{day}: {alarms} alarms, {alerts} alerts, {inconclusive} inconclusive, {none} nothing listed detected"
+                "From {begins}, UTC: {alarms} alarms, {alerts} alerts, {inconclusive} inconclusive, {none} nothing listed detected"
             );
             response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &words));
             let mut x = rect.min.x;
-            for (level, n) in [Level::Alarm, Level::Alert, Level::Inconclusive, Level::NoneDetected].into_iter().zip(*n)
-            {
-                let width = rect.width() * n as f32 / most;
+            for (level, n) in counts {
+                let width = rect.width() * n as f32 / most.max(1) as f32;
                 let bar = Rect::from_min_size(egui::pos2(x, rect.min.y), vec2(width, rect.height()));
                 ui.painter().rect_filled(bar, 2.0, t.level(level).ink);
                 x += width;
