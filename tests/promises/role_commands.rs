@@ -73,13 +73,20 @@ const OPEN: &[(Act, &[&str])] = &[
     (Act::Verify, &["casebook", "proof", "1"]),
 ];
 
+/// What is done with references and packs belongs to the commands of the library and is not asked here.
+const OF_THE_LIBRARY: [Act; 3] = [Act::SubmitReference, Act::ReviewReference, Act::ReleasePack];
+
 /// What nobody may do has no command.
 const NEVER: [Act; 3] = [Act::EditRecord, Act::DeleteRecord, Act::HideRecord];
 
 #[test]
 fn every_act_has_a_command_is_open_to_all_or_does_not_exist() {
-    let named: BTreeSet<&str> =
-        COMMANDS.iter().chain(OPEN).map(|(act, _)| act.words()).chain(NEVER.map(Act::words)).collect();
+    let named: BTreeSet<&str> = COMMANDS
+        .iter()
+        .chain(OPEN)
+        .map(|(act, _)| act.words())
+        .chain(NEVER.into_iter().chain(OF_THE_LIBRARY).map(Act::words))
+        .collect();
     let table: BTreeSet<&str> = ROLE_TABLE.iter().map(|(act, _)| act.words()).collect();
     assert_eq!(named, table);
     for act in [Act::Read, Act::Verify] {

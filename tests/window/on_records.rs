@@ -241,7 +241,7 @@ fn a_record_is_held_handed_over_by_two_people_reported_and_verified_in_the_windo
 fn a_blank_is_scanned_as_one_its_hold_is_placed_and_lifted_and_what_is_wrong_corrected() {
     let folder = tempfile::tempdir().expect("a folder");
     staffed(folder.path());
-    let mut h = window(Box::new(session(folder.path(), true)), [1024.0, 600.0]);
+    let mut h = window(Box::new(session(folder.path(), true)), [1280.0, 800.0]);
     wait_for(&mut h, "Sign in");
     type_into(&mut h, "Account name", "sue");
     type_into(&mut h, "Account secret", "correct horse battery");
