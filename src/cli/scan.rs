@@ -293,7 +293,9 @@ pub(super) fn scan_times(
         if number > 0 {
             before(number)?;
         }
-        session.send(Command::Scan { parcel: String::new() })?;
+        // A known substance: no parcel held it.
+        let subject = Subject { kind: ScanKind::Control, spot: None };
+        session.send(Command::Scan { parcel: String::new(), subject })?;
         let Outcome { scan, not_saved, .. } = follow(&session, &interrupted)?;
         if let Some(why) = not_saved {
             bail!(why);
