@@ -219,7 +219,7 @@ impl Encoded {
         for ((place, (_, codec)), plain) in packed.iter_mut().zip(PARTS).zip(plain) {
             *place = packer.pack(codec, plain).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
         }
-        Ok(Packed { encoded: self, digests: plain.map(|plain| Sha256::digest(plain).into()), packed })
+        Ok(Packed { encoded: self, digests: plain.map(|plain| Sha256::digest(plain).into()), parts: packed })
     }
 
     /// The parts in the order of [`PARTS`].
@@ -393,13 +393,13 @@ impl Encoded {
 pub(super) struct Packed<'a> {
     encoded: &'a Encoded,
     digests: [[u8; 32]; PARTS.len()],
-    packed: [Vec<u8>; PARTS.len()],
+    parts: [Vec<u8>; PARTS.len()],
 }
 
 impl Packed<'_> {
     /// Writes the row and its parts.
     pub(super) fn insert(&self, connection: &Connection, id: i64, seq: i64) -> rusqlite::Result<()> {
-        let Self { encoded, digests, packed } = self;
+        let Self { encoded, digests, parts } = self;
         let marks = vec!["?"; SCAN_COLUMNS.len()].join(", ");
         let sql = format!("INSERT INTO scan ({}) VALUES ({marks})", SCAN_COLUMNS.join(", "));
         connection.prepare_cached(&sql)?.execute(params![
@@ -431,7 +431,7 @@ impl Packed<'_> {
         ])?;
         let mut statement = connection
             .prepare_cached("INSERT INTO part (id, scan_id, name, codec, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")?;
-        for (index, ((name, codec), packed)) in PARTS.into_iter().zip(packed).enumerate() {
+        for (index, ((name, codec), packed)) in PARTS.into_iter().zip(parts).enumerate() {
             statement.execute(params![part_id(id, index), id, name, codec.name(), packed])?;
         }
         Ok(())

@@ -107,7 +107,7 @@ impl RecordsWorker {
         self.shared.stop_records.store(false, Ordering::SeqCst);
         let (data_dir, shared, working) = (self.data_dir.clone(), Arc::clone(&self.shared), Arc::clone(&self.working));
         let work = move || {
-            let news = caught(|| long_work(wish, &data_dir, &shared)).unwrap_or_else(|words| {
+            let news = caught(|| long_work(&wish, &data_dir, &shared)).unwrap_or_else(|words| {
                 RecordNews::Trouble(format!("The work on the records failed inside ({words}); report this message."))
             });
             // Whoever reads the news may ask for the next work at once.
@@ -129,13 +129,13 @@ impl RecordsWorker {
     }
 }
 
-fn long_work(wish: RecordWish, data_dir: &Path, shared: &Shared) -> RecordNews {
+fn long_work(wish: &RecordWish, data_dir: &Path, shared: &Shared) -> RecordNews {
     let mut progress = |done: f64| {
         shared.events.push(Event::RecordProgress(done.clamp(0.0, 1.0) as f32));
         !shared.stop_records.load(Ordering::SeqCst)
     };
     let path = casebook_path(data_dir);
-    match wish {
+    match *wish {
         RecordWish::Report(id) => RecordNews::Written { id, outcome: written(data_dir, id, false) },
         RecordWish::Package(id) => RecordNews::Written { id, outcome: written(data_dir, id, true) },
         RecordWish::Count { period, from } => RecordNews::Counted(
