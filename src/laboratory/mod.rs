@@ -6,6 +6,7 @@
 
 mod adding;
 mod answers;
+mod begin;
 mod confusion;
 mod error;
 mod evaluation;
@@ -21,6 +22,7 @@ mod review;
 
 pub use adding::{PreparedReference, StandardFacts, prepare_reference, submit};
 pub use answers::{Answers, keep_answers, remembered_answers};
+pub use begin::begin;
 pub use confusion::{Confusables, CuttingLimit};
 pub use error::LaboratoryError;
 pub use evaluation::{Change, Comparison, compare, engine_for_evaluation};

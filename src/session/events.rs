@@ -77,6 +77,7 @@ fn is_state(event: &Event) -> bool {
             | Event::Kits(_)
             | Event::Place(_)
             | Event::RecordProgress(_)
+            | Event::LibraryProgress(_)
     )
 }
 

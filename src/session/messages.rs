@@ -273,6 +273,8 @@ pub enum Event {
     Records(RecordNews),
     /// News about the library.
     Library(LibraryNews),
+    /// Long work on a library moved on: the share that is done, 0..=1.
+    LibraryProgress(f32),
     /// A verification or a count of records moved on: the share that is done, 0..=1.
     RecordProgress(f32),
     /// Whether accounts are enrolled: where they are, a scan needs somebody who has signed in.

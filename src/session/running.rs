@@ -92,7 +92,7 @@ impl Session {
         let (records, record_wishes) = sync_channel(QUEUE);
         let reader = RecordsWorker::new(data_dir.clone(), record_wishes, Arc::clone(&shared));
         let (library, library_wishes) = sync_channel(QUEUE);
-        let curator = LibraryWorker { requests: library_wishes, shared: Arc::clone(&shared) };
+        let curator = LibraryWorker::new(data_dir.clone(), library_wishes, Arc::clone(&shared));
         let gps_port = gps_port.or_else(|| read_choices(&data_dir).gps_port);
         let keeping = LaserKeeping { data_dir, guardian };
         let scanner = KitWorker::new(choice, exposure, keeping, ports, kit_requests, jobs, Arc::clone(&shared));
@@ -136,7 +136,16 @@ impl Session {
             Command::SetEmulatedSample { sample } => self.ask(&self.kit, KitRequest::SetSample(sample)),
             Command::OpenRecord { id } => self.ask_casebook(CasebookRequest::Load(id)),
             Command::Records(wish) => self.records(wish),
+            Command::Library(LibraryWish::Stop) => {
+                self.shared.stop_library.store(true, Ordering::SeqCst);
+                Ok(())
+            }
             Command::Library(wish) => {
+                if let LibraryWish::Laboratory(wish) = &wish
+                    && let Some(act) = wish.act()
+                {
+                    self.permitted(act)?;
+                }
                 self.library.as_ref().map_or(Err(Refused::Ended), |library| self.ask(library, wish))
             }
             Command::EnrolFirst { name, secret } => self.ask_casebook(CasebookRequest::EnrolFirst { name, secret }),

@@ -25,6 +25,8 @@ pub(super) struct Shared {
     pub(super) cancel: AtomicBool,
     /// Set by the user: a verification or a count of records must end.
     pub(super) stop_records: AtomicBool,
+    /// Set by the user: long work on a library must end.
+    pub(super) stop_library: AtomicBool,
     /// True from the acceptance of a scan to the event that ends it.
     scanning: AtomicBool,
     /// The session is being dropped.
@@ -50,6 +52,7 @@ impl Shared {
             wire_log: WireLog::new(Arc::new(SystemClock::start())),
             cancel: AtomicBool::new(false),
             stop_records: AtomicBool::new(false),
+            stop_library: AtomicBool::new(false),
             scanning: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             unsaved_full: AtomicBool::new(false),

@@ -120,7 +120,7 @@ impl Shelf {
             LibraryNews::Alike { reference, answer } if self.alike == Alike::Asked(reference) => {
                 self.alike = Alike::Known(reference, answer);
             }
-            LibraryNews::Alike { .. } => {}
+            LibraryNews::Alike { .. } | LibraryNews::Laboratory { .. } => {}
             LibraryNews::Trouble(why) => self.alike = Alike::Failed(why),
         }
     }

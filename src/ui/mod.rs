@@ -4,6 +4,7 @@
 mod aim_view;
 mod answer_view;
 mod app;
+mod desk_model;
 mod fonts;
 mod gate;
 mod kit_model;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use crate::analyzer::LaserState;
 use crate::casebook::{ScanKind, Spot, StoredScan, Subject};
 use crate::library::Library;
-use crate::session::{Command, Connection, Event, KitStatus, LibraryNews, Settings, Stage};
+use crate::session::{Command, Connection, Event, KitStatus, LibraryNews, LibraryWish, Settings, Stage};
 
 use super::aim_view::AimView;
 use super::answer_view::AnswerView;
+use super::desk_model::DeskView;
 use super::gate::Gate;
 use super::kit_model::{Aim, Device, DevicePage, WizardState};
 use super::kit_trends::Trends;
@@ -108,6 +109,8 @@ pub struct Model {
     pub records: Records,
     /// The library as it is looked at.
     pub shelf: Shelf,
+    /// The laboratory's desk.
+    pub desk: DeskView,
     /// Who is signed in.
     pub gate: Gate,
     /// The user's choices.
@@ -140,6 +143,7 @@ impl Model {
             records: Records::default(),
             shelf: Shelf::default(),
             settings: Settings::default(),
+            desk: DeskView::default(),
             aim: Aim::Off,
             scan_waits: false,
             device: Device::default(),
@@ -162,6 +166,10 @@ impl Model {
         match command {
             Command::Scan { .. } => self.phase = Phase::Failed(why),
             Command::Records(_) | Command::OpenRecord { .. } => self.records_trouble(why),
+            Command::Library(LibraryWish::Laboratory(_)) => {
+                let desk = std::mem::take(&mut self.desk.desk);
+                self.desk.done(Err(why), desk);
+            }
             Command::Library(_) => self.shelf.news(LibraryNews::Trouble(why)),
             Command::SignIn { .. } | Command::EnrolFirst { .. } => self.gate.refused(why),
             Command::Preview(_) => self.aiming_ended(Some(why)),
@@ -356,7 +364,13 @@ impl Model {
             }
             Event::EmulatedSample { sample } => self.sample = Some(sample),
             Event::Records(news) => self.records_news(news),
+            Event::Library(LibraryNews::Laboratory { done, desk }) => self.desk.done(done, *desk),
             Event::Library(news) => self.shelf.news(news),
+            Event::LibraryProgress(share) => {
+                if let Some(working) = &mut self.desk.working {
+                    *working = share;
+                }
+            }
             Event::RecordProgress(fraction) => {
                 if let Some(work) = &mut self.records.work {
                     work.fraction = fraction;

@@ -20,8 +20,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // the engine says what the draft names better and worse.
     ("laboratory", &["spectrum", "formats", "signal", "library", "identify", "analyzer", "casebook"]),
     // Reports are written on a thread of the session, so that the window does not wait for them.
-    ("session", &["spectrum", "signal", "library", "identify", "analyzer", "casebook", "report"]),
-    ("ui", &["spectrum", "signal", "library", "identify", "analyzer", "casebook", "report", "session"]),
+    // So is the laboratory's work, in the name of who is signed in.
+    (
+        "session",
+        &["spectrum", "signal", "signature", "library", "identify", "analyzer", "casebook", "report", "laboratory"],
+    ),
+    ("ui", &["spectrum", "signal", "library", "laboratory", "identify", "analyzer", "casebook", "report", "session"]),
     (
         "cli",
         &[

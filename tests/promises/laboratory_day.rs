@@ -76,7 +76,9 @@ fn a_substance_that_the_laboratory_adds_alarms_on_a_unit_that_installs_its_pack(
 
     // Morning: accounts, a key, a draft, and the files of a partner.
     enrol(&lab.0, &[("ana", "laboratory"), ("rita", "reviewer"), ("rolf", "releaser"), ("olga", "officer")]);
-    lab.run(&["library", "key", "create", "lab-1"], &[PASSPHRASE], 0);
+    lab.run(&["library", "key", "create", "lab-1"], &[SECRET], 2);
+    lab.run(&["library", "key", "create", "lab-1", "--user", "ana"], &[SECRET, PASSPHRASE], 2);
+    lab.run(&["library", "key", "create", "lab-1", "--user", "rolf"], &[SECRET, PASSPHRASE], 0);
     lab.run(&["library", "draft", &draft, "--version", "2027.1", "--name", "border"], &[], 0);
     import(&lab, &draft, &files);
 

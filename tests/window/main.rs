@@ -5,6 +5,7 @@
 
 mod on_gate;
 mod on_kit;
+mod on_laboratory;
 mod on_library;
 mod on_records;
 mod on_script;

@@ -123,6 +123,8 @@ pub enum Act {
     ReviewReference,
     /// Sign a draft: the pack that units install.
     ReleasePack,
+    /// Install packs, go back to earlier ones, and choose whose are taken.
+    ManagePacks,
     /// Change a record in place.
     EditRecord,
     /// Delete a record.
@@ -133,7 +135,7 @@ pub enum Act {
 
 /// The role table. Columns are those of [`Role::ALL`]: officer, laboratory, reviewer, releaser, supervisor,
 /// administrator, auditor; `x` allows, `-` refuses. Nobody may edit, delete or hide a record.
-pub const TABLE: [(Act, &str); 28] = [
+pub const TABLE: [(Act, &str); 29] = [
     //                        O L R R S A A
     (Act::Scan, /*         */ "x x - - x - -"),
     (Act::Calibrate, /*    */ "x x - - x - -"),
@@ -160,6 +162,7 @@ pub const TABLE: [(Act, &str); 28] = [
     (Act::SubmitReference, "- x - - - - -"),
     (Act::ReviewReference, "- - x - - - -"),
     (Act::ReleasePack, /*  */ "- - - x - - -"),
+    (Act::ManagePacks, /*  */ "- x - - x x -"),
     (Act::EditRecord, /*   */ "- - - - - - -"),
     (Act::DeleteRecord, /* */ "- - - - - - -"),
     (Act::HideRecord, /*   */ "- - - - - - -"),
@@ -194,6 +197,7 @@ impl Act {
             Self::SubmitReference => "add references to a draft",
             Self::ReviewReference => "approve or return a reference",
             Self::ReleasePack => "sign a pack of references",
+            Self::ManagePacks => "install packs of references and choose whose are taken",
             Self::EditRecord => "change a record in place",
             Self::DeleteRecord => "delete a record",
             Self::HideRecord => "hide a record",

@@ -30,6 +30,11 @@ impl Secret {
         Self(typed.trim_end_matches(['\r', '\n']).to_owned())
     }
 
+    /// What was typed, for what has no hash of its own to compare it with: the seal of a key.
+    pub fn as_typed(&self) -> &str {
+        &self.0
+    }
+
     /// Says whether somebody of this role may choose it.
     pub(super) fn acceptable_for(&self, role: Role) -> Result<(), AccountError> {
         let Self(text) = self;

@@ -1,8 +1,8 @@
 //! `library key ...`: the keys that sign packs, and those that this unit trusts.
 
 use std::fmt::Write as _;
-use std::fs::{self, OpenOptions};
-use std::io::{Read as _, Write};
+use std::fs;
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -16,8 +16,10 @@ use serde_json::json;
 use super::super::secrets::SecretInput;
 use super::super::{Context, output};
 use super::packs::data_dir;
-use crate::library::pack::{KeyState, PackShelf, rotation};
-use crate::signature::{Kdf, NoteSigner, NoteVerifier, SealedKey};
+use super::people;
+use crate::casebook::Act;
+use crate::library::pack::{KeyState, KeyStore, PackShelf, rotation};
+use crate::signature::{NoteSigner, NoteVerifier};
 
 /// What can be done with keys.
 #[derive(Subcommand, Debug)]
@@ -26,6 +28,9 @@ pub(super) enum KeyAction {
     Create {
         /// Its name: letters, digits, dots and hyphens
         name: String,
+        /// Account whose role signs packs; needed where accounts are enrolled, its secret is read from standard input first
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
     },
     /// List the signing keys of this data folder and the keys it trusts
     List,
@@ -38,6 +43,9 @@ pub(super) enum KeyAction {
     Trust {
         /// The public half, as 'library key show' prints it
         verifier: String,
+        /// Account whose role installs packs; needed where accounts are enrolled, its secret is read from standard input first
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
     },
     /// Write the rotation from an old key to a new one, signed by the old key (passphrase on standard input)
     Rotate {
@@ -48,11 +56,17 @@ pub(super) enum KeyAction {
         /// File for the rotation
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        /// Account whose role signs packs; needed where accounts are enrolled, its secret is read from standard input first
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
     },
     /// Take the successor of a trusted key from a rotation
     TakeRotation {
         /// The file
         file: PathBuf,
+        /// Account whose role installs packs; needed where accounts are enrolled, its secret is read from standard input first
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
     },
     /// Take a key back: nothing that it signed is used any more
     Revoke {
@@ -61,17 +75,27 @@ pub(super) enum KeyAction {
         /// Why
         #[arg(long)]
         why: String,
+        /// Account whose role installs packs; needed where accounts are enrolled, its secret is read from standard input first
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
     },
 }
 
 pub(super) fn run(action: KeyAction, context: &Context) -> Result<ExitCode, anyhow::Error> {
-    let shelf = PackShelf::of(&data_dir(context)?);
-    let now = Timestamp::now();
+    let folder = data_dir(context)?;
+    let (shelf, store) = (PackShelf::of(&folder), KeyStore::of(&folder));
+    let (now, mut secrets) = (Timestamp::now(), SecretInput::new());
+    let permit = |user: &Option<String>, act: Act, secrets: &mut SecretInput| {
+        people::author_with(user.as_deref(), act, secrets, context)
+    };
     match action {
-        KeyAction::Create { name } => return create(&name, context),
-        KeyAction::List => return list(&shelf, context),
+        KeyAction::Create { name, user } => {
+            permit(&user, Act::ReleasePack, &mut secrets)?;
+            return create(&store, &name, &mut secrets, context);
+        }
+        KeyAction::List => return list(&shelf, &store, context),
         KeyAction::Show { name } => {
-            let verifier = read(&name, context)?.verifier()?.text();
+            let verifier = store.read(&name)?.verifier()?.text();
             if context.json {
                 output::print_json(&json!({ "name": name, "verifier": verifier }))?;
             } else {
@@ -79,64 +103,52 @@ pub(super) fn run(action: KeyAction, context: &Context) -> Result<ExitCode, anyh
             }
             return Ok(ExitCode::SUCCESS);
         }
-        KeyAction::Trust { verifier } => {
+        KeyAction::Trust { verifier, user } => {
+            permit(&user, Act::ManagePacks, &mut secrets)?;
             let verifier = NoteVerifier::parse(&verifier)?;
             shelf.change_trust(|list| list.trust(&verifier, now))?;
         }
-        KeyAction::Rotate { old, new, out } => {
+        KeyAction::Rotate { old, new, out, user } => {
+            permit(&user, Act::ReleasePack, &mut secrets)?;
             let new = match NoteVerifier::parse(&new) {
                 Ok(verifier) => verifier,
-                Err(_) => read(&new, context)?.verifier()?,
+                Err(_) => store.read(&new)?.verifier()?,
             };
-            let text = rotation(&open(&old, &mut SecretInput::new(), context)?, &new);
+            let text = rotation(&open(&old, &mut secrets, context)?, &new);
             fs::write(&out, text).with_context(|| format!("cannot write {}", out.display()))?;
         }
-        KeyAction::TakeRotation { file } => {
+        KeyAction::TakeRotation { file, user } => {
+            permit(&user, Act::ManagePacks, &mut secrets)?;
             let mut text = String::new();
             fs::File::open(&file)
                 .and_then(|f| f.take(16 << 10).read_to_string(&mut text))
                 .with_context(|| format!("cannot read {}", file.display()))?;
             shelf.change_trust(|list| list.rotate(&text, now))?;
         }
-        KeyAction::Revoke { name, why } => {
+        KeyAction::Revoke { name, why, user } => {
             if why.trim().is_empty() {
                 bail!("say why the key is taken back, with --why");
             }
+            permit(&user, Act::ManagePacks, &mut secrets)?;
             shelf.change_trust(|list| list.revoke(&name, &why, now))?;
         }
     }
-    list(&shelf, context)
+    list(&shelf, &store, context)
 }
 
-fn key_path(name: &str, context: &Context) -> Result<PathBuf, anyhow::Error> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
-    if name.is_empty() || name.len() > 60 || name.starts_with('.') || !name.bytes().all(plain) {
-        bail!("`{name}` is no name of a key; use letters, digits, dots and hyphens");
-    }
-    Ok(data_dir(context)?.join("keys").join(format!("{name}.key")))
-}
-
-fn create(name: &str, context: &Context) -> Result<ExitCode, anyhow::Error> {
-    let path = key_path(name, context)?;
-    if path.exists() {
-        bail!("there is a key {name} already; choose another name, or rotate it");
-    }
-    let passphrase = SecretInput::new().text("passphrase")?;
+fn create(
+    store: &KeyStore,
+    name: &str,
+    secrets: &mut SecretInput,
+    context: &Context,
+) -> Result<ExitCode, anyhow::Error> {
+    let path = store.path(name)?;
+    let passphrase = secrets.text("passphrase")?;
     let (mut secret, mut random) = ([0; 32], [0; 40]);
     SysRng.try_fill_bytes(&mut secret).and_then(|()| SysRng.try_fill_bytes(&mut random)).map_err(|e| {
         anyhow::anyhow!("this system gives no random numbers ({e}), so no key was made; restart it and try again")
     })?;
-    let sealed = SealedKey::seal(name, &secret, &passphrase, Kdf::USUAL, &random)?;
-    let folder = path.parent().unwrap_or(&path);
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let about = || format!("cannot write {}", path.display());
-    let mut file = options.open(&path).with_context(about)?;
-    Write::write_all(&mut file, sealed.text()?.as_bytes()).and_then(|()| file.sync_all()).with_context(about)?;
-    let verifier = sealed.verifier()?.text();
+    let verifier = store.create(name, &passphrase, &secret, &random)?.text();
     if context.json {
         output::print_json(&json!({ "name": name, "verifier": verifier, "file": path.to_string_lossy() }))?;
     } else {
@@ -148,30 +160,16 @@ fn create(name: &str, context: &Context) -> Result<ExitCode, anyhow::Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn read(name: &str, context: &Context) -> Result<SealedKey, anyhow::Error> {
-    let path = key_path(name, context)?;
-    let mut text = String::new();
-    fs::File::open(&path)
-        .and_then(|f| f.take(8 << 10).read_to_string(&mut text))
-        .with_context(|| format!("there is no key {name} here ({}); 'library key list' shows all", path.display()))?;
-    Ok(SealedKey::parse(&text)?)
-}
-
 /// Opens a signing key with its passphrase, the next line of standard input: arguments are seen by every user of the machine.
 pub(super) fn open(name: &str, secrets: &mut SecretInput, context: &Context) -> Result<NoteSigner, anyhow::Error> {
-    let sealed = read(name, context)?;
-    Ok(sealed.open(&secrets.text("passphrase")?)?)
+    let store = KeyStore::of(&data_dir(context)?);
+    // A key that is not there is said before its passphrase is asked.
+    store.read(name)?;
+    Ok(store.open(name, &secrets.text("passphrase")?)?)
 }
 
-fn list(shelf: &PackShelf, context: &Context) -> Result<ExitCode, anyhow::Error> {
-    let trusted = shelf.trust()?.keys;
-    let mut own: Vec<String> = Vec::new();
-    // No folder means no keys.
-    if let Ok(entries) = fs::read_dir(data_dir(context)?.join("keys")) {
-        let names = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned());
-        own.extend(names.filter_map(|n| n.strip_suffix(".key").map(str::to_owned)));
-        own.sort();
-    }
+fn list(shelf: &PackShelf, store: &KeyStore, context: &Context) -> Result<ExitCode, anyhow::Error> {
+    let (trusted, own) = (shelf.trust()?.keys, store.names());
     if context.json {
         output::print_json(&json!({ "signing": own, "trusted": trusted }))?;
         return Ok(ExitCode::SUCCESS);

@@ -15,7 +15,7 @@ use super::super::{Context, output};
 use super::evaluation::QueryArgs;
 use super::{evaluation, keys, people};
 use crate::casebook::Act;
-use crate::laboratory::{check_comparison, check_references, check_training};
+use crate::laboratory::{begin, check_comparison, check_references, check_training};
 use crate::library::Library;
 use crate::library::pack::{self, Installed, Pack, PackContent, PackShelf};
 use crate::session;
@@ -82,6 +82,9 @@ pub(super) struct InstallArgs {
     /// Change to a pack of another name than the installed one
     #[arg(long)]
     other_name: bool,
+    /// Account whose role installs packs; needed where accounts are enrolled, its secret is read from standard input
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
 }
 
 /// Arguments of `library rollback`.
@@ -90,6 +93,9 @@ pub(super) struct RollbackArgs {
     /// Version or digest of the pack to use again, or `bundled`; the pack before the present one without it
     #[arg(value_name = "VERSION")]
     to: Option<String>,
+    /// Account whose role installs packs; needed where accounts are enrolled, its secret is read from standard input
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
 }
 
 /// Arguments of `library warn-after`.
@@ -98,6 +104,9 @@ pub(super) struct WarnArgs {
     /// Days; 0 never warns
     #[arg(value_name = "DAYS")]
     days: u32,
+    /// Account whose role installs packs; needed where accounts are enrolled, its secret is read from standard input
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
 }
 
 pub(super) fn data_dir(context: &Context) -> Result<PathBuf, anyhow::Error> {
@@ -108,23 +117,12 @@ pub(super) fn draft(args: &DraftArgs, context: &Context) -> Result<ExitCode, any
     if args.draft.exists() {
         bail!("{} is there already; choose another name for the new draft", args.draft.display());
     }
-    pack::PackVersion::parse(&args.version)?;
     let now = Timestamp::now();
-    let mut content = match PackShelf::of(&data_dir(context)?).open_used()? {
+    let used = match PackShelf::of(&data_dir(context)?).open_used()? {
         Some((_, used)) => used.content()?,
         None => PackContent::of_bundled(Library::bundled()?.as_ref(), Library::bundled_notices(), now),
     };
-    if args.empty {
-        let Library { identity, groups, .. } = content.library;
-        content.library = Library::from_parts(&identity.name, &identity.version, groups, vec![], vec![], vec![])?;
-        content.documents.clear();
-        content.approvals.clear();
-    }
-    let name = args.name.clone().unwrap_or_else(|| content.library.identity.name.clone());
-    content.library = content.library.renamed(&name, &args.version);
-    content.made_at = now;
-    // What was said about the pack before does not hold for this one.
-    content.documents.retain(|name, _| name.starts_with("LICENSES/"));
+    let content = begin(used, args.name.as_deref(), &args.version, args.empty, now)?;
     pack::write_draft(&args.draft, &content)?;
     report(&content, "draft", &args.draft, context)
 }
@@ -207,12 +205,14 @@ fn describe(installed: &Installed) -> String {
 }
 
 pub(super) fn install(args: &InstallArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
+    people::author(args.user.as_deref(), Act::ManagePacks, context)?;
     let shelf = PackShelf::of(&data_dir(context)?);
     let installed = shelf.install(&args.pack, Timestamp::now(), args.other_name)?;
     say("Installed", Some(&installed), context)
 }
 
 pub(super) fn rollback(args: &RollbackArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
+    people::author(args.user.as_deref(), Act::ManagePacks, context)?;
     let used = PackShelf::of(&data_dir(context)?).rollback(args.to.as_deref())?;
     say("Now in use", used.as_ref(), context)
 }
@@ -253,6 +253,7 @@ pub(super) fn installed(context: &Context) -> Result<ExitCode, anyhow::Error> {
 }
 
 pub(super) fn warn_after(args: &WarnArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
+    people::author(args.user.as_deref(), Act::ManagePacks, context)?;
     PackShelf::of(&data_dir(context)?).warn_after(args.days)?;
     installed(context)
 }

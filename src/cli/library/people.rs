@@ -8,6 +8,8 @@ use super::super::{Context, account, casebook};
 use crate::casebook::{Act, Actor};
 use crate::laboratory::NOBODY;
 
+use super::packs::data_dir;
+
 /// Signs in somebody who may do this.
 pub(super) fn signed_in(
     user: &str,
@@ -37,6 +39,8 @@ pub(super) fn author_with(
 ) -> Result<String, anyhow::Error> {
     match user {
         Some(user) => Ok(signed_in(user, act, secrets, context)?.name().to_owned()),
+        // A folder that is not there yet has no accounts.
+        None if !data_dir(context)?.exists() => Ok(NOBODY.to_owned()),
         None => match casebook::open(context)? {
             Some(book) if book.has_accounts()? => {
                 bail!("accounts are enrolled here: give --user NAME, and the secret on standard input")

@@ -6,6 +6,7 @@
 mod content;
 mod database;
 mod error;
+mod keys;
 mod seal;
 mod shelf;
 mod trust;
@@ -20,6 +21,7 @@ use rusqlite::Connection;
 pub use content::{Approval, Decision, PackContent};
 pub use database::{Filter, ListedSubstance};
 pub use error::PackError;
+pub use keys::KeyStore;
 pub use seal::PackSeal;
 pub use shelf::{Current, Installed, PackShelf};
 pub use trust::{KeyState, TrustList, TrustedKey, rotation};

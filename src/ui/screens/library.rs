@@ -15,6 +15,7 @@ use crate::ui::model::Model;
 use crate::ui::tokens::{self, GAP, GAP_SMALL, MARGIN, TARGET, tokens};
 use crate::ui::widgets::{Button, Curve, Look, card, heading, line_field, note, overlay_plot, paragraph};
 
+use super::desk::desk_page;
 use super::library_facts::{alike, facts, references};
 
 /// Height of a row.
@@ -26,6 +27,10 @@ const LIST: f32 = 372.0;
 pub fn library_page(ui: &mut Ui, content: Rect, model: &mut Model) {
     let gap = if layout::tight(content) { 8.0 } else { GAP };
     let area = content.shrink2(vec2(MARGIN, gap));
+    if model.desk.shown {
+        desk_page(ui, content, model);
+        return;
+    }
     let Some(library) = model.library.clone() else {
         card(ui, area, "Library", |ui| paragraph(ui, "The library is being loaded"));
         return;
@@ -68,7 +73,7 @@ fn about(ui: &mut Ui, library: &Library) {
 }
 
 fn list(ui: &mut Ui, place: Rect, model: &mut Model, library: &Arc<Library>) {
-    let mut wanted = None;
+    let (mut wanted, mut laboratory) = (None, false);
     card(ui, place, "Substances", |ui| {
         ui.spacing_mut().item_spacing = vec2(GAP_SMALL, GAP_SMALL);
         let width = ui.available_width();
@@ -98,7 +103,8 @@ fn list(ui: &mut Ui, place: Rect, model: &mut Model, library: &Arc<Library>) {
             },
         );
         ui.spacing_mut().item_spacing.y = 0.0;
-        ScrollArea::vertical().auto_shrink([false, false]).show_rows(ui, ROW, hits, |ui, shown| {
+        let height = ui.available_height() - TARGET - GAP_SMALL;
+        ScrollArea::vertical().auto_shrink([false, false]).max_height(height).show_rows(ui, ROW, hits, |ui, shown| {
             for index in model.shelf.hits.get(shown).unwrap_or_default() {
                 let Some(substance) = library.substances.get(*index) else { continue };
                 let count = library.references_of(*index).count();
@@ -107,7 +113,13 @@ fn list(ui: &mut Ui, place: Rect, model: &mut Model, library: &Arc<Library>) {
                 }
             }
         });
+        ui.add_space(GAP_SMALL);
+        let button = Button::new("Laboratory: drafts, packs, keys", Look::Plain).size(ui.available_width(), TARGET);
+        laboratory = ui.add(button.text_size(tokens::TEXT_LABEL)).clicked();
     });
+    if laboratory {
+        model.show_desk();
+    }
     if let Some(index) = wanted {
         model.choose_substance(library, index);
     }

@@ -3,6 +3,8 @@
 mod aim;
 mod answer;
 mod chrome;
+mod desk;
+mod desk_results;
 mod device;
 mod kit_settings;
 mod kits;
