@@ -253,8 +253,9 @@ fn lines_of(finding: &KitFinding) -> String {
             // Writing to a String cannot fail.
             let _ = writeln!(
                 text,
-                "  reported at {:8.2} cm-1: {:+.2} before, {:+.2} after{}",
+                "  reported at {:8.2} +- {:.2} cm-1: {:+.2} before, {:+.2} after{}",
                 line.line.reported_cm1,
+                line.line.reported_sd_cm1,
                 line.before_cm1,
                 line.after_cm1,
                 if line.used { "" } else { " (not believed)" }

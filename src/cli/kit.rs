@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::casebook::Act;
 use crate::session::{
-    CheckPolicy, Command as Wish, Event, KitChoice, KitChoices, KitId, KitName, KitShelf, SavedKit, data_dir,
+    CheckPolicy, Command as Wish, Event, KitChoice, KitChoices, KitId, KitName, KitParts, KitShelf, SavedKit, data_dir,
     forget_kit, keep_choices, read_kit_records,
 };
 
@@ -191,7 +191,11 @@ fn list(shelf: &KitShelf, context: &Context) -> Result<ExitCode, anyhow::Error> 
         let id = kit.id();
         let state = read_kit_records(&folder, &id.0)?.check_state(Timestamp::now(), &policy);
         let in_use = shelf.choices.in_use.as_ref() == Some(&id);
-        kits.push(Entry { id, in_use, check: state.words(), verified: state.is_verified(), kit });
+        let check = match kit.parts {
+            KitParts::Raman { .. } => state.words(),
+            KitParts::Nir { .. } => "a scanner: it is compared with its white reference and has no check".to_owned(),
+        };
+        kits.push(Entry { id, in_use, check, verified: state.is_verified(), kit });
     }
     let hours = policy.valid_for.as_hours();
     if context.json {

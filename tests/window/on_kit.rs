@@ -1,5 +1,6 @@
 //! The Device page and the live view over a session that the test plays by hand.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +10,11 @@ use egui_kittest::kittest::Queryable;
 use parcelscope::analyzer::laser::{LaserCondition, LaserKind, LaserPower, LaserSetup};
 use parcelscope::analyzer::probe::{Answered, ProbedProtocol};
 use parcelscope::analyzer::{CheckState, LaserState, PortListing, PreviewFrame, PreviewSettings, SpectrometerSetup};
-use parcelscope::casebook::Subject;
+use parcelscope::casebook::{Act, Actor, Casebook, NewAccount, Role, Secret, Subject, Uptime};
 use parcelscope::session::{
     CheckPolicy, Command, Connection, Event, FixedExposure, KitChoice, KitChoices, KitFinding, KitHistory, KitId,
-    KitMeasured, KitMeasurement, KitName, KitParts, KitRecord, KitShelf, ProbeOutcome, Probed, SavedDevice, SavedKit,
-    SavedLaser, ScanExposure, Stage,
+    KitMeasured, KitMeasurement, KitName, KitParts, KitRecord, KitShelf, KitStatus, ProbeOutcome, Probed, SavedDevice,
+    SavedKit, SavedLaser, ScanExposure, Stage,
 };
 use parcelscope::signal::calibration::{AxisFit, CheckLimits, CheckOutcome, LinePlace, LineResult, MatchedLine};
 use parcelscope::spectrum::AxisCorrection;
@@ -284,10 +285,10 @@ fn exposure_receiver_and_policy_are_set_in_the_window_and_what_makes_no_sense_is
     press(&mut h, "Save settings");
     assert!(script.commands().is_empty() && name_starting(&h, "Nothing was changed").is_some());
     press(&mut h, "Fixed");
-    type_into(&mut h, "Integration time / ms", "0");
+    type_into(&mut h, "Integration / ms", "0");
     press(&mut h, "Save settings");
     assert!(script.commands().is_empty() && name_starting(&h, "The integration time in ms must be").is_some());
-    type_into(&mut h, "Integration time / ms", "1500");
+    type_into(&mut h, "Integration / ms", "1500");
     type_into(&mut h, "Its port; empty for none", "/dev/ttyACM7");
     type_into(&mut h, "Largest error of a line / cm⁻¹, from 0.1 to 10", "2.5");
     press(&mut h, "Does not scan");
@@ -306,6 +307,72 @@ fn exposure_receiver_and_policy_are_set_in_the_window_and_what_makes_no_sense_is
     press(&mut h, "Automatic");
     press(&mut h, "Save settings");
     assert!(script.commands().is_empty(), "what is kept is not sent again");
+}
+
+/// Somebody with this role who is signed in.
+fn somebody(folder: &Path, role: Role) -> Actor {
+    let (at, up) = (jiff::Timestamp::UNIX_EPOCH, Uptime { boot: "first".to_owned(), seconds: 5 });
+    let secret = || Secret::new("four plain words here");
+    let account = |name: &str, role| NewAccount {
+        name: name.to_owned(),
+        role,
+        badge: None,
+        training_expires: None,
+        secret: secret(),
+    };
+    let mut casebook = Casebook::open(&folder.join("casebook.sqlite3")).expect("a casebook");
+    casebook.enrol_first(at, &account("ada", Role::Administrator)).expect("the first account");
+    let ada = casebook.sign_in(at, &up, "ada", &secret()).expect("signed in");
+    casebook.enrol(at, &ada, &account("bo", role)).expect("another account");
+    casebook.sign_in(at, &up, "bo", &secret()).expect("signed in")
+}
+
+#[test]
+fn whose_role_may_not_cannot_set_up_forget_or_change_the_policy_in_the_window() {
+    for role in Role::ALL {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (script, may) = (Script::new(), role.may(Act::ManageKits));
+        let mut h = device(&script, Vec::new());
+        happen(&script, &mut h, Event::Accounts { enrolled: true });
+        happen(&script, &mut h, Event::SignedIn(somebody(folder.path(), role)));
+        press(&mut h, "Kits");
+        happen(&script, &mut h, Event::Kits(shelf()));
+        script.commands();
+        press(&mut h, "Forget Hall 2");
+        assert_eq!(name_starting(&h, "Forget it").is_some(), may, "{}", role.name());
+        press(&mut h, "Set up a new kit");
+        assert_eq!(script.commands().contains(&Command::ListPorts), may, "{}", role.name());
+        if !may {
+            assert!(name_starting(&h, "Your role may not save or forget kits").is_some());
+        }
+        press(&mut h, if may { "Back to the kits" } else { "Back to the device" });
+        if may {
+            press(&mut h, "Back to the device");
+        }
+        press(&mut h, "Settings");
+        happen(&script, &mut h, Event::Kits(shelf()));
+        script.commands();
+        press(&mut h, "Does not scan");
+        press(&mut h, "Save settings");
+        let sent = script.commands().iter().any(|c| matches!(c, Command::SetCheckPolicy(_)));
+        assert_eq!(sent, may, "{}", role.name());
+    }
+}
+
+#[test]
+fn a_scanner_is_offered_its_white_reference_and_no_check() {
+    let script = Script::new();
+    let mut h = device(&script, Vec::new());
+    let status = KitStatus { laser: None, ..script::kit(true) };
+    happen(&script, &mut h, Event::Connection(Connection::Ready(Box::new(status))));
+    assert!(name_starting(&h, "Check now").is_none() && name_starting(&h, "Calibrate").is_none());
+    press(&mut h, "Measure white reference");
+    script.commands();
+    press(&mut h, "Measure");
+    assert_eq!(script.commands(), [Command::Measure(KitMeasurement::White)]);
+    let record = KitRecord { finding: KitFinding::White { scans: Vec::new() }, ..check_record(&[]) };
+    happen(&script, &mut h, measured(&script, record, true));
+    assert!(name_starting(&h, "White standard measured").is_some(), "{:?}", names(&h));
 }
 
 /// Replaces what stands in a field.

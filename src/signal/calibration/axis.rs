@@ -28,6 +28,8 @@ const PLACES: u32 = 9;
 pub const TRUSTED_SD_CM1: f64 = 0.5;
 /// Steps in which the end of the trustworthy range is looked for, cm-1.
 const TRUSTED_STEP_CM1: f64 = 5.0;
+/// An end of the axis so short, cm-1, is no reason to measure another standard.
+const EDGE_CM1: f64 = 50.0;
 /// Unknowns: four coefficients and the laser.
 const UNKNOWNS: usize = 5;
 
@@ -82,14 +84,14 @@ pub struct AxisFit {
 }
 
 impl AxisFit {
-    /// True where a part of the axis, further from the trustworthy range than a step of looking for it, is not trustworthy.
+    /// True where more than an edge of the axis is not trustworthy.
     pub fn leaves_out(&self) -> bool {
         let (Some(trusted), Some(first), Some(last)) =
             (self.trusted_cm1, self.uncertainty_cm1.first(), self.uncertainty_cm1.last())
         else {
             return false;
         };
-        first.0 < trusted.0 - TRUSTED_STEP_CM1 || last.0 > trusted.1 + TRUSTED_STEP_CM1
+        first.0 < trusted.0 - EDGE_CM1 || last.0 > trusted.1 + EDGE_CM1
     }
 }
 

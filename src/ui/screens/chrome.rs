@@ -59,7 +59,7 @@ pub fn top_bar(ui: &mut Ui, model: &mut Model, operator: &str, clock: &Clock) {
                 if let Some(temperature) = model.kit().and_then(|k| k.temperatures_c.first()) {
                     ui.add(Label::new(text(&format!("{temperature:.0} °C")))).on_hover_text("Detector temperature");
                 }
-                if model.kit().is_some_and(|k| !k.check.is_verified()) {
+                if model.kit().is_some_and(|k| k.laser.is_some() && !k.check.is_verified()) {
                     ui.add(Label::new(text("Unverified"))).on_hover_text("No valid performance check");
                 }
                 if let Some(pack) = &model.pack {

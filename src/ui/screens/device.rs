@@ -44,7 +44,7 @@ fn overview(ui: &mut Ui, content: Rect, model: &mut Model) {
         let due = model.kit().is_some_and(|k| !k.check.is_verified());
         let free = model.standard_refusal().is_none();
         if model.kit().is_some_and(|kit| kit.laser.is_none()) {
-            let white = Button::new("White reference", Look::Main).size(0.0, height);
+            let white = Button::new("Measure white reference", Look::Main).size(0.0, height);
             if ui.add_enabled(free, white).clicked() {
                 model.begin_standard(Work::White);
             }
@@ -125,7 +125,12 @@ fn wire_log(ui: &mut Ui, model: &Model) {
 
 fn state(ui: &mut Ui, model: &Model) {
     ui.spacing_mut().item_spacing.y = 4.0;
-    laser(ui, model.lamp());
+    if model.kit().is_some_and(|kit| kit.laser.is_none()) {
+        note(ui, "A near-infrared scanner: it has a lamp and no laser");
+        ui.add_space(GAP_SMALL);
+    } else {
+        laser(ui, model.lamp());
+    }
     match &model.connection {
         Connection::Connecting => {
             paragraph(ui, "Opening the ports and asking the devices who they are");
@@ -180,12 +185,14 @@ fn devices(ui: &mut Ui, model: &Model, kit: &KitStatus) {
         note(ui, &others);
         ui.add_space(GAP_SMALL);
     }
-    note(ui, "Calibration");
-    if kit.calibration.is_empty() {
-        paragraph(ui, "None: scans have the axis of the factory");
-    }
-    for source in &kit.calibration {
-        paragraph(ui, source);
+    if kit.laser.is_some() {
+        note(ui, "Calibration");
+        if kit.calibration.is_empty() {
+            paragraph(ui, "None: scans have the axis of the factory");
+        }
+        for source in &kit.calibration {
+            paragraph(ui, source);
+        }
     }
     if let Some(library) = &model.library {
         ui.add_space(GAP_SMALL);

@@ -82,13 +82,16 @@ fn exposure(ui: &mut Ui, settings: &mut KitSettings, has_laser: bool) {
         return;
     }
     let fields = [
-        ("integration time", "Integration time / ms", "900", &mut settings.integration_ms),
-        ("exposures", "Exposures; from two on cosmic rays are found", "3", &mut settings.exposures),
-        ("averages", "Readouts averaged in each exposure", "1", &mut settings.averages),
+        ("integration time", "Integration / ms", "900", &mut settings.integration_ms),
+        ("exposures", "Exposures", "3", &mut settings.exposures),
+        ("averages", "Averages", "1", &mut settings.averages),
     ];
-    for (id, label, hint, text) in fields {
-        labelled_field(ui, Id::unique(id), label, hint, text);
-    }
+    ui.columns(fields.len(), |columns| {
+        for (ui, (id, label, hint, text)) in columns.iter_mut().zip(fields) {
+            labelled_field(ui, Id::unique(id), label, hint, text);
+        }
+    });
+    note(ui, "From two exposures on cosmic rays are found; averages are readouts of which each exposure is the mean");
 }
 
 fn checks(ui: &mut Ui, settings: &mut KitSettings) {

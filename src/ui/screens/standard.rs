@@ -308,7 +308,7 @@ fn fitted(ui: &mut Ui, lines: &[LineResult]) {
                     LinePlace::WavelengthNm(place) => format!("{place:.2} nm"),
                 },
             );
-            cell(ui, &format!("{:+.2}", line.before_cm1));
+            cell(ui, &format!("{:+.2} ± {:.2}", line.before_cm1, line.line.reported_sd_cm1));
             cell(ui, &format!("{:+.2}", line.after_cm1));
             cell(ui, if line.used { "" } else { "not believed" });
             ui.end_row();
