@@ -397,6 +397,7 @@ fn follow(session: &Session, interrupted: &AtomicBool) -> Result<Outcome, anyhow
 pub(super) const fn stage_words(stage: Stage) -> &'static str {
     match stage {
         Stage::Preparing => "preparing",
+        Stage::Cooling => "waiting until the detector is cold, laser off",
         Stage::Dark => "dark exposure, laser off",
         Stage::Light => "light exposure, laser on",
         Stage::Lamp => "light exposure, lamp of the scanner on",

@@ -305,6 +305,7 @@ impl From<AnalyzerError> for Ended {
 fn tell(shared: &Shared, progress: &AcquireProgress, shines: bool) {
     let stage = match progress.stage {
         AcquireStage::Preparing => Stage::Preparing,
+        AcquireStage::Cooling => Stage::Cooling,
         AcquireStage::Dark => Stage::Dark,
         AcquireStage::Light if shines => Stage::Light,
         AcquireStage::Light => Stage::Lamp,

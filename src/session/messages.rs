@@ -169,6 +169,8 @@ pub enum ProbeOutcome {
 pub enum Stage {
     /// Settings are sent and read back.
     Preparing,
+    /// Laser off, until a cooled detector is at its temperature.
+    Cooling,
     /// Laser off, dark readout.
     Dark,
     /// Laser on, light readout.

@@ -36,6 +36,7 @@ pub const fn next_title(level: Level) -> &'static str {
 pub const fn stage_words(stage: Stage) -> &'static str {
     match stage {
         Stage::Preparing => "Sending the settings",
+        Stage::Cooling => "Waiting until the detector is cold, laser off",
         Stage::Dark => "Dark readout, laser off",
         Stage::Light => "Light readout, laser on",
         Stage::Lamp => "Light readout, lamp of the scanner on",
@@ -44,9 +45,12 @@ pub const fn stage_words(stage: Stage) -> &'static str {
     }
 }
 
-/// Every stage of a scan, in order; a scanner with a lamp has no readout in the dark.
-pub const fn stages(has_laser: bool) -> &'static [Stage] {
-    if has_laser {
+/// Every stage of a scan, in order; a scanner with a lamp has no readout in the dark, and a detector is waited for only where
+/// it is not cold.
+pub const fn stages(has_laser: bool, now: Stage) -> &'static [Stage] {
+    if matches!(now, Stage::Cooling) {
+        &[Stage::Preparing, Stage::Cooling, Stage::Dark, Stage::Light, Stage::Identifying, Stage::Saving]
+    } else if has_laser {
         &[Stage::Preparing, Stage::Dark, Stage::Light, Stage::Identifying, Stage::Saving]
     } else {
         &[Stage::Preparing, Stage::Lamp, Stage::Identifying, Stage::Saving]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use parcelscope::analyzer::emulator::{Fault, ObpModel};
 use parcelscope::analyzer::laser::LaserKind;
-use parcelscope::analyzer::{Acquisition, AnalyzerError, Kit, LaserState, ScanSettings};
+use parcelscope::analyzer::{AcquireProgress, AcquireStage, Acquisition, AnalyzerError, Kit, LaserState, ScanSettings};
 
 use super::fault_matrix::rig::{Driver, MemoryRig, Rig, settings};
 use super::guardian::Emulated;
@@ -214,5 +214,28 @@ fn a_detector_that_never_holds_its_temperature_is_waited_for_two_minutes_and_the
         rig.faults().clear();
         let (end, _) = scan(&mut kit, &settings(driver));
         assert!(end.unwrap().conditions.cooler.unwrap().stable, "{}", driver.name());
+    }
+}
+
+#[test]
+fn the_wait_for_a_warm_detector_is_said_and_its_end_is_computed() {
+    // The module was just switched on.
+    let rig = MemoryRig::new(Driver::Wasatch, 8);
+    let mut kit = rig.connect().unwrap();
+    let mut cooling = Vec::new();
+    let mut dark_at = None;
+    let mut follow = |progress: AcquireProgress| match progress.stage {
+        AcquireStage::Cooling => cooling.push((rig.clock().now(), progress.remaining, progress.fraction)),
+        AcquireStage::Dark => drop(dark_at.get_or_insert((rig.clock().now(), progress.remaining))),
+        AcquireStage::Preparing | AcquireStage::Light => {}
+    };
+    kit.acquire(&settings(Driver::Wasatch), &|| false, &mut follow, &mut |_| {}).unwrap();
+    let (dark_at, after) = dark_at.unwrap();
+    assert!(cooling.len() > 20, "{}", cooling.len());
+    assert!(cooling.windows(2).all(|pair| pair[0].2 <= pair[1].2), "the bar never falls");
+    for (at, remaining, _) in cooling.iter().filter(|(at, ..)| *at > cooling[0].0 + Duration::from_secs(3)) {
+        let (said, real) = (remaining.saturating_sub(after), dark_at.saturating_sub(*at));
+        let off = said.abs_diff(real);
+        assert!(off < Duration::from_secs(2) + real / 5, "{at:?}: {said:?} said, {real:?} taken");
     }
 }

@@ -15,6 +15,8 @@ const REPORT_EVERY: Duration = Duration::from_millis(100);
 pub enum AcquireStage {
     /// The laser is confirmed off; settings are sent and read back.
     Preparing,
+    /// Laser off, until a cooled detector is at its temperature; left out where it is.
+    Cooling,
     /// Laser off, dark readout.
     Dark,
     /// Laser on, light readouts.
@@ -48,7 +50,7 @@ impl Plan {
     fn before(&self, stage: AcquireStage) -> Duration {
         match stage {
             AcquireStage::Preparing => Duration::ZERO,
-            AcquireStage::Dark => self.preparing,
+            AcquireStage::Cooling | AcquireStage::Dark => self.preparing,
             AcquireStage::Light => self.preparing + self.dark,
         }
     }
@@ -56,6 +58,8 @@ impl Plan {
     fn of(&self, stage: AcquireStage) -> Duration {
         match stage {
             AcquireStage::Preparing => self.preparing,
+            // Not planned: it is known when the detector is asked.
+            AcquireStage::Cooling => Duration::ZERO,
             AcquireStage::Dark => self.dark,
             AcquireStage::Light => self.light,
         }
@@ -75,6 +79,8 @@ pub(in crate::analyzer) struct Ticker<'a> {
     reported: Duration,
     /// Share that was done and time that was left when the plan was made.
     planned_at: (f32, Duration),
+    /// Time that the present stage will take beyond the plan.
+    beyond: Duration,
 }
 
 impl<'a> Ticker<'a> {
@@ -97,6 +103,7 @@ impl<'a> Ticker<'a> {
             stage_start: now,
             reported: now,
             planned_at: (0.0, plan.total()),
+            beyond: Duration::ZERO,
         };
         ticker.say(now);
         ticker
@@ -114,7 +121,13 @@ impl<'a> Ticker<'a> {
         let now = self.clock.now();
         self.stage = stage;
         self.stage_start = now;
+        self.beyond = Duration::ZERO;
         self.say(now);
+    }
+
+    /// The present stage will take so much longer than it was planned.
+    pub fn takes_longer(&mut self, beyond: Duration) {
+        self.beyond = beyond;
     }
 
     /// To be called while waiting; `Break` when the user has cancelled.
@@ -142,7 +155,7 @@ impl<'a> Ticker<'a> {
         let left = self.plan.total().saturating_sub(self.plan.before(self.stage) + in_stage);
         let (done_then, left_then) = self.planned_at;
         let since = if left_then.is_zero() { 1.0 } else { 1.0 - left.as_secs_f32() / left_then.as_secs_f32() };
-        ((done_then + (1.0 - done_then) * since.clamp(0.0, 1.0)).clamp(done_then, 1.0), left)
+        ((done_then + (1.0 - done_then) * since.clamp(0.0, 1.0)).clamp(done_then, 1.0), left + self.beyond)
     }
 
     fn say(&mut self, now: Duration) {

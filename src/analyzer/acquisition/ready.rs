@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::Ticker;
+use super::{AcquireStage, Ticker};
 use crate::analyzer::laser::LaserPower;
 use crate::analyzer::spectrometer::SLICE;
 use crate::analyzer::{AnalyzerError, Kit};
@@ -11,8 +11,19 @@ use crate::analyzer::{AnalyzerError, Kit};
 /// Longest wait for a detector to come to its temperature after the analyzer was switched on (an assumption; the papers
 /// of such detectors speak of one to two minutes).
 const SETTLE_MAX: Duration = Duration::from_mins(2);
+/// Difference at which detectors are about to be called stable, deg C (the devices do not say theirs).
+const STABLE_WITHIN_C: f64 = 0.5;
 /// Pause between two questions.
 const ASK_EVERY: Duration = Duration::from_millis(500);
+
+/// Time until a detector is at its temperature that was `first_c` away from it and is now, `waited` later, `now_c` away: such
+/// a difference falls exponentially.
+fn left(first_c: f64, now_c: f64, waited: Duration) -> Duration {
+    let rate = (first_c / now_c).ln() / waited.as_secs_f64();
+    let seconds = (now_c / STABLE_WITHIN_C).ln().max(0.0) / rate;
+    // One that warms up, or does not change at all, has no such time.
+    if rate > 0.0 { Duration::try_from_secs_f64(seconds).unwrap_or(SETTLE_MAX) } else { SETTLE_MAX }
+}
 
 impl Kit {
     /// Sets the power of the laser where the kit has one, with the laser off before and after.
@@ -29,6 +40,7 @@ impl Kit {
     /// sentence; a detector without a cooler is not waited for.
     pub(super) fn await_cooler(&mut self, ticker: &mut Ticker<'_>) -> Result<(), AnalyzerError> {
         let began = self.clock.now();
+        let mut first = None;
         while let Some(cooler) = self.spectrometer.cooler(&mut || ticker.tick())? {
             let asked = self.clock.now();
             let waited = asked.saturating_sub(began);
@@ -42,6 +54,17 @@ impl Kit {
                     setpoint_c: cooler.setpoint_c,
                     waited_s: waited.as_secs(),
                 });
+            }
+            let off_c = f64::from((cooler.detector_c - cooler.setpoint_c).abs());
+            match first {
+                None => {
+                    first = Some(off_c);
+                    ticker.enter(AcquireStage::Cooling);
+                    ticker.takes_longer(SETTLE_MAX);
+                }
+                Some(first_c) => {
+                    ticker.takes_longer(left(first_c, off_c, waited).min(SETTLE_MAX.saturating_sub(waited)))
+                }
             }
             while self.clock.now().saturating_sub(asked) < ASK_EVERY {
                 if ticker.tick().is_break() {

@@ -27,7 +27,7 @@ pub fn scanning_page(ui: &mut Ui, content: Rect, model: &mut Model) {
         heading(ui, "Stages");
         ui.add_space(4.0);
         let has_laser = model.kit().is_none_or(|kit| kit.laser.is_some());
-        for one in words::stages(has_laser) {
+        for one in words::stages(has_laser, stage) {
             stage_line(ui, *one, stage);
         }
         if !model.parcel.trim().is_empty() {
