@@ -63,7 +63,7 @@ impl Kit {
                     ticker.takes_longer(SETTLE_MAX);
                 }
                 Some(first_c) => {
-                    ticker.takes_longer(left(first_c, off_c, waited).min(SETTLE_MAX.saturating_sub(waited)))
+                    ticker.takes_longer(left(first_c, off_c, waited).min(SETTLE_MAX.saturating_sub(waited)));
                 }
             }
             while self.clock.now().saturating_sub(asked) < ASK_EVERY {
