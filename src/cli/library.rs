@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Context, output};
+use crate::library::pack::{Filter, ListedSubstance, PackShelf};
 use crate::library::{Library, Reference, Substance};
 use crate::session;
 use crate::spectrum::Technique;
@@ -19,6 +20,7 @@ mod import;
 mod keys;
 mod packs;
 mod people;
+mod provenance;
 mod review;
 
 /// Arguments of `library`.
@@ -35,6 +37,12 @@ enum Action {
         /// Only substances on a watch list
         #[arg(long)]
         listed: bool,
+        /// Only those of which a name, synonym, key or CAS number holds this
+        #[arg(long, value_name = "TEXT")]
+        find: Option<String>,
+        /// Only members of this group
+        #[arg(long, value_name = "GROUP")]
+        group: Option<String>,
         /// Print instead the licence texts that travel along with the bundled references
         #[arg(long)]
         notices: bool,
@@ -88,7 +96,13 @@ enum Action {
 pub fn run(args: LibraryArgs, context: &Context) -> Result<ExitCode, anyhow::Error> {
     match args.action {
         Action::List { notices: true, .. } => print_notices(context),
-        Action::List { listed, library, .. } => with_library(library.as_deref(), context, |l| list(l, listed, context)),
+        Action::List { listed, find: None, group: None, library, .. } => {
+            with_library(library.as_deref(), context, |l| list(l, listed, context))
+        }
+        Action::List { listed, find, group, library, .. } => {
+            let filter = Filter { text: find.unwrap_or_default(), group, listed, most: FOUND_MAX };
+            list_found(library.as_deref(), &filter, context)
+        }
         Action::Show { name, bands, library } => {
             with_library(library.as_deref(), context, |l| show(l, &name, bands, context))
         }
@@ -106,6 +120,49 @@ pub fn run(args: LibraryArgs, context: &Context) -> Result<ExitCode, anyhow::Err
         Action::Add(args) => add::run(&args, context),
         Action::Import(args) => import::run(&args, context),
     }
+}
+
+/// Most substances that a filtered list shows.
+const FOUND_MAX: u32 = 10_000;
+
+/// Lists what fits. The installed pack is asked itself, without reading its library.
+fn list_found(pack: Option<&Path>, filter: &Filter, context: &Context) -> Result<ExitCode, anyhow::Error> {
+    let data_dir = packs::data_dir(context)?;
+    let used = if pack.is_none() { PackShelf::of(&data_dir).open_used()? } else { None };
+    let (found, name) = if let Some((installed, used)) = used {
+        (used.find(filter)?, format!("{} {}", installed.name, installed.version))
+    } else {
+        let library = session::library_to_look_at(pack, &data_dir, Timestamp::now())?.library;
+        let fitting = library.substances.iter().enumerate().filter(|(_, s)| filter.fits(s));
+        let found = fitting.take(FOUND_MAX as usize).map(|(i, s)| ListedSubstance {
+            substance: s.clone(),
+            references: library.references_of(i).count() as u64,
+        });
+        (found.collect(), format!("{} {}", library.identity.name, library.identity.version))
+    };
+    if context.json {
+        let rows: Vec<Value> = found
+            .iter()
+            .map(|f| {
+                let s = &f.substance;
+                json!({ "key": s.key, "name": s.name, "cas": s.cas, "groups": s.groups, "alarms": s.alarms,
+                        "listed": s.listed, "references": f.references })
+            })
+            .collect();
+        output::print_json(&json!({ "library": name, "substances": rows }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut text = format!("{name}: {} found\n", found.len());
+    for f in &found {
+        row(&mut text, &f.substance, f.references)?;
+    }
+    output::print_text(&output::printable(&text))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(text: &mut String, s: &Substance, references: u64) -> std::fmt::Result {
+    let (cas, groups) = (s.cas.as_deref().unwrap_or("-"), s.groups.join(", "));
+    writeln!(text, "{:<34} {cas:<13} {:<8} {references:>4}  {groups}", s.name, standing(s))
 }
 
 fn with_library(
@@ -186,15 +243,7 @@ fn list(library: &Library, only_listed: bool, context: &Context) -> Result<(), a
         library.identity.name, library.identity.version, library.identity.sha256, "substance", "CAS", "", "refs"
     );
     for (i, s) in wanted() {
-        writeln!(
-            text,
-            "{:<34} {:<13} {:<8} {:>4}  {}",
-            s.name,
-            s.cas.as_deref().unwrap_or("-"),
-            standing(s),
-            library.references_of(i).count(),
-            s.groups.join(", ")
-        )?;
+        row(&mut text, s, library.references_of(i).count() as u64)?;
     }
     writeln!(
         text,
@@ -228,7 +277,8 @@ fn show(library: &Library, name: &str, bands: bool, context: &Context) -> Result
                     "range_cm1": [r.range_cm1.0, r.range_cm1.1], "source": library.source(&r.source),
                     "source_item": r.source_item, "licence": r.licence, "own_resolution_cm1": r.own_resolution_cm1,
                     "usual_widths": r.usual_widths, "usual_heights": r.usual_heights, "band_count": r.band_count(),
-                    "can_support_identification": r.can_support_identification(),
+                    "can_support_identification": r.can_support_identification(), "provenance": r.provenance,
+                    "measured_points": r.measured.as_ref().map(|m| m.spectrum().axis_cm1().len()),
                 });
                 if bands {
                     row["bands"] = json!(r.bands);
@@ -299,6 +349,11 @@ fn describe(
         }
         if r.usual_heights {
             writeln!(text, "  heights are not known: a list of positions")?;
+        }
+        if let Some(provenance) = &r.provenance {
+            for line in provenance::lines(provenance) {
+                writeln!(text, "  {line}")?;
+            }
         }
         if !r.can_support_identification() {
             writeln!(text, "  cannot support an identification alone")?;

@@ -306,7 +306,7 @@ fn laser(spectrum: &FileSpectrum, choices: &Choices, comparable: &mut Comparable
 }
 
 /// The strongest bands that a reference may have; the array holds everything.
-pub(super) fn bounded(mut bands: Vec<Band>) -> Vec<Band> {
+pub fn bounded(mut bands: Vec<Band>) -> Vec<Band> {
     if bands.len() > BANDS_MAX {
         bands.sort_by(|a, b| b.height.total_cmp(&a.height));
         bands.truncate(BANDS_MAX);

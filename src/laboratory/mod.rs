@@ -27,7 +27,7 @@ pub use confusion::{Confusables, CuttingLimit};
 pub use error::LaboratoryError;
 pub use evaluation::{Change, Comparison, compare, engine_for_evaluation};
 pub use facts::{SubstanceFacts, place};
-pub use import::{Import, Imported, Refused, TERMS, Taken, import};
+pub use import::{Import, Imported, Refused, TERMS, Taken, bounded, import};
 pub use labels::{Label, Naming, read_labels};
 pub use names::Names;
 pub use queries::labelled_queries;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::library::pack::{Approval, Decision, PackContent};
+use crate::library::pack::{Decision, PackContent};
 use crate::library::{Library, Reference, Tier};
 
 use super::evaluation::{Comparison, JUSTIFICATION};
@@ -14,23 +14,23 @@ use super::{LaboratoryError, NOBODY};
 pub fn check_references(content: &PackContent, released: &[&Library]) -> Result<(), LaboratoryError> {
     let library = &content.library;
     let known: BTreeSet<String> = released.iter().flat_map(|l| &l.references).map(Reference::digest).collect();
-    let last = content.last_steps();
+    let lives = content.lives();
     for reference in &library.references {
         let id = reference.digest();
         if known.contains(&id) {
             continue;
         }
         let name = library.substance_of(reference).map_or("", |s| s.name.as_str());
-        let submitted = |a: &&Approval| a.reference == id && a.step == Decision::Submitted;
-        let why = match last.get(id.as_str()) {
+        let life = lives.get(id.as_str()).map_or(&[][..], Vec::as_slice);
+        let why = match life.last() {
             None => "was never submitted for a review".to_owned(),
             Some(a) => match &a.step {
                 Decision::Submitted => format!("of {} waits for a reviewer", a.by),
                 Decision::Returned { reason } => format!("was returned by {} ({reason})", a.by),
                 Decision::Withdrawn { .. } => "was taken out and is there all the same".to_owned(),
                 Decision::Approved => {
-                    let by_others = content.approvals.iter().filter(submitted).all(|s| s.by != a.by && s.by != NOBODY);
-                    if by_others && a.by != NOBODY && content.approvals.iter().any(|s| submitted(&s)) {
+                    let authors = || life.iter().filter(|s| s.step == Decision::Submitted).map(|s| s.by.as_str());
+                    if a.by != NOBODY && authors().next().is_some() && authors().all(|by| by != a.by && by != NOBODY) {
                         continue;
                     }
                     format!("was approved by {}, who may not", a.by)

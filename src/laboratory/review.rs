@@ -1,5 +1,7 @@
 //! A second person looks at what somebody submitted.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -41,16 +43,18 @@ pub struct Waiting {
 
 /// Everything that waits, in the order of the library.
 pub fn waiting(content: &PackContent) -> Vec<Waiting> {
-    let last = content.last_steps();
+    let lives = content.lives();
     let library = &content.library;
     // Only what somebody brought in with this program has a life of steps.
     let brought = library.references.iter().filter(|r| r.provenance.is_some());
     brought
         .filter_map(|reference| {
             let id = reference.digest();
-            let step = *last.get(id.as_str())?;
+            let life = lives.get(id.as_str())?;
+            let step = life.last()?;
             let open = matches!(step.step, Decision::Submitted | Decision::Returned { .. });
-            open.then(|| line(library, reference, id, author_of(content, &step.reference), step))
+            let author = life.iter().rev().find(|a| a.step == Decision::Submitted).map_or("", |a| a.by.as_str());
+            open.then(|| line(library, reference, id, author, step))
         })
         .collect()
 }
@@ -71,12 +75,6 @@ fn line(library: &Library, reference: &Reference, id: String, author: &str, last
         nearest: provenance.map(|p| p.nearest.clone()).unwrap_or_default(),
         replicates: provenance.map_or(0, |p| p.replicates.iter().filter(|r| !r.outlier).count()),
     }
-}
-
-/// Who submitted the reference with this digest, the last time.
-fn author_of<'a>(content: &'a PackContent, digest: &str) -> &'a str {
-    let submitted = |a: &&Approval| a.reference == digest && a.step == Decision::Submitted;
-    content.approvals.iter().rev().find(submitted).map_or("", |a| a.by.as_str())
 }
 
 /// What `ids` name among what waits: at least eight digits of a digest, the key of a substance for all of its references, or
@@ -136,11 +134,10 @@ pub fn review(
         );
     }
     let chosen = chosen(content, ids)?;
+    let lives = content.lives();
     for waiting in &chosen {
-        let own = content
-            .approvals
-            .iter()
-            .any(|a| a.reference == waiting.id && a.step == Decision::Submitted && a.by.eq_ignore_ascii_case(by));
+        let mut life = lives.get(waiting.id.as_str()).into_iter().flatten();
+        let own = life.any(|a| a.step == Decision::Submitted && a.by.eq_ignore_ascii_case(by));
         if own {
             return refuse(format!(
                 "{by} submitted the reference of {} and cannot review it; another person must",
@@ -176,7 +173,8 @@ pub fn take_out(
     let reason = stated(reason)?;
     let chosen = chosen(content, ids)?;
     let mut references = content.library.references.clone();
-    references.retain(|r| r.provenance.is_none() || !chosen.iter().any(|c| c.id == r.digest()));
+    let out: HashSet<&str> = chosen.iter().map(|c| c.id.as_str()).collect();
+    references.retain(|r| r.provenance.is_none() || !out.contains(r.digest().as_str()));
     let Library { identity, groups, sources, substances, .. } = content.library.clone();
     content.library = Library::from_parts(&identity.name, &identity.version, groups, sources, substances, references)?;
     record(content, &chosen, &Decision::Withdrawn { reason }, by, at);

@@ -221,4 +221,10 @@ fn real_light_does_not_alarm(unit: &Unit, record: i64, file: &str) {
     // Everything about the reference travelled along.
     let shown = unit.run(&["library", "show", NEW, "--json"], &[], 0);
     assert!(shown.contains("simulated") && shown.contains("base"), "{shown}");
+    let shown = unit.run(&["library", "show", NEW], &[], 0);
+    for wanted in ["lot L-77", "certificate C-2026-4", "purity 98.5", "by ana", "replicate record", "nearest when"] {
+        assert!(shown.contains(wanted), "{wanted}: {shown}");
+    }
+    let found = unit.json(&["library", "list", "--find", "XYLA", "--group", "veterinary-sedative"], &[]);
+    assert_eq!(found["substances"][0]["name"], NEW, "{found}");
 }

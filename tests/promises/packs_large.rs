@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use parcelscope::identify::Engine;
 use parcelscope::library::pack::{Filter, Pack, PackContent, PackShelf, TrustList, sign};
 use parcelscope::library::{Library, MeasuredArray, Reference, Source, Substance, Tier};
 use parcelscope::session::{library_in_use, pack_age};
@@ -116,19 +117,19 @@ fn timed<T>(what: &str, work: impl FnOnce() -> T) -> (T, Duration) {
     (value, took)
 }
 
-fn signed(folder: &Path, references: usize) -> std::path::PathBuf {
+fn signed(folder: &Path, references: usize) -> (std::path::PathBuf, PackContent) {
     let path = folder.join("large.pack");
     let (content, _) = timed(&format!("making {references} references"), || made_up(references));
     timed("writing and signing", || sign(&path, &content, &key()).unwrap());
     println!("the pack has {} bytes", fs::metadata(&path).unwrap().len());
-    path
+    (path, content)
 }
 
 #[test]
 fn any_byte_of_a_large_pack_that_is_flipped_makes_install_refuse() {
     let (references, flips) = if long() { (25_600, 1_000) } else { (2_000, 40) };
     let folder = tempfile::tempdir().unwrap();
-    let path = signed(folder.path(), references);
+    let (path, _) = signed(folder.path(), references);
     let shelf = PackShelf::of(&folder.path().join("data"));
     shelf.change_trust(|list| list.trust(&key().verifier(), now())).unwrap();
     let mut file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
@@ -161,7 +162,7 @@ fn any_byte_of_a_large_pack_that_is_flipped_makes_install_refuse() {
 fn a_large_pack_is_installed_opened_and_filtered_within_its_times() {
     let references = if long() { 100_000 } else { 2_000 };
     let folder = tempfile::tempdir().unwrap();
-    let path = signed(folder.path(), references);
+    let (path, content) = signed(folder.path(), references);
     let data = folder.path().join("data");
     let shelf = PackShelf::of(&data);
     shelf.change_trust(|list| list.trust(&key().verifier(), now())).unwrap();
@@ -177,6 +178,13 @@ fn a_large_pack_is_installed_opened_and_filtered_within_its_times() {
     assert_eq!((named.len(), named[0].references), (1, 4));
     assert_eq!(listed.len(), (references / 4).min(1_000));
     assert!(!members.is_empty() && members.iter().all(|m| m.substance.groups == ["nitazene"]));
+    for filter in [&all, &Filter { text: "Number 4".to_owned(), listed: true, most: 9_999, ..Filter::default() }] {
+        let most = filter.most as usize;
+        let by_hand: Vec<&str> =
+            content.library.substances.iter().filter(|s| filter.fits(s)).map(|s| s.key.as_str()).take(most).collect();
+        let found = pack.find(filter).unwrap();
+        assert_eq!(found.iter().map(|f| f.substance.key.as_str()).collect::<Vec<_>>(), by_hand);
+    }
     let (used, read) = timed("reading the whole library", || library_in_use(&data, now()).unwrap());
     assert_eq!(used.library.references.len(), references);
     assert!(install < Duration::from_mins(1), "{install:?}");
@@ -184,5 +192,11 @@ fn a_large_pack_is_installed_opened_and_filtered_within_its_times() {
     for quick in [list, text, by_group] {
         assert!(quick < Duration::from_secs(1), "{quick:?}");
     }
+    let engine = Engine::new(Arc::clone(&used.library));
+    let query = used.library.references[8].measured.as_ref().unwrap().spectrum().clone();
+    let (first, _) = timed("first search, with the index", || engine.identify(&query));
+    let (second, _) = timed("second search", || engine.identify(&query));
+    assert_eq!(first, second);
+    assert_eq!(first.candidates[0].substance, used.library.substances[2].name);
     println!("reading {references} references whole takes {:.1} s in this profile", read.as_secs_f64());
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::analyzer::emulator::{Bench, EXCITATION_NM, Gap, Sample, SamplePart, memory_kit};
 use crate::analyzer::{Clock, Kit, ScanSettings, VirtualClock};
 use crate::identify::{Engine, Truth};
+use crate::laboratory::bounded;
 use crate::library::pack::PackContent;
 use crate::library::{Library, Reference, Source, Tier};
 use crate::signal::bands_of;
@@ -159,6 +160,8 @@ pub fn training_content(library: &Library, at: Timestamp) -> Result<PackContent,
     let Library { identity, groups, mut sources, substances, mut references } = pack;
     let mut resolutions: Vec<f64> = Vec::new();
     for reference in references.iter_mut().filter(|r| r.tier == Tier::Simulated) {
+        // A pack keeps the strongest bands of a reference; the weakest of so many are noise.
+        reference.bands = bounded(std::mem::take(&mut reference.bands));
         let own = reference.own_resolution_cm1;
         let known = resolutions.iter().position(|r| r.to_bits() == own.to_bits());
         let number = known.unwrap_or_else(|| {

@@ -1,6 +1,6 @@
 //! What is in a pack beside the references.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -67,6 +67,15 @@ impl PackContent {
     /// The last step of each reference, by its digest.
     pub fn last_steps(&self) -> BTreeMap<&str, &Approval> {
         self.approvals.iter().map(|a| (a.reference.as_str(), a)).collect()
+    }
+
+    /// Every step of each reference, by its digest, in the order in which they happened.
+    pub fn lives(&self) -> HashMap<&str, Vec<&Approval>> {
+        let mut lives: HashMap<&str, Vec<&Approval>> = HashMap::new();
+        for approval in &self.approvals {
+            lives.entry(&approval.reference).or_default().push(approval);
+        }
+        lives
     }
 
     /// References that somebody submitted and nobody approved or took out since, as substance and digest.

@@ -263,6 +263,15 @@ pub struct Filter {
     pub most: u32,
 }
 
+impl Filter {
+    /// True for what [`super::Pack::find`] gives, whatever the most.
+    pub fn fits(&self, substance: &Substance) -> bool {
+        words(substance).contains(&self.text.trim().to_lowercase())
+            && self.group.as_ref().is_none_or(|g| substance.groups.contains(g))
+            && (substance.listed || !self.listed)
+    }
+}
+
 pub(super) fn find(db: &Connection, path: &Path, filter: &Filter) -> Result<Vec<ListedSubstance>, PackError> {
     let failed = PackError::database(path);
     let sql = "SELECT content, (SELECT count(*) FROM reference WHERE substance = s.position) FROM substance s \
