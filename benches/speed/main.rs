@@ -76,6 +76,23 @@ fn opening() {
     compare("opening 25000: pack read and checked", 5, || drop(black_box(read())), None);
     let answer = || drop(black_box(Engine::new(read()).identify(&spectrum)));
     compare("opening 25000: the same and the first answer", 5, answer, None);
+    let first = Engine::new(read());
+    let expected = first.identify(&spectrum);
+    let kept = path.with_extension("index");
+    std::fs::write(&kept, first.to_save().expect("tables were made")).expect("the folder takes the index");
+    let with_index = |library: Arc<Library>| {
+        let bytes = std::fs::read(&kept).expect("the index is there");
+        Engine::new(library).with_saved(bytes).expect("the index fits").identify(&spectrum)
+    };
+    assert!(with_index(read()) == expected, "an answer with the kept index is another");
+    compare("opening 25000: both with the kept search index", 5, || drop(black_box(with_index(read()))), None);
+    let library = read();
+    compare(
+        "opening 25000: kept index and answer, pack read before",
+        5,
+        || drop(black_box(with_index(Arc::clone(&library)))),
+        None,
+    );
 }
 
 /// Runs both sides in turn and prints a line.

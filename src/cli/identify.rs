@@ -91,9 +91,12 @@ pub fn run(args: IdentifyArgs, context: &Context) -> Result<ExitCode, anyhow::Er
         output::complain(warning);
     }
     let tolerance = wrong_names.map_or(Tolerance::DEFAULT, Tolerance::new);
-    let engine = Engine::new(used.library).with_tolerance(tolerance);
+    let engine = session::engine_with_kept_index(used.library, &data_dir).with_tolerance(tolerance);
     let identify = |path: &Path| identify(path, spectrum, &choices, &engine, imprint.as_ref());
-    if one_item { combined(&files, context, identify) } else { input::for_each_file(&files, context, identify) }
+    let done =
+        if one_item { combined(&files, context, identify) } else { input::for_each_file(&files, context, identify) };
+    session::keep_index(&engine, &data_dir);
+    done
 }
 
 /// What `--combine --json` says about an item.

@@ -19,6 +19,7 @@ use super::mixture;
 use super::probability::{Tolerance, features, log_odds, probabilities};
 use super::probability_fit::CalibrationRow;
 use super::report;
+use super::saved_index::{self, SavedIndex, SavedIndexError};
 use super::search::Ranking;
 
 /// Name and version of the engine, kept in every record.
@@ -48,6 +49,7 @@ type Indexes = BTreeMap<(Technique, usize), Arc<Index>>;
 pub struct Engine {
     library: Arc<Library>,
     indexes: Arc<Mutex<Indexes>>,
+    saved: Option<Arc<SavedIndex>>,
     believes_simulated: bool,
     tolerance: Tolerance,
 }
@@ -69,19 +71,45 @@ impl Hidden<'_> {
 impl Engine {
     /// An engine on `library`. References are synthesised when a resolution is first asked for, and kept.
     pub fn new(library: Arc<Library>) -> Self {
-        Self { library, indexes: Arc::default(), believes_simulated: false, tolerance: Tolerance::DEFAULT }
+        Self { library, indexes: Arc::default(), saved: None, believes_simulated: false, tolerance: Tolerance::DEFAULT }
     }
 
     /// An engine that takes *simulated* references for measured ones. Only for evaluation on simulated packs, whose every line
     /// says so, and for scans of emulated analyzers, which are stamped so.
     pub fn for_simulated_pack(library: Arc<Library>) -> Self {
-        Self { library, indexes: Arc::default(), believes_simulated: true, tolerance: Tolerance::DEFAULT }
+        Self { library, indexes: Arc::default(), saved: None, believes_simulated: true, tolerance: Tolerance::DEFAULT }
     }
 
     /// The same engine with another tolerated rate of wrong names.
     #[must_use]
     pub fn with_tolerance(self, tolerance: Tolerance) -> Self {
         Self { tolerance, ..self }
+    }
+
+    /// The same engine with search tables that [`Self::to_save`] gave for this very library, so that they need not be made
+    /// anew. Bytes that do not fit are an error, and change nothing. Answers are the same with and without.
+    pub fn with_saved(self, bytes: Vec<u8>) -> Result<Self, SavedIndexError> {
+        let saved = SavedIndex::open(bytes, &self.library.identity, self.believes_simulated)?;
+        Ok(Self { saved: Some(Arc::new(saved)), ..self })
+    }
+
+    /// The search tables made so far and those that were given, to be kept; none where none was made.
+    pub fn to_save(&self) -> Option<Vec<u8>> {
+        let indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
+        let saved = |key: &(Technique, usize)| self.saved.as_ref().and_then(|s| s.tables(*key));
+        if indexes.keys().all(|key| saved(key).is_some()) {
+            return None;
+        }
+        let mut tables: BTreeMap<(Technique, usize), Vec<u8>> = BTreeMap::new();
+        for (key, bytes) in self.saved.iter().flat_map(|s| s.all()) {
+            tables.insert(key, bytes.to_vec());
+        }
+        for (key, index) in indexes.iter() {
+            let bytes = tables.entry(*key).or_default();
+            bytes.clear();
+            index.tables.append_to(bytes);
+        }
+        Some(saved_index::to_bytes(&tables, &self.library.identity, self.believes_simulated))
     }
 
     fn is_sure(&self, best: &Contender<'_>, contenders: &[Contender<'_>]) -> bool {
@@ -347,11 +375,10 @@ impl Engine {
     /// The references of a technique at a match resolution; synthesised at the first question.
     fn index(&self, technique: Technique, match_index: usize) -> Arc<Index> {
         let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(
-            indexes.entry((technique, match_index)).or_insert_with(|| {
-                Arc::new(Index::build(&self.library, technique, match_index, self.believes_simulated))
-            }),
-        )
+        Arc::clone(indexes.entry((technique, match_index)).or_insert_with(|| {
+            let saved = self.saved.as_ref().and_then(|s| s.tables((technique, match_index)));
+            Arc::new(Index::from_saved(&self.library, (technique, match_index), self.believes_simulated, saved))
+        }))
     }
 }
 

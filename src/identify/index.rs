@@ -92,9 +92,20 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Every reference of `technique` at match resolution number `match_index`. Simulated references may carry a name
-    /// only if `believes_simulated`.
+    /// Every reference of a technique at the match resolution of that number, without kept tables.
+    #[cfg(test)]
     pub fn build(library: &Arc<Library>, technique: Technique, match_index: usize, believes_simulated: bool) -> Self {
+        Self::from_saved(library, (technique, match_index), believes_simulated, None)
+    }
+
+    /// Every reference of a technique at the match resolution of that number. Simulated references may carry a name only if
+    /// `believes_simulated`. The tables that were kept of it are used where there are any.
+    pub fn from_saved(
+        library: &Arc<Library>,
+        (technique, match_index): (Technique, usize),
+        believes_simulated: bool,
+        saved: Option<&[u8]>,
+    ) -> Self {
         let grid = SearchGrid::of(technique);
         let resolution_cm1 = MATCH_RESOLUTION_CM1.get(match_index).copied().unwrap_or(MATCH_RESOLUTION_CM1[0]);
         let heads: Vec<Head> = library
@@ -122,8 +133,14 @@ impl Index {
             resolution_cm1,
             built,
         };
-        index.tables = Tables::build(&index);
+        index.tables = Tables::build(&index, saved);
         index
+    }
+
+    /// True when the substance of an entry alarms.
+    pub fn alarms(&self, entry: usize) -> bool {
+        let substance = self.heads.get(entry).and_then(|h| self.library.substances.get(h.substance));
+        substance.is_some_and(|s| s.alarms)
     }
 
     /// One reference on the grid, synthesised when first asked for; none where nothing of it lies on the grid.

@@ -33,7 +33,12 @@ struct Rows {
 }
 
 impl Rows {
-    fn new(index: &Index, metric: Metric, row: impl Fn(&usize) -> (usize, Vec<f64>)) -> Self {
+    fn new(
+        index: &Index,
+        metric: Metric,
+        saved: Option<&mut &[u8]>,
+        row: impl Fn(&usize) -> (usize, Vec<f64>),
+    ) -> Self {
         let heads = || index.heads.iter().enumerate().filter(|(_, h)| h.metric == metric);
         let kind = |h: &Head| (h.supports, h.span.start, h.span.end);
         let mut order: Vec<((bool, usize, usize), usize)> = heads().map(|(entry, h)| (kind(h), entry)).collect();
@@ -48,13 +53,26 @@ impl Rows {
             last = Some(kind);
         }
         let entries: Vec<usize> = order.into_iter().map(|(_, entry)| entry).collect();
-        Self { table: Some(Table::new(index.grid.len(), entries.iter().map(row))), entries, groups }
+        let kept = saved.and_then(|bytes| Table::take_from(bytes, index.grid.len(), entries.len()));
+        let table = match kept {
+            Some(mut table) => {
+                // What alarms is never taken from a file that nobody signed: it cannot hide from the search there.
+                for (place, entry) in entries.iter().enumerate().filter(|(_, entry)| index.alarms(**entry)) {
+                    let (start, values) = row(entry);
+                    table.replace(place, start, &values);
+                }
+                table
+            }
+            None => Table::new(index.grid.len(), entries.iter().map(row)),
+        };
+        Self { table: Some(table), entries, groups }
     }
 }
 
 impl Tables {
-    /// Synthesises the feature of every reference of the index.
-    pub fn build(index: &Index) -> Self {
+    /// Synthesises the feature of every reference of the index; with the bytes that [`Self::append_to`] once gave for the
+    /// same references, only of those that alarm.
+    pub fn build(index: &Index, saved: Option<&[u8]>) -> Self {
         // A reference of which nothing lies on the grid is a row of zeros, and no comparison gives it a score.
         let row = |entry: &usize| index.feature(*entry).unwrap_or_default();
         let centred = |entry: &usize| {
@@ -65,7 +83,20 @@ impl Tables {
             }
             (start, values)
         };
-        Self { sharp: Rows::new(index, Metric::Sharp, row), tolerant: Rows::new(index, Metric::Tolerant, centred) }
+        let mut bytes = saved.unwrap_or_default();
+        let mut rows_of = |metric, row: &dyn Fn(&usize) -> (usize, Vec<f64>)| {
+            Rows::new(index, metric, saved.is_some().then_some(&mut bytes), row)
+        };
+        Self { sharp: rows_of(Metric::Sharp, &row), tolerant: rows_of(Metric::Tolerant, &centred) }
+    }
+
+    /// Appends the tables to what is to be kept.
+    pub fn append_to(&self, out: &mut Vec<u8>) {
+        for rows in [&self.sharp, &self.tolerant] {
+            if let Some(table) = &rows.table {
+                table.append_to(out);
+            }
+        }
     }
 
     /// For each entry an upper bound of its score; negative infinity for those that `skip` hides.

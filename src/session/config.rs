@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::kept_index::{engine_with_kept_index, keep_index};
 use super::library_in_use::library_in_use;
 use crate::analyzer::guardian;
 use crate::analyzer::laser::LaserSetup;
@@ -167,12 +168,15 @@ fn engine_in_use(data_dir: &Path) -> Result<(Arc<Library>, Identifier), String> 
     if let Some(warning) = used.warning {
         tracing::warn!(warning);
     }
-    let engine = Engine::new(Arc::clone(&used.library));
+    let engine = engine_with_kept_index(Arc::clone(&used.library), data_dir);
     let training = used.library.is_training().then(|| Engine::for_simulated_pack(Arc::clone(&used.library)));
+    let data_dir = data_dir.to_owned();
     let identify = move |acquisition: &Acquisition| {
         // Simulated references identify what an emulated analyzer sees, which is stamped so, and nothing else.
         let training = training.as_ref().filter(|_| acquisition.simulated);
-        training.unwrap_or(&engine).identify(&acquisition.spectrum)
+        let answer = training.unwrap_or(&engine).identify(&acquisition.spectrum);
+        keep_index(&engine, &data_dir);
+        answer
     };
     Ok((used.library, Box::new(identify)))
 }

@@ -17,6 +17,7 @@ mod finding_words;
 mod gps_watch;
 mod identify_worker;
 mod judged;
+mod kept_index;
 mod kit_link;
 mod kit_open;
 mod kit_records;
@@ -45,6 +46,7 @@ pub use config::{EngineLoader, Identifier, KitChoice, PortLister, SessionConfig}
 pub use data_dir::{DataDirError, casebook_path, data_dir};
 pub use emulated_sample::{EMPTY, EmulatedSampleError, sample_choices, sample_from_name};
 pub use emulated_standard::standard_sample;
+pub use kept_index::{engine_with_kept_index, keep_index};
 pub use kit_records::{
     AxisErrors, CheckPolicy, KitFinding, KitHistory, KitRecord, KitRecordError, WitnessBand, append_kit_record,
     kit_records_path, read_kit_records,

@@ -1,5 +1,7 @@
 //! All rows of one library as bytes, and the bound of each.
 
+mod saved;
+
 use std::ops::Range;
 
 use super::codes::{BLOCK_BYTES, CHUNK, Transform, blocks_of};
@@ -34,6 +36,14 @@ struct Row {
     error: f32,
     kept: f32,
     rest: f32,
+}
+
+/// Everything about one row.
+struct Line {
+    codes: Vec<Chunk>,
+    row: Row,
+    squares: Vec<f32>,
+    sums: Vec<f32>,
 }
 
 /// What a scalar product is to be multiplied with to become a score: one over the lengths of the parts that are compared,
@@ -84,29 +94,43 @@ impl Table {
         };
         let (mut squares, mut sums) = (Vec::new(), Vec::new());
         for (start, values) in rows {
-            let values = values.as_ref();
-            let length = values.iter().map(|v| v * v).sum::<f64>().sqrt();
-            let scale = if length > 0.0 { 1.0 / length } else { 0.0 };
-            let unit: Vec<f32> = values.iter().map(|v| (v * scale) as f32).collect();
-            let coefficients = table.transform.coefficients(start as isize, &unit, blocks);
-            let codes = coefficients.codes(coefficients.largest());
-            table.codes.extend_from_slice(codes.bytes.as_chunks::<CHUNK>().0);
-            table.rows.push(Row { scale: codes.scale, error: codes.error, kept: codes.kept, rest: codes.rest });
-            let (mut square, mut sum) = (0.0_f64, 0.0_f64);
-            for mark in 0..marks {
-                let cells = (mark * MARK).saturating_sub(MARK)..mark * MARK;
-                let (from, to) = (cells.start.saturating_sub(start), cells.end.saturating_sub(start));
-                for v in unit.get(from.min(unit.len())..to.min(unit.len())).unwrap_or_default() {
-                    square += f64::from(*v) * f64::from(*v);
-                    sum += f64::from(*v);
-                }
-                squares.push(square as f32);
-                sums.push(sum as f32);
-            }
+            let line = table.line(start, values.as_ref());
+            table.codes.extend_from_slice(&line.codes);
+            table.rows.push(line.row);
+            squares.extend(line.squares);
+            sums.extend(line.sums);
         }
         table.squares = turned(&squares, marks);
         table.sums = turned(&sums, marks);
         table
+    }
+
+    /// A row as it is kept.
+    fn line(&self, start: usize, values: &[f64]) -> Line {
+        let length = values.iter().map(|v| v * v).sum::<f64>().sqrt();
+        let scale = if length > 0.0 { 1.0 / length } else { 0.0 };
+        let unit: Vec<f32> = values.iter().map(|v| (v * scale) as f32).collect();
+        let coefficients = self.transform.coefficients(start as isize, &unit, blocks_of(self.cells));
+        let codes = coefficients.codes(coefficients.largest());
+        let marks = self.cells / MARK + 1;
+        let (mut squares, mut sums) = (Vec::with_capacity(marks), Vec::with_capacity(marks));
+        let (mut square, mut sum) = (0.0_f64, 0.0_f64);
+        for mark in 0..marks {
+            let cells = (mark * MARK).saturating_sub(MARK)..mark * MARK;
+            let (from, to) = (cells.start.saturating_sub(start), cells.end.saturating_sub(start));
+            for v in unit.get(from.min(unit.len())..to.min(unit.len())).unwrap_or_default() {
+                square += f64::from(*v) * f64::from(*v);
+                sum += f64::from(*v);
+            }
+            squares.push(square as f32);
+            sums.push(sum as f32);
+        }
+        Line {
+            codes: codes.bytes.as_chunks::<CHUNK>().0.to_vec(),
+            row: Row { scale: codes.scale, error: codes.error, kept: codes.kept, rest: codes.rest },
+            squares,
+            sums,
+        }
     }
 
     /// Number of rows.
