@@ -112,7 +112,8 @@ fn mcnemar(won: usize, lost: usize) -> f64 {
 #[test]
 fn spectra_of_other_lasers_and_papers_are_found_as_often_as_by_the_best_plain_score() {
     let folder = tempfile::tempdir().unwrap();
-    let library = Arc::new(read_draft(&draft(folder.path())).unwrap().library);
+    let draft = draft(folder.path());
+    let library = Arc::new(read_draft(&draft).unwrap().library);
     let engine = Engine::new(Arc::clone(&library));
     let asked = asked(&library);
     assert_eq!(asked.len(), 100);
@@ -144,6 +145,13 @@ fn spectra_of_other_lasers_and_papers_are_found_as_often_as_by_the_best_plain_sc
     // The other program's figures for the plain score are 71 of 100; ours must be the same score.
     assert!((68..=73).contains(&all.1), "{all:?}");
     assert!(all.0 >= all.1, "{all:?}");
+    // The command that a laboratory runs says the same.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_parcelscope"));
+    command.arg("--data-dir").arg(folder.path()).args(["evaluate", "leave-one-out", "--json", "--library"]).arg(&draft);
+    let tables: serde_json::Value = serde_json::from_str(&run(&mut command, LIMIT).unwrap()).unwrap();
+    let first = &tables[0]["lines"][0]["first"];
+    assert_eq!((first["k"].as_u64(), first["n"].as_u64()), (Some(all.0 as u64), Some(100)), "{}", tables[0]["notes"]);
+    assert_eq!(tables[0]["spectra"], "measured");
     // How sure the engine is of its best candidate, with the spectrum left out and with the whole substance left out.
     let sure = |row: Option<CalibrationRow>| row.map_or(0.0, |r| r.odds());
     let known: Vec<f64> = asked

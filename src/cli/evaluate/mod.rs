@@ -42,10 +42,9 @@ enum Suite {
     Queries,
     /// The same, each with its own substance removed from the library
     QueriesLeaveOneOut,
-    /// The reference spectra, each with its own substance removed from the library
+    /// The reference spectra, each with its own substance removed from the library; with --library and without --data the
+    /// measured spectra of that library, each with itself left out where the substance has another one
     LeaveOneOut,
-    /// The measured spectra of the library itself, each with itself left out, where the substance has another one
-    OwnSpectra,
     /// Emulated scans of every measured Raman reference, with the gap between reference and sample, and empty probes
     Emulator,
     /// The same, each with its own substance removed from the library
@@ -69,7 +68,7 @@ enum Suite {
     /// Fits probabilities and thresholds anew, on emulated units and substances kept for that, and prints the table that
     /// the engine embeds; not part of `all`
     Calibrate,
-    /// All of these but `calibrate` and `own-spectra`
+    /// All of these but `calibrate`
     All,
 }
 
@@ -221,6 +220,7 @@ fn evaluate(suite: Suite, engine: &Engine, args: &EvaluateArgs) -> Result<Table,
     };
     Ok(match suite {
         Suite::Reference => table(Spectra::Measured, (engine, measured("raman-reference/")?), false, true),
+        Suite::LeaveOneOut if args.library.is_some() && args.data.is_none() => own_spectra::table(engine, &name)?,
         Suite::LeaveOneOut => table(Spectra::Measured, (engine, measured("raman-reference/")?), true, true),
         Suite::Queries | Suite::All | Suite::Calibrate => {
             table(Spectra::Measured, (engine, args.own_or("raman-queries/")?), false, false)
@@ -228,7 +228,6 @@ fn evaluate(suite: Suite, engine: &Engine, args: &EvaluateArgs) -> Result<Table,
         Suite::QueriesLeaveOneOut => table(Spectra::Measured, (engine, args.own_or("raman-queries/")?), true, false),
         Suite::Emulator => table(Spectra::Simulated, (engine, emulated(engine, true)?), false, false),
         Suite::EmulatorLeaveOneOut => table(Spectra::Simulated, (engine, emulated(engine, false)?), true, false),
-        Suite::OwnSpectra => own_spectra::table(engine, &name),
         Suite::Bagged => parts(scenes::bagged(engine.library())?),
         Suite::Mixtures => parts(scenes::mixtures(engine.library())?),
         Suite::BenignMixtures => parts(scenes::benign_mixtures(engine)?),

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use anyhow::bail;
+
 use crate::identify::{Engine, Outcome, Query, Rate, Spectra, Table, Truth, ask, ask_without_reference};
 use crate::library::{Reference, Substance, Tier};
 
@@ -18,8 +20,11 @@ struct Own {
 
 /// The suite. Each spectrum of a substance that has another one of the same technique is asked twice: with itself left out,
 /// which it should be found by, and with its whole substance left out, which nothing should be named by.
-pub fn table(engine: &Engine, name: &str) -> Table {
+pub fn table(engine: &Engine, name: &str) -> Result<Table, anyhow::Error> {
     let own = own(engine);
+    if own.is_empty() {
+        bail!("the library holds no two measured spectra of one substance and technique, so that none can be left out");
+    }
     let simulated = engine.library().references.iter().any(|r| r.tier == Tier::Simulated);
     let spectra = if simulated { Spectra::Simulated } else { Spectra::Measured };
     let half = |o: &Own| if o.tuning { "tuning half" } else { "reporting half" }.to_owned();
@@ -57,7 +62,7 @@ pub fn table(engine: &Engine, name: &str) -> Table {
             }
         }
     }
-    table
+    Ok(table)
 }
 
 fn odds(engine: &Engine, own: &Own, hide_all: bool) -> f64 {
