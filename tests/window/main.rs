@@ -10,6 +10,7 @@ mod on_library;
 mod on_records;
 mod on_script;
 mod on_session;
+mod on_standards;
 mod script;
 
 use egui_kittest::Harness;
