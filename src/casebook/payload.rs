@@ -10,9 +10,8 @@ use flate2::{Compress, Compression, FlushCompress, Status};
 /// Largest part that is unpacked: far above any scan, far below what would exhaust memory.
 const PART_BYTES_MAX: u64 = 64 << 20;
 
-/// The quickest level: building codes for each part is most of what the processor does at the higher ones, and saves a few
-/// percent of a record.
-const LEVEL: Compression = Compression::new(1);
+/// The level that packs best for its time: level 1 makes a record of 1,024 pixels a quarter larger (30.1 kB instead of 24.5).
+const LEVEL: Compression = Compression::new(5);
 
 /// How a part is rearranged before it is deflated. The name is stored beside the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
