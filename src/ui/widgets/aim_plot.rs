@@ -2,11 +2,11 @@
 
 use egui::accesskit::Role;
 use egui::{Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
-use egui_plot::{AxisHints, Line, Plot, PlotPoint, PlotPoints};
+use egui_plot::{Line, PlotPoint, PlotPoints};
 
 use crate::ui::tokens::{self, tokens};
 
-use super::spectrum_plot::{TICK_PX, grid_marks};
+use super::spectrum_plot::cm1_plot;
 
 /// Shows a curve in all the room of `ui`; nothing in it can be moved by hand. `spoken` is what a screen reader says.
 pub fn live_plot(ui: &mut Ui, points: &[PlotPoint], range_counts: (f64, f64), spoken: &str) {
@@ -14,27 +14,12 @@ pub fn live_plot(ui: &mut Ui, points: &[PlotPoint], range_counts: (f64, f64), sp
     let (first, last) = points.first().zip(points.last()).map_or((200.0, 2000.0), |(a, b)| (a.x, b.x));
     let (low, high) = range_counts;
     let room = 0.06 * (high - low).max(1.0);
-    let axis = AxisHints::new_x()
-        .tick_label_font(tokens::regular(tokens::TEXT_NOTE))
-        .tick_label_color(t.mute)
-        .formatter(|mark, _| format!("{:.0}", mark.value));
-    let response = Plot::new("live view")
-        .custom_x_axes(vec![axis])
-        .show_axes([true, false])
-        .show_grid([true, false])
-        .x_grid_spacer(|input| grid_marks(&input))
-        .grid_spacing(egui::Rangef::new(TICK_PX, TICK_PX + 1.0))
-        .grid_color(t.grid)
-        .show_background(false)
-        .show_crosshair(false)
+    let response = cm1_plot(ui, "live view", None)
         .sense(Sense::hover())
         .include_x(first)
         .include_x(last)
         .include_y(low - room)
         .include_y(high + room)
-        .set_margin_fraction(vec2(0.0, 0.0))
-        .width(ui.available_width())
-        .height(ui.available_height())
         .show(ui, |plot| {
             plot.line(Line::new("Live view", PlotPoints::Borrowed(points)).color(t.trace_scan).width(1.6));
         })

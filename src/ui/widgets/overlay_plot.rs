@@ -2,12 +2,12 @@
 
 use egui::accesskit::Role;
 use egui::{Align, Color32, Label, Layout, RichText, Sense, Stroke, Ui, WidgetInfo, vec2};
-use egui_plot::{AxisHints, HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints};
+use egui_plot::{Line, LineStyle, PlotPoint, PlotPoints};
 
 use crate::ui::tokens::{self, TARGET, tokens};
 
 use super::button::{Button, Look};
-use super::spectrum_plot::{TICK_PX, grid_marks};
+use super::spectrum_plot::cm1_plot;
 
 /// A curve with its name.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,33 +46,11 @@ pub fn overlay_plot(ui: &mut Ui, id: egui::Id, axis: &str, curves: &[&Curve]) ->
     let (first, last) = (range(f64::min, f64::INFINITY), range(f64::max, f64::NEG_INFINITY));
     let (first, last) = if first < last { (first, last) } else { (200.0, 2000.0) };
     let lowest = curves.iter().flat_map(|c| &c.points).map(|p| p.y).fold(0.0_f64, f64::min).max(-0.3);
-    let hints = AxisHints::new_x()
-        .label(RichText::new(axis).font(tokens::regular(tokens::TEXT_LABEL)).color(t.mute))
-        .tick_label_font(tokens::regular(tokens::TEXT_NOTE))
-        .tick_label_color(t.mute)
-        .formatter(|mark, _| format!("{:.0}", mark.value));
-    let response = Plot::new("overlay")
+    let response = cm1_plot(ui, "overlay", Some(axis))
         .id(id)
-        .custom_x_axes(vec![hints])
-        .show_axes([true, false])
-        .show_grid([true, false])
-        .x_grid_spacer(|input| grid_marks(&input))
-        .grid_spacing(egui::Rangef::new(TICK_PX, TICK_PX + 1.0))
-        .grid_color(t.grid)
-        .show_background(false)
-        .show_crosshair(false)
         .allow_scroll(false)
-        .set_margin_fraction(vec2(0.0, 0.0))
         .default_x_bounds(first, last)
         .default_y_bounds(lowest - 0.05, 1.06)
-        .width(ui.available_width())
-        .height(ui.available_height())
-        .label_formatter(|at| match at {
-            HoverPosition::NearDataPoint { plot_name, position, .. } => {
-                Some(format!("{plot_name}\n{:.0} cm⁻¹", position.x))
-            }
-            HoverPosition::Elsewhere { .. } => None,
-        })
         .show(ui, |plot| {
             for (place, curve) in curves.iter().enumerate() {
                 let color = t.series.get(place).copied().unwrap_or(t.trace_scan);

@@ -34,7 +34,7 @@ const AXIS: &str = "Raman shift / cm⁻¹";
 const HEADROOM: f64 = 0.06;
 
 /// Smallest distance of two ticks, points: room for a label of four digits.
-pub(super) const TICK_PX: f32 = 48.0;
+const TICK_PX: f32 = 48.0;
 
 /// Ticks at round values, as close as their labels allow.
 pub(super) fn grid_marks(input: &GridInput) -> Vec<GridMark> {
@@ -47,6 +47,39 @@ pub(super) fn grid_marks(input: &GridInput) -> Vec<GridMark> {
         return Vec::new();
     }
     (first as i64..=last as i64).map(|k| GridMark { value: k as f64 * step_size, step_size }).collect()
+}
+
+/// A plot over an axis in cm-1 in all the room of `ui`: round ticks, no numbers beside it, the place of a point where the
+/// pointer is near one.
+pub(super) fn cm1_plot(ui: &Ui, name: &str, label: Option<&str>) -> Plot<'static> {
+    let t = tokens(ui);
+    let mut axis = AxisHints::new_x()
+        .tick_label_font(tokens::regular(tokens::TEXT_NOTE))
+        .tick_label_color(t.mute)
+        .formatter(|mark, _| format!("{:.0}", mark.value));
+    if let Some(label) = label {
+        axis = axis
+            .label(egui::RichText::new(label).font(tokens::regular(tokens::TEXT_LABEL)).color(t.mute))
+            .label_spacing(egui::Rangef::new(30.0, 31.0));
+    }
+    Plot::new(name.to_owned())
+        .custom_x_axes(vec![axis])
+        .show_axes([true, false])
+        .show_grid([true, false])
+        .x_grid_spacer(|input| grid_marks(&input))
+        .grid_spacing(egui::Rangef::new(TICK_PX, TICK_PX + 1.0))
+        .grid_color(t.grid)
+        .show_background(false)
+        .show_crosshair(false)
+        .set_margin_fraction(vec2(0.0, 0.0))
+        .width(ui.available_width())
+        .height(ui.available_height())
+        .label_formatter(|at| match at {
+            HoverPosition::NearDataPoint { plot_name, position, .. } => {
+                Some(format!("{plot_name}\n{:.0} cm⁻¹", position.x))
+            }
+            HoverPosition::Elsewhere { .. } => None,
+        })
 }
 
 /// What a zoom button asks for.
@@ -63,23 +96,8 @@ pub fn spectrum_plot(ui: &mut Ui, id: egui::Id, traces: &Traces) {
     let (first, last) = traces.range_cm1().unwrap_or((200.0, 2000.0));
     let lowest = traces.scan.iter().chain(&traces.reference).fold(0.0_f64, |low, p| low.min(p.y)).max(-1.0);
     let whole = PlotBounds::from_min_max([first, lowest - HEADROOM], [last, 1.0 + HEADROOM]);
-    let axis = AxisHints::new_x()
-        .label(egui::RichText::new(AXIS).font(tokens::regular(tokens::TEXT_LABEL)).color(t.mute))
-        .tick_label_font(tokens::regular(tokens::TEXT_NOTE))
-        .tick_label_color(t.mute)
-        .label_spacing(egui::Rangef::new(30.0, 31.0))
-        .formatter(|mark, _| format!("{:.0}", mark.value));
-    let response = Plot::new("spectrum")
+    let response = cm1_plot(ui, "spectrum", Some(AXIS))
         .id(id)
-        .custom_x_axes(vec![axis])
-        .show_axes([true, false])
-        .show_grid([true, false])
-        .x_grid_spacer(|input| grid_marks(&input))
-        .grid_spacing(egui::Rangef::new(TICK_PX, TICK_PX + 1.0))
-        .grid_color(t.grid)
-        .show_background(false)
-        .show_crosshair(false)
-        .set_margin_fraction(vec2(0.0, 0.0))
         .auto_bounds([false, false])
         .default_x_bounds(first, last)
         .default_y_bounds(lowest - HEADROOM, 1.0 + HEADROOM)
@@ -87,14 +105,6 @@ pub fn spectrum_plot(ui: &mut Ui, id: egui::Id, traces: &Traces) {
         .allow_drag(false)
         .allow_scroll(false)
         .allow_double_click_reset(false)
-        .width(ui.available_width())
-        .height(ui.available_height())
-        .label_formatter(|at| match at {
-            HoverPosition::NearDataPoint { plot_name, position, .. } => {
-                Some(format!("{plot_name}\n{:.0} cm⁻¹", position.x))
-            }
-            HoverPosition::Elsewhere { .. } => None,
-        })
         .show(ui, |plot| {
             if !traces.reference.is_empty() {
                 plot.line(
