@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use parcelscope::casebook::Casebook;
+use parcelscope::library::pack::{read_draft, sign};
+use parcelscope::signature::NoteSigner;
 use parcelscope::spectrum::Spectrum;
 use serde_json::Value;
 
@@ -227,4 +229,23 @@ fn real_light_does_not_alarm(unit: &Unit, record: i64, file: &str) {
     }
     let found = unit.json(&["library", "list", "--find", "XYLA", "--group", "veterinary-sedative"], &[]);
     assert_eq!(found["substances"][0]["name"], NEW, "{found}");
+}
+
+#[test]
+fn the_daughter_units_answer_an_installed_pack_as_they_answered_the_laboratory() {
+    let folder = tempfile::tempdir().unwrap();
+    let (lab, unit) = (Unit::new(folder.path(), "lab"), Unit::new(folder.path(), "unit"));
+    let draft = folder.path().join("draft");
+    let pack = folder.path().join("parent.pack");
+    let draft_name = draft.to_str().unwrap();
+    lab.run(&["evaluate", "daughters", "--keep-pack", draft_name], &[], 0);
+    let in_laboratory = lab.json(&["evaluate", "daughters", "--library", draft_name], &[]);
+    let key = NoteSigner::new("lab", &[5; 32]).unwrap();
+    sign(&pack, &read_draft(&draft).unwrap(), &key).unwrap();
+    unit.run(&["library", "key", "trust", &key.verifier().text()], &[], 0);
+    unit.run(&["library", "install", pack.to_str().unwrap()], &[], 0);
+    let in_the_field = unit.json(&["evaluate", "daughters", "--library", "installed"], &[]);
+    assert_eq!(in_the_field, in_laboratory);
+    assert!(in_the_field.to_string().contains("simulated"), "{in_the_field}");
+    println!("{in_the_field:#}");
 }

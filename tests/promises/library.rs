@@ -99,7 +99,7 @@ fn the_command_line_refuses_with_a_sentence_what_it_cannot_do() {
     for (arguments, expected) in [
         (vec!["library", "show", "unobtainium"], "unobtainium"),
         (vec!["library", "list", "--library", "a.pack"], "a.pack"),
-        (vec!["library", "check", "/nowhere/a.pack"], "cannot open"),
+        (vec!["library", "check", "/nowhere/a.pack"], "/nowhere/a.pack: opening failed"),
     ] {
         let (code, stdout, stderr) = parcelscope(&arguments);
         assert_eq!(code, Some(2), "{arguments:?}");

@@ -66,6 +66,13 @@ fn change_to(h: &mut Harness<'_, App>, who: &str) {
     sign_in(h, who);
 }
 
+/// Opens the desk and waits until it knows how things stand: until then nothing can be typed or pressed.
+fn desk(h: &mut Harness<'_, App>) {
+    press(h, "Library page");
+    press(h, "Laboratory: drafts, packs, keys");
+    wait_for(h, "Begin");
+}
+
 fn step(h: &mut Harness<'_, App>, step: &str) {
     press(h, step);
     h.run_ok();
@@ -119,8 +126,7 @@ fn measure(h: &mut Harness<'_, App>) {
 
 /// A draft; a spectrum of a partner comes in, seen before it is taken.
 fn bring_in(h: &mut Harness<'_, App>, files: &Path) {
-    press(h, "Library page");
-    press(h, "Laboratory: drafts, packs, keys");
+    desk(h);
     fill(h, &[("Name of the draft", "autumn"), ("Version", "2027.1")]);
     press(h, "Begin");
     wait_for(h, "Began the draft autumn");
@@ -235,8 +241,7 @@ fn a_laboratory_day_ends_with_an_alarm_on_the_new_substance_on_another_unit() {
     let before = wait_for(&mut h, "Answer:");
     assert!(!before.contains("ALARM"), "{before}");
     change_to(&mut h, "ada");
-    press(&mut h, "Library page");
-    press(&mut h, "Laboratory: drafts, packs, keys");
+    desk(&mut h);
     step(&mut h, "Packs and keys");
     fill(&mut h, &[("Pack to install", &pack)]);
     press(&mut h, "Install another line");

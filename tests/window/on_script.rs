@@ -9,7 +9,7 @@ use parcelscope::analyzer::LaserState;
 use parcelscope::casebook::{RecordFilter, Subject};
 use parcelscope::identify::{Level, Verdict};
 use parcelscope::session::{Colours, Command, Connection, Event, Settings, Stage};
-use parcelscope::ui::App;
+use parcelscope::ui::{App, PackNote};
 
 use crate::on_records::{found, summary};
 use crate::script::{self, Script};
@@ -260,4 +260,20 @@ fn everything_that_can_be_pressed_is_large_enough_and_inside_the_window() {
         h.run_ok();
         check_targets(&h, size, "the records");
     }
+}
+
+#[test]
+fn the_window_shows_how_old_the_pack_is_and_warns_where_that_is_too_much() {
+    let script = Script::new();
+    let words = "border 2026.3, 12 days old".to_owned();
+    script.pack(PackNote { days: 12, words, warning: None });
+    let mut h = ready(&script, true);
+    assert!(name_starting(&h, "Pack 12 d").is_some(), "{:?}", names(&h));
+    assert!(name_starting(&h, "The reference pack").is_none());
+    let warning = "The reference pack border 2026.3 is 200 days old, and this unit warns after 180.".to_owned();
+    script.pack(PackNote { days: 200, words: String::new(), warning: Some(warning.clone()) });
+    script.happen(Event::EmulatedSample { sample: "sucrose".to_owned() });
+    h.run_ok();
+    assert!(name_starting(&h, "Pack is old").is_some());
+    assert!(name_starting(&h, &warning).is_some(), "before a scan: {:?}", names(&h));
 }

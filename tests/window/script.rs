@@ -13,7 +13,7 @@ use parcelscope::identify::{Answer, Engine};
 use parcelscope::library::Library;
 use parcelscope::session::{Command, Connection, Event, KitStatus};
 use parcelscope::spectrum::{Spectrum, Technique};
-use parcelscope::ui::SessionLink;
+use parcelscope::ui::{PackNote, SessionLink};
 
 /// The test's end of the played session.
 #[derive(Clone)]
@@ -21,6 +21,7 @@ pub struct Script {
     events: Rc<RefCell<VecDeque<Event>>>,
     commands: Rc<RefCell<Vec<Command>>>,
     library: Arc<Library>,
+    pack: Rc<RefCell<Option<PackNote>>>,
 }
 
 impl Script {
@@ -30,6 +31,7 @@ impl Script {
             events: Rc::default(),
             commands: Rc::default(),
             library: Library::bundled().expect("the bundled library loads"),
+            pack: Rc::default(),
         }
     }
 
@@ -46,6 +48,11 @@ impl Script {
     /// The commands since the last call.
     pub fn commands(&self) -> Vec<Command> {
         self.commands.borrow_mut().drain(..).collect()
+    }
+
+    /// An installed pack is in use, and this old.
+    pub fn pack(&self, note: PackNote) {
+        *self.pack.borrow_mut() = Some(note);
     }
 
     /// The library.
@@ -74,6 +81,10 @@ impl SessionLink for Script {
 
     fn library(&self) -> Option<Arc<Library>> {
         Some(Arc::clone(&self.library))
+    }
+
+    fn pack_note(&self) -> Option<PackNote> {
+        self.pack.borrow().clone()
     }
 }
 
