@@ -11,17 +11,15 @@ use rand::rngs::SysRng;
 
 use crate::casebook::{Act, Actor, Casebook, Secret};
 use crate::laboratory::{
-    Answers, Comparison, Import, Imported, LaboratoryError, NOBODY, Naming, PreparedReference, Replicate,
-    StandardFacts, Verdict, Waiting, begin, check_comparison, check_references, check_training, collect_files, compare,
-    import, keep_answers, labelled_queries, prepare_reference, read_labels, remembered_answers, review, submit,
-    take_out, waiting,
+    Import, LaboratoryError, NOBODY, Naming, PreparedReference, Replicate, StandardFacts, Verdict, begin,
+    check_comparison, check_references, check_training, collect_files, compare, import, keep_answers, labelled_queries,
+    prepare_reference, read_labels, remembered_answers, review, submit, take_out,
 };
-use crate::library::pack::{
-    self, Current, Decision, KeyStore, PackContent, PackError, PackShelf, PackVersion, TrustedKey,
-};
-use crate::library::{Group, Library, LibraryIdentity, Tier};
+use crate::library::pack::{self, KeyStore, PackContent, PackError, PackShelf, PackVersion};
+use crate::library::{Library, LibraryIdentity};
 use crate::signature::NoteVerifier;
 
+use super::laboratory_wishes::{Desk, Done, DraftState, ImportOrder, LaboratoryWish, ReleaseOrder};
 use super::{casebook_path, library_in_use};
 
 /// Most drafts that are listed.
@@ -32,195 +30,6 @@ const REPLICATES_MIN: usize = 3;
 const ENDING: &str = ".draft";
 /// Which share of the steps is told and whether to go on.
 type GoOn<'a> = &'a (dyn Fn(usize, usize) -> bool + Sync);
-
-/// A step of the laboratory's work.
-#[derive(Clone, Debug, PartialEq)]
-pub enum LaboratoryWish {
-    /// How things stand.
-    Look,
-    /// Begin a draft from what is in use, and open it.
-    Begin {
-        /// Name of the draft, without folder and ending.
-        draft: String,
-        /// Name of the pack; none keeps that of what is in use.
-        name: Option<String>,
-        /// Version of the pack.
-        version: String,
-        /// Without substances and references.
-        empty: bool,
-    },
-    /// Open a draft.
-    Open(String),
-    /// Read spectra of others; into the open draft where `save` says so.
-    Import(Box<ImportOrder>),
-    /// Make a reference of recorded scans of a standard and show what it may be taken for; nothing is saved.
-    Prepare {
-        /// Numbers of the records.
-        records: Vec<i64>,
-        /// What is stated of the standard.
-        facts: Box<StandardFacts>,
-    },
-    /// Submit the reference that was prepared last.
-    Submit,
-    /// Approve or return what waits in the open draft.
-    Review {
-        /// Digests.
-        ids: Vec<String>,
-        /// What the reviewer decides.
-        verdict: Verdict,
-    },
-    /// Take what waits out of the open draft.
-    TakeOut {
-        /// Digests.
-        ids: Vec<String>,
-        /// Why.
-        reason: String,
-    },
-    /// Compare the open draft with what is in use on labelled spectra.
-    Evaluate {
-        /// Their folder.
-        folder: PathBuf,
-        /// Table of what each of them is.
-        labels: PathBuf,
-    },
-    /// Sign the open draft.
-    Sign(Box<ReleaseOrder>),
-    /// Install a signed pack.
-    Install {
-        /// The file.
-        pack: PathBuf,
-        /// Also where it has another name than the installed one.
-        other_name: bool,
-    },
-    /// Use an earlier pack again, by version or digest; `bundled` for the library that is compiled in.
-    Rollback(String),
-    /// Make a signing key.
-    CreateKey {
-        /// Its name.
-        name: String,
-        /// Its passphrase.
-        passphrase: Secret,
-    },
-    /// Trust the packs of a key.
-    Trust(String),
-    /// Take a key back.
-    Revoke {
-        /// Its name.
-        name: String,
-        /// Why.
-        why: String,
-    },
-}
-
-impl LaboratoryWish {
-    /// What the role table must allow for it; none for looking.
-    pub const fn act(&self) -> Option<Act> {
-        match self {
-            Self::Look | Self::Open(_) => None,
-            Self::Begin { .. }
-            | Self::Import(_)
-            | Self::Prepare { .. }
-            | Self::Submit
-            | Self::TakeOut { .. }
-            | Self::Evaluate { .. } => Some(Act::SubmitReference),
-            Self::Review { .. } => Some(Act::ReviewReference),
-            Self::Sign(_) | Self::CreateKey { .. } => Some(Act::ReleasePack),
-            Self::Install { .. } | Self::Rollback(_) | Self::Trust(_) | Self::Revoke { .. } => Some(Act::ManagePacks),
-        }
-    }
-}
-
-/// What to read from others.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ImportOrder {
-    /// Files, folders, archives.
-    pub files: Vec<PathBuf>,
-    /// Key of the source.
-    pub source: String,
-    /// What is said of it; what was said earlier holds where this says nothing.
-    pub answers: Answers,
-    /// Where it was measured.
-    pub tier: Tier,
-    /// Table of labels; without one `naming` holds.
-    pub labels: Option<PathBuf>,
-    /// How spectra get their names.
-    pub naming: Naming,
-    /// Saves; else shows only what would be taken.
-    pub save: bool,
-}
-
-/// How to sign.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ReleaseOrder {
-    /// Name of the key.
-    pub key: String,
-    /// Its passphrase.
-    pub passphrase: Secret,
-    /// The pack holds simulated references on purpose.
-    pub training: bool,
-    /// Why regressions are right; may be empty.
-    pub justification: String,
-    /// Why there was no evaluation; may be empty.
-    pub not_evaluated: String,
-}
-
-/// What was done.
-#[derive(Clone, Debug)]
-pub enum Done {
-    /// Nothing but looking.
-    Looked,
-    /// What this sentence says.
-    Said(String),
-    /// Spectra were read.
-    Imported {
-        /// What of them was taken.
-        report: Imported,
-        /// Whether it was saved.
-        saved: bool,
-    },
-    /// A reference was made, not saved yet.
-    Prepared(Box<PreparedReference>),
-}
-
-/// The open draft.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DraftState {
-    /// Its name.
-    pub name: String,
-    /// Name, version and digest of its content.
-    pub identity: LibraryIdentity,
-    /// How many substances it has.
-    pub substances: usize,
-    /// How many references.
-    pub references: usize,
-    /// Groups that a new substance can be in.
-    pub groups: Vec<Group>,
-    /// What waits for a reviewer or for its author.
-    pub waiting: Vec<Waiting>,
-    /// How many references were approved.
-    pub approved: usize,
-    /// How it compares with what is in use.
-    pub comparison: Option<Comparison>,
-    /// True where it holds simulated references.
-    pub simulated: bool,
-}
-
-/// How things stand.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Desk {
-    /// Names of the drafts.
-    pub drafts: Vec<String>,
-    /// The open one.
-    pub draft: Option<DraftState>,
-    /// The packs of this unit.
-    pub packs: Current,
-    /// Names of the signing keys.
-    pub signing: Vec<String>,
-    /// Keys whose packs are taken.
-    pub trusted: Vec<TrustedKey>,
-    /// What could not be read.
-    pub trouble: Option<String>,
-}
 
 /// Does the steps on one data folder.
 pub(super) struct DeskWorker {
@@ -510,24 +319,6 @@ impl DeskWorker {
             signing: KeyStore::of(&self.data_dir).names(),
             trusted,
             trouble,
-        }
-    }
-}
-
-impl DraftState {
-    fn of(name: &str, content: &PackContent) -> Self {
-        let library = &content.library;
-        Self {
-            name: name.to_owned(),
-            identity: library.identity.clone(),
-            substances: library.substances.len(),
-            references: library.references.len(),
-            groups: library.groups.clone(),
-            waiting: waiting(content),
-            approved: content.last_steps().values().filter(|a| a.step == Decision::Approved).count(),
-            // An evaluation that cannot be read is refused where it counts: at the signing.
-            comparison: Comparison::kept_in(content).unwrap_or_default(),
-            simulated: library.references.iter().any(|r| r.tier == Tier::Simulated),
         }
     }
 }

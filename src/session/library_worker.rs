@@ -8,7 +8,8 @@ use std::sync::mpsc::Receiver;
 use crate::identify::{Answer, Engine};
 
 use super::Event;
-use super::laboratory_desk::{Desk, DeskWorker, Done, LaboratoryWish};
+use super::laboratory_desk::DeskWorker;
+use super::laboratory_wishes::{Desk, Done, LaboratoryWish};
 use super::shared::{Shared, caught};
 
 /// A wish about the library.

@@ -26,6 +26,7 @@ mod kit_store;
 mod kit_wishes;
 mod kit_worker;
 mod laboratory_desk;
+mod laboratory_wishes;
 mod library_in_use;
 mod library_worker;
 mod messages;
@@ -52,7 +53,7 @@ pub use kit_records::{
     kit_records_path, read_kit_records,
 };
 pub use kit_store::{KitChoices, KitShelf, KitStoreError, forget_kit, keep_choices, read_choices, save_kit};
-pub use laboratory_desk::{Desk, Done, DraftState, ImportOrder, LaboratoryWish, ReleaseOrder};
+pub use laboratory_wishes::{Desk, Done, DraftState, ImportOrder, LaboratoryWish, ReleaseOrder};
 pub use library_in_use::{
     LibraryInUse, PackAge, age_warning, library_by_digest, library_in_use, library_of_pack, library_or_pack,
     library_to_look_at, pack_age,
