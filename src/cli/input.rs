@@ -122,10 +122,15 @@ enum Entry<T> {
 
 /// Reads every spectrum of a file. Directories, devices and files of absurd size are refused before they are read.
 pub(super) fn read_spectra(path: &Path) -> Result<Vec<FileSpectrum>, anyhow::Error> {
-    let name = path.display();
+    Ok(read_with_digest(path)?.0)
+}
+
+/// The same with the SHA-256 of the bytes that were read, lower-case hex.
+pub(super) fn read_with_digest(path: &Path) -> Result<(Vec<FileSpectrum>, String), anyhow::Error> {
     let bytes = read_bytes(path)?;
     let file_name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    formats::read_bytes(&bytes, &file_name).with_context(|| format!("cannot read {name}"))
+    let spectra = formats::read_bytes(&bytes, &file_name).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok((spectra, formats::sha256_hex(&bytes)))
 }
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>, anyhow::Error> {

@@ -20,7 +20,7 @@ use crate::library::{Library, LibraryIdentity};
 use crate::signature::NoteVerifier;
 
 use super::laboratory_wishes::{Desk, Done, DraftState, ImportOrder, LaboratoryWish, ReleaseOrder};
-use super::{casebook_path, library_in_use};
+use super::{casebook_path, content_in_use, library_in_use};
 
 /// Most drafts that are listed.
 const DRAFTS_MAX: usize = 1_000;
@@ -188,14 +188,7 @@ impl DeskWorker {
             return Err(Sentence(format!("There is a draft {draft} already; open it, or choose another name.")));
         }
         PackVersion::parse(version)?;
-        let used = match PackShelf::of(&self.data_dir).open_used()? {
-            Some((_, used)) => used.content()?,
-            None => PackContent::of_bundled(
-                Library::bundled().map_err(PackError::from)?.as_ref(),
-                Library::bundled_notices(),
-                now,
-            ),
-        };
+        let used = content_in_use(&self.data_dir, now)?;
         let content = begin(used, name, version, empty, now)?;
         let folder = self.folder().join("drafts");
         fs::create_dir_all(&folder).map_err(|e| Sentence(format!("{} cannot be made: {e}.", folder.display())))?;

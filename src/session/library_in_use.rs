@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::library::pack::{Installed, Pack, PackError, PackShelf, is_draft, read_draft};
+use crate::library::pack::{Installed, Pack, PackContent, PackError, PackShelf, is_draft, read_draft};
 use crate::library::{Library, LibraryError};
 
 /// Seconds of a day.
@@ -33,6 +33,14 @@ pub fn library_in_use(data_dir: &Path, now: Timestamp) -> Result<LibraryInUse, P
     let library = Arc::new(pack.content()?.library);
     let warning = age_warning(&installed, shelf.current()?.warn_after_days, now);
     Ok(LibraryInUse { library, installed: Some(installed), warning })
+}
+
+/// All that is in use in a data folder, for the draft of its next version.
+pub fn content_in_use(data_dir: &Path, now: Timestamp) -> Result<PackContent, PackError> {
+    match PackShelf::of(data_dir).open_used()? {
+        Some((_, used)) => used.content(),
+        None => Ok(PackContent::of_bundled(Library::bundled()?.as_ref(), Library::bundled_notices(), now)),
+    }
 }
 
 /// The library of a pack file that was named, signed by a key that the data folder trusts.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 
 use crate::identify::{Answer, Engine};
+use crate::laboratory::engine_for_evaluation;
 
 use super::Event;
 use super::laboratory_desk::DeskWorker;
@@ -100,7 +101,7 @@ impl LibraryWorker {
         let Some(library) = self.shared.library.get() else {
             return LibraryNews::Trouble("The library is not loaded yet; try again in a moment.".to_owned());
         };
-        let engine = self.engine.get_or_insert_with(|| Engine::new(Arc::clone(library)));
+        let engine = self.engine.get_or_insert_with(|| engine_for_evaluation(Arc::clone(library)));
         LibraryNews::Alike { reference, answer: engine.answer_without_itself(reference).map(Box::new) }
     }
 }

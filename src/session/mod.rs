@@ -55,8 +55,8 @@ pub use kit_records::{
 pub use kit_store::{KitChoices, KitShelf, KitStoreError, forget_kit, keep_choices, read_choices, save_kit};
 pub use laboratory_wishes::{Desk, Done, DraftState, ImportOrder, LaboratoryWish, ReleaseOrder};
 pub use library_in_use::{
-    LibraryInUse, PackAge, age_warning, library_by_digest, library_in_use, library_of_pack, library_or_pack,
-    library_to_look_at, pack_age,
+    LibraryInUse, PackAge, age_warning, content_in_use, library_by_digest, library_in_use, library_of_pack,
+    library_or_pack, library_to_look_at, pack_age,
 };
 pub use library_worker::{LibraryNews, LibraryWish};
 pub use messages::{Command, Connection, Event, KitMeasured, KitMeasurement, KitStatus, ProbeOutcome, Probed, Stage};

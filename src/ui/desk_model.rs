@@ -218,6 +218,12 @@ impl Model {
         self.send(Command::Library(LibraryWish::Laboratory(wish)));
     }
 
+    /// A step was not taken, or failed inside; how things stand is as it was.
+    pub(super) fn desk_refused(&mut self, why: String) {
+        let desk = std::mem::take(&mut self.desk.desk);
+        self.desk.done(Err(why), desk);
+    }
+
     /// Ends the step that runs.
     pub fn stop_desk(&mut self) {
         if self.desk.working.is_some() {

@@ -72,10 +72,30 @@ pub enum Alike {
     Unasked,
     /// Asked for this reference.
     Asked(usize),
-    /// The answer for this reference; none where it cannot be compared.
-    Known(usize, Option<Box<Answer>>),
+    /// The answer, with the reference that stands for each candidate's substance; none where it cannot be compared.
+    Known(Option<Box<Neighbours>>),
     /// It could not be found out.
     Failed(String),
+}
+
+/// What a scan like a reference would be answered without its substance, and who lies near.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Neighbours {
+    /// The answer.
+    pub answer: Answer,
+    /// For each candidate its substance in the library, and the reference that stands for it. Looked up once: a frame of a
+    /// large library has no time for it.
+    pub known: Vec<(Option<usize>, Option<usize>)>,
+}
+
+impl Neighbours {
+    fn of(answer: Answer, library: &Library) -> Self {
+        let find = |name: &str| {
+            let substance = library.find_index(name);
+            (substance, substance.and_then(|index| best_reference(library, index)))
+        };
+        Self { known: answer.candidates.iter().map(|c| find(&c.substance)).collect(), answer }
+    }
 }
 
 /// The library as it is looked at.
@@ -114,11 +134,12 @@ impl Shelf {
     }
 
     /// News of the session.
-    pub fn news(&mut self, news: LibraryNews) {
+    pub fn news(&mut self, news: LibraryNews, library: Option<&Library>) {
         match news {
             // An answer about a reference that is no longer asked about is not shown.
             LibraryNews::Alike { reference, answer } if self.alike == Alike::Asked(reference) => {
-                self.alike = Alike::Known(reference, answer);
+                let found = answer.zip(library);
+                self.alike = Alike::Known(found.map(|(answer, library)| Box::new(Neighbours::of(*answer, library))));
             }
             LibraryNews::Alike { .. } | LibraryNews::Laboratory { .. } => {}
             LibraryNews::Trouble(why) => self.alike = Alike::Failed(why),
@@ -173,9 +194,10 @@ impl Model {
 
 /// The reference that stands for a substance: one that may identify before others, of them the one with the most bands.
 pub fn best_reference(library: &Library, substance: usize) -> Option<usize> {
-    let own = library.references.iter().enumerate().filter(|(_, r)| r.substance == substance);
-    // The first of equals.
-    own.rev().max_by_key(|(_, r)| (r.can_support_identification(), r.band_count())).map(|(i, _)| i)
+    let first = library.references.partition_point(|r| r.substance < substance);
+    // Of equals the first.
+    let own = library.references_of(substance).enumerate().collect::<Vec<_>>().into_iter().rev();
+    own.max_by_key(|(_, r)| (r.can_support_identification(), r.band_count())).map(|(i, _)| first + i)
 }
 
 /// 0 for a substance that is called `wanted` (lower case), 1 where its name begins so, 2 for any other.

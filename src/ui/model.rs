@@ -167,10 +167,9 @@ impl Model {
             Command::Scan { .. } => self.phase = Phase::Failed(why),
             Command::Records(_) | Command::OpenRecord { .. } => self.records_trouble(why),
             Command::Library(LibraryWish::Laboratory(_)) => {
-                let desk = std::mem::take(&mut self.desk.desk);
-                self.desk.done(Err(why), desk);
+                self.desk_refused(why);
             }
-            Command::Library(_) => self.shelf.news(LibraryNews::Trouble(why)),
+            Command::Library(_) => self.shelf.news(LibraryNews::Trouble(why), None),
             Command::SignIn { .. } | Command::EnrolFirst { .. } => self.gate.refused(why),
             Command::Preview(_) => self.aiming_ended(Some(why)),
             Command::Measure(_)
@@ -365,7 +364,9 @@ impl Model {
             Event::EmulatedSample { sample } => self.sample = Some(sample),
             Event::Records(news) => self.records_news(news),
             Event::Library(LibraryNews::Laboratory { done, desk }) => self.desk.done(done, *desk),
-            Event::Library(news) => self.shelf.news(news),
+            // A step that failed inside has no other end.
+            Event::Library(LibraryNews::Trouble(why)) if self.desk.working.is_some() => self.desk_refused(why),
+            Event::Library(news) => self.shelf.news(news, self.library.as_deref()),
             Event::LibraryProgress(share) => {
                 if let Some(working) = &mut self.desk.working {
                     *working = share;

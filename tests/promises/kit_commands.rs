@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use super::foreign_client::emulator;
 
-fn parcelscope(dir: &Path, arguments: &[&str]) -> Output {
+pub fn parcelscope(dir: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_parcelscope")).arg("--data-dir").arg(dir).args(arguments).output().unwrap()
 }
 
-fn json(dir: &Path, arguments: &[&str]) -> serde_json::Value {
+pub fn json(dir: &Path, arguments: &[&str]) -> serde_json::Value {
     let output = parcelscope(dir, &[arguments, &["--json"]].concat());
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {said}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn refused(dir: &Path, arguments: &[&str]) -> String {
+pub fn refused(dir: &Path, arguments: &[&str]) -> String {
     let output = parcelscope(dir, arguments);
     assert_eq!(output.status.code(), Some(2), "{arguments:?}");
     String::from_utf8_lossy(&output.stderr).into_owned()

@@ -1,8 +1,6 @@
 //! What holds a laser, and the power that it has, are known before it is asked for light: on the command line through the
 //! program itself, and in a scan of every kit that can be held.
 
-use std::path::Path;
-use std::process::{Command, Output};
 use std::time::Duration;
 
 use parcelscope::analyzer::emulator::{Fault, ObpModel};
@@ -11,23 +9,7 @@ use parcelscope::analyzer::{AcquireProgress, AcquireStage, Acquisition, Analyzer
 
 use super::fault_matrix::rig::{Driver, MemoryRig, Rig, settings};
 use super::guardian::Emulated;
-
-fn parcelscope(dir: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_parcelscope")).arg("--data-dir").arg(dir).args(arguments).output().unwrap()
-}
-
-fn json(dir: &Path, arguments: &[&str]) -> serde_json::Value {
-    let output = parcelscope(dir, &[arguments, &["--json"]].concat());
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {said}");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-fn refused(dir: &Path, arguments: &[&str]) -> String {
-    let output = parcelscope(dir, arguments);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
+use super::kit_commands::{json, parcelscope, refused};
 
 /// Scans; returns what came of it and the laser's states as they were told.
 fn scan(kit: &mut Kit, settings: &ScanSettings) -> (Result<Acquisition, AnalyzerError>, Vec<LaserState>) {

@@ -24,6 +24,8 @@ use parcelscope::session::{
 use parcelscope::signal::calibration::Standards;
 use parcelscope::spectrum::Technique;
 
+use super::nirscan::Silent;
+
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An emulated kit on pseudo-terminals whose adapters have the serial numbers `A-<unit>` and `B-<unit>`.
@@ -463,21 +465,6 @@ fn a_probe_knows_every_device_that_there_is_a_driver_for() {
         println!("{answered:?} after {:.1} s", clock.now().as_secs_f64());
         assert_eq!(answered.protocol, protocol);
         assert!(answered.serial.as_deref() == serial || protocol == ProbedProtocol::Nirscan, "{answered:?}");
-    }
-}
-
-/// Nobody is at the other end of the cable.
-struct Silent;
-
-impl Device for Silent {
-    fn receive(&mut self, _bytes: &[u8], _now: Duration) {}
-
-    fn transmit_at_most(&mut self, _now: Duration, _most: usize) -> Vec<u8> {
-        Vec::new()
-    }
-
-    fn next_due(&self) -> Option<Duration> {
-        None
     }
 }
 

@@ -212,7 +212,7 @@ fn every_fault_gives_an_error_or_the_right_spectrum_and_then_the_next_scan_succe
 }
 
 /// Takes everything and says nothing.
-struct Silent;
+pub struct Silent;
 
 impl Device for Silent {
     fn receive(&mut self, _bytes: &[u8], _now: Duration) {}

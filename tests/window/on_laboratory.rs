@@ -282,3 +282,18 @@ fn every_step_at_the_desk_fits_both_windows() {
         }
     }
 }
+
+#[test]
+fn a_step_that_fails_inside_says_so_and_the_desk_goes_on() {
+    let script = Script::new();
+    let mut h = ready(&script, true);
+    press(&mut h, "Library page");
+    press(&mut h, "Laboratory: drafts, packs, keys");
+    assert!(name_starting(&h, "Working").is_some());
+    let why = "The part of the program that works on the library failed inside (index); report this message.";
+    let news = parcelscope::session::LibraryNews::Trouble(why.to_owned());
+    script.happen(parcelscope::session::Event::Library(news));
+    h.run_ok();
+    assert!(name_starting(&h, why).is_some(), "{:?}", names(&h));
+    press(&mut h, "Begin");
+}

@@ -244,7 +244,7 @@ impl OriginArgs {
     /// A file that holds one spectrum of a sample.
     fn of_file(&self, path: &std::path::Path) -> Result<Replicate, anyhow::Error> {
         let name = path.display().to_string();
-        let spectra = input::read_spectra(path)?;
+        let (spectra, sha256) = input::read_with_digest(path)?;
         let mut samples = spectra.iter().filter(|s| s.kind == SpectrumKind::Sample);
         let (Some(sample), None) = (samples.next(), samples.next()) else {
             bail!("{name} does not hold exactly one spectrum of a sample; export each replicate into its own file");
@@ -261,10 +261,9 @@ impl OriginArgs {
         }
         let checked = self.checked.clone().unwrap_or_default();
         stated.push(format!("performance check: {checked}"));
-        let bytes = std::fs::read(path).with_context(|| format!("{name} cannot be read"))?;
         let base = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Replicate {
-            from: SourceFile { name: base, sha256: crate::formats::sha256_hex(&bytes) },
+            from: SourceFile { name: base, sha256 },
             spectrum: comparable.spectrum,
             laser_nm,
             simulated: false,

@@ -118,10 +118,7 @@ pub(super) fn draft(args: &DraftArgs, context: &Context) -> Result<ExitCode, any
         bail!("{} is there already; choose another name for the new draft", args.draft.display());
     }
     let now = Timestamp::now();
-    let used = match PackShelf::of(&data_dir(context)?).open_used()? {
-        Some((_, used)) => used.content()?,
-        None => PackContent::of_bundled(Library::bundled()?.as_ref(), Library::bundled_notices(), now),
-    };
+    let used = session::content_in_use(&data_dir(context)?, now)?;
     let content = begin(used, args.name.as_deref(), &args.version, args.empty, now)?;
     pack::write_draft(&args.draft, &content)?;
     report(&content, "draft", &args.draft, context)

@@ -2,9 +2,9 @@
 
 use egui::{Label, RichText, Ui};
 
-use crate::identify::{Answer, Candidate};
+use crate::identify::Candidate;
 use crate::library::{Library, Reference, Substance};
-use crate::ui::library_model::{Alike, Shelf, best_reference};
+use crate::ui::library_model::{Alike, Neighbours, Shelf};
 use crate::ui::tokens::{self, GAP_SMALL, tokens};
 use crate::ui::widgets::{heading, note, paragraph};
 use crate::ui::words;
@@ -74,11 +74,12 @@ pub fn facts(ui: &mut Ui, library: &Library, substance: &Substance) {
 
 /// The references of a substance and where each came from. Hands back the one whose curve is to be shown or hidden.
 pub fn references(ui: &mut Ui, library: &Library, substance: usize, shelf: &Shelf) -> Option<usize> {
-    let own = library.references.iter().enumerate().filter(|(_, r)| r.substance == substance);
+    let first = library.references.partition_point(|r| r.substance < substance);
     let mut toggled = None;
     let mut any = false;
-    for (number, (index, reference)) in own.enumerate() {
+    for (number, reference) in library.references_of(substance).enumerate() {
         any = true;
+        let index = first + number;
         let button = |ui: &mut Ui| curve_button(ui, shelf, index, &format!("the curve of reference {}", number + 1));
         if with_button(ui, button, |ui| provenance(ui, library, reference)) {
             toggled = Some(index);
@@ -151,16 +152,16 @@ pub fn alike(ui: &mut Ui, library: &Library, shelf: &Shelf) -> Option<usize> {
             paragraph(ui, why);
             None
         }
-        Alike::Known(_, None) => {
+        Alike::Known(None) => {
             paragraph(ui, "Its reference cannot be drawn as a spectrum, so that nothing can be compared.");
             None
         }
-        Alike::Known(_, Some(answer)) => neighbours(ui, library, shelf, answer),
+        Alike::Known(Some(found)) => neighbours(ui, library, shelf, found),
     }
 }
 
-fn neighbours(ui: &mut Ui, library: &Library, shelf: &Shelf, answer: &Answer) -> Option<usize> {
-    let verdict = &answer.verdict;
+fn neighbours(ui: &mut Ui, library: &Library, shelf: &Shelf, found: &Neighbours) -> Option<usize> {
+    let verdict = &found.answer.verdict;
     paragraph(
         ui,
         &format!(
@@ -171,22 +172,21 @@ fn neighbours(ui: &mut Ui, library: &Library, shelf: &Shelf, answer: &Answer) ->
     );
     ui.add_space(GAP_SMALL);
     let mut toggled = None;
-    for candidate in &answer.candidates {
-        let other = library.find_index(&candidate.substance);
-        let reference = other.and_then(|index| best_reference(library, index));
+    for (candidate, (substance, reference)) in found.answer.candidates.iter().zip(&found.known) {
+        let substance = substance.and_then(|index| library.substances.get(index));
         let button = |ui: &mut Ui| {
             reference.is_some_and(|r| curve_button(ui, shelf, r, &format!("the curve of {}", candidate.substance)))
         };
-        if with_button(ui, button, |ui| neighbour(ui, library, candidate)) {
-            toggled = reference;
+        if with_button(ui, button, |ui| neighbour(ui, substance, candidate)) {
+            toggled = *reference;
         }
     }
     note(ui, "By likeness, without the substance itself; likeness alone never names anything.");
     toggled
 }
 
-fn neighbour(ui: &mut Ui, library: &Library, candidate: &Candidate) {
-    let standing = library.find(&candidate.substance).map_or("", standing);
+fn neighbour(ui: &mut Ui, substance: Option<&Substance>, candidate: &Candidate) {
+    let standing = substance.map_or("", standing);
     let standing = if standing.is_empty() { String::new() } else { format!(" ({standing})") };
     heading(ui, &format!("{}{standing}", candidate.substance));
     let tier = words::tier_words(candidate.reference.tier);
