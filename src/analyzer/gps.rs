@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use nmea::ParseResult;
 use nmea::sentences::FixType;
 use nmea::sentences::rmc::RmcStatusOfFix;
@@ -92,6 +93,17 @@ impl Place {
     }
 }
 
+/// The time that a receiver states with a valid position. A sentence comes up to a second after the time that it states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GpsTime {
+    /// UTC as the sentence states it.
+    pub utc: Timestamp,
+    /// How long ago the sentence came.
+    pub age: Duration,
+    /// True when the receiver says that it only simulates.
+    pub simulated: bool,
+}
+
 /// Reads sentences out of bytes and keeps the last position. Pure: time enters with the bytes.
 #[derive(Clone, Debug, Default)]
 pub struct GpsDecoder {
@@ -100,6 +112,8 @@ pub struct GpsDecoder {
     fix: Option<(GpsFix, Duration)>,
     /// When the last whole sentence came.
     heard: Option<Duration>,
+    /// The time of the last valid RMC sentence and when it came; its age not yet set.
+    time: Option<(GpsTime, Duration)>,
 }
 
 impl GpsDecoder {
@@ -158,6 +172,11 @@ impl GpsDecoder {
                 let quality = rmc.faa_mode.map_or(FixType::Gps, FixType::from);
                 let valid = rmc.status_of_fix != RmcStatusOfFix::Invalid && is_fix(quality);
                 let simulated = quality == FixType::Simulation;
+                let stated = rmc.fix_date.zip(rmc.fix_time).filter(|_| valid);
+                let utc = stated.and_then(|(date, time)| {
+                    Timestamp::from_millisecond(date.and_time(time).and_utc().timestamp_millis()).ok()
+                });
+                self.time = utc.map(|utc| (GpsTime { utc, age: Duration::ZERO, simulated }, now));
                 match rmc.lat.zip(rmc.lon).filter(|_| valid).and_then(in_range) {
                     None => self.fix = None,
                     Some((latitude_deg, longitude_deg)) => {
@@ -198,6 +217,15 @@ impl GpsDecoder {
             (_, Some(heard)) if age(heard) <= AGE_MAX => Place::NoFix { why: NoFix::Searching },
             _ => Place::NoFix { why: NoFix::Silent },
         }
+    }
+}
+
+impl GpsDecoder {
+    /// The time that the receiver stated last; none where it is older than ten seconds or no valid one came.
+    pub fn time(&self, now: Duration) -> Option<GpsTime> {
+        let (time, at) = self.time?;
+        let age = now.saturating_sub(at);
+        (age <= AGE_MAX).then_some(GpsTime { age, ..time })
     }
 }
 
@@ -252,6 +280,11 @@ impl GpsReceiver {
                 return Ok(sentences);
             }
         }
+    }
+
+    /// The time that the receiver stated last.
+    pub fn time(&self) -> Option<GpsTime> {
+        self.decoder.time(self.clock.now())
     }
 
     /// What is known of the place now.

@@ -141,6 +141,7 @@ impl Encoded {
             parcel,
             subject,
             time_source,
+            last_blank,
             emulated_sample,
             acquisition,
             answer,
@@ -169,6 +170,7 @@ impl Encoded {
             standing: *standing,
             subject: subject.clone(),
             time_source: *time_source,
+            last_blank: last_blank.clone(),
             dark: dark_settings,
             light: light_settings,
             spectrum: SpectrumSettings {
@@ -339,6 +341,7 @@ impl Encoded {
             parcel: self.parcel.clone(),
             subject: settings.subject,
             time_source: settings.time_source,
+            last_blank: settings.last_blank,
             emulated_sample: self.emulated_sample.clone(),
             acquisition: Acquisition {
                 spectrometer: settings.spectrometer,

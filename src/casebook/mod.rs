@@ -7,6 +7,7 @@
 mod accounts;
 mod acts;
 mod backup;
+mod blank;
 mod dossier;
 mod encode;
 mod error;
@@ -37,6 +38,7 @@ pub use acts::{
     Shipment, Statement, StatementError, UnknownWord, WrongCheckDigit,
 };
 pub use backup::{BackupError, BackupPlan};
+pub use blank::LastBlank;
 pub use dossier::{Dossier, KeptFile, StoredEvent};
 pub use error::CasebookError;
 pub use find::RecordFilter;
@@ -45,7 +47,7 @@ pub use proof::RecordProof;
 pub use record::{Event, ScanRecord, ScanSummary, Standing, StoredScan};
 pub use store::Casebook;
 pub use subject::{ScanKind, Spot, Subject, SubjectError};
-pub use time_source::{ClockKeeping, TimeSource, UnknownClockKeeping};
+pub use time_source::{ClockAgainstGps, ClockKeeping, TimeSource, UnknownClockKeeping};
 pub use verdicts::VerdictLine;
 pub use verify::{Finding, FindingKind, Verification, VerifyOptions, verify};
 pub use witness::WitnessError;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::analyzer::Acquisition;
 use crate::identify::{Answer, Level};
 
-use super::{Actor, Role, ScanKind, Subject, TimeSource};
+use super::{Actor, ClockAgainstGps, LastBlank, Role, ScanKind, Subject, TimeSource};
 
 /// One scan with everything needed to compute its verdict again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct ScanRecord {
     /// Where the wall time comes from; `None` in records of versions that did not ask.
     #[serde(default)]
     pub time_source: Option<TimeSource>,
+    /// The last blank of this spectrometer before the scan; `None` where none is on record.
+    #[serde(default)]
+    pub last_blank: Option<LastBlank>,
     /// Name of the emulated sample, when the probe was emulated.
     pub emulated_sample: Option<String>,
     /// Raw counts, settings, device identity, laser states.
@@ -35,6 +38,18 @@ pub struct ScanRecord {
     pub answer: Answer,
     /// Version of the program.
     pub program_version: String,
+}
+
+impl ScanRecord {
+    /// What is wrong with the clock that gave the record its time, where GPS time says so.
+    pub fn clock_warning(&self) -> Option<String> {
+        self.time_source.and_then(|source| source.gps).and_then(ClockAgainstGps::warning)
+    }
+
+    /// The last blank of the analyzer before this scan, as a report says it.
+    pub fn last_blank_words(&self) -> String {
+        self.last_blank.as_ref().map_or("none of this analyzer on record before this scan".to_owned(), LastBlank::words)
+    }
 }
 
 /// What an operator was when the scan was made.

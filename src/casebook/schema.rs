@@ -16,6 +16,7 @@ const MIGRATIONS: [Migration; NEWEST as usize] = [
     Migration { sql: include_str!("migrations/0002_ledger.sql"), fill: Some(fill_ledger) },
     Migration { sql: include_str!("migrations/0003_accounts.sql"), fill: None },
     Migration { sql: include_str!("migrations/0004_kind.sql"), fill: None },
+    Migration { sql: include_str!("migrations/0005_blanks.sql"), fill: None },
 ];
 
 /// One step: what SQL can say, then what needs the program.
@@ -25,7 +26,7 @@ struct Migration {
 }
 
 /// The newest version that this program knows.
-pub(super) const NEWEST: i64 = 4;
+pub(super) const NEWEST: i64 = 5;
 
 /// What the header of a database says about who made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

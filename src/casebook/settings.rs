@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Standing, Subject, TimeSource};
+use super::{LastBlank, Standing, Subject, TimeSource};
 use crate::analyzer::{DeviceIdentity, Exposure, ExposureKind, LaserState, ScanConditions};
 use crate::spectrum::{Spectrum, Technique};
 
@@ -23,6 +23,8 @@ pub(super) struct Settings {
     pub(super) subject: Subject,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) time_source: Option<TimeSource>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) last_blank: Option<LastBlank>,
     pub(super) dark: ExposureSettings,
     pub(super) light: Vec<ExposureSettings>,
     pub(super) spectrum: SpectrumSettings,

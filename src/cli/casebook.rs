@@ -267,6 +267,7 @@ fn text_of(scan: &StoredScan) -> String {
     line("Operator", format!("{}{}", record.operator, standing.unwrap_or_default()));
     line("Parcel", if record.parcel.is_empty() { "none entered".to_owned() } else { record.parcel.clone() });
     line("Scanned", record.subject.words());
+    line("Last blank", record.last_blank_words());
     if let Some(sample) = &record.emulated_sample {
         line("Emulated", format!("sample under the emulated probe: {sample}"));
     }

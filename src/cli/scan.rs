@@ -179,6 +179,9 @@ pub fn run(args: ScanArgs, context: &Context) -> Result<ExitCode, anyhow::Error>
         output::complain(&format!("{error:#}"));
     }
     let Outcome { scan, elapsed, not_saved } = outcome?;
+    if let Some(warning) = scan.record.clock_warning() {
+        output::complain(&warning);
+    }
     print(&scan, elapsed, not_saved.is_none(), context)?;
     match not_saved {
         None => Ok(ExitCode::SUCCESS),

@@ -3,6 +3,7 @@
 mod advice;
 mod alike;
 mod answer;
+mod blank;
 mod candidates;
 mod combine;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use answer::{
     Answer, Candidate, ClassEvidence, Component, Coverage, DetectionLimit, Identified, QualityReport, ReferenceNote,
     Residual, Strength,
 };
+pub use blank::BlankOutcome;
 pub use combine::{CombineError, Combined, Techniques, combine};
 pub use engine::{ENGINE, Engine};
 pub use evaluation::{Line, Outcome, Query, Rate, Spectra, Table, Truth, ask, ask_without_reference, wilson};

@@ -140,6 +140,11 @@ impl Verdict {
         &self.headline
     }
 
+    /// The same with another thing to do.
+    pub(super) fn with_next_step(self, next_step: String) -> Self {
+        Self { next_step, ..self }
+    }
+
     /// What to do now.
     pub fn next_step(&self) -> &str {
         &self.next_step

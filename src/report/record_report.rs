@@ -48,7 +48,7 @@ fn rendered(
     let mut sheet = Sheet::new(&letters, paper);
     let record = &dossier.scan.record;
     title(&mut sheet, dossier);
-    verdict(&mut sheet, &record.answer);
+    verdict(&mut sheet, &record.answer, record.clock_warning());
     sheet.heading("Spectrum");
     plot(&mut sheet, &curves(record, library), words::axis(record.answer.technique));
     findings(&mut sheet, &record.answer);
@@ -76,6 +76,7 @@ fn title(sheet: &mut Sheet<'_>, dossier: &Dossier) {
         ("Operator", operator(record)),
         ("Parcel", if record.parcel.is_empty() { "not stated".to_owned() } else { record.parcel.clone() }),
         ("Scanned", record.subject.words()),
+        ("Last blank", record.last_blank_words()),
     ];
     if record.acquisition.simulated {
         facts.push(("Origin", "simulated: an emulated analyzer, no real sample".to_owned()));
@@ -104,7 +105,7 @@ const fn inks(level: Level) -> (Ink, Ink) {
     }
 }
 
-fn verdict(sheet: &mut Sheet<'_>, answer: &Answer) {
+fn verdict(sheet: &mut Sheet<'_>, answer: &Answer, clock: Option<String>) {
     let verdict = &answer.verdict;
     let (ink, ground) = inks(verdict.level());
     let inner = sheet.width() - 20.0;
@@ -132,6 +133,9 @@ fn verdict(sheet: &mut Sheet<'_>, answer: &Answer) {
     sheet.facts(&[("What to do", verdict.next_step().to_owned())]);
     for problem in &answer.quality.problems {
         sheet.facts(&[("Problem of this scan", problem.clone())]);
+    }
+    if let Some(warning) = clock {
+        sheet.facts(&[("Problem of the clock", warning)]);
     }
 }
 

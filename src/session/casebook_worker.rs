@@ -197,6 +197,7 @@ impl CasebookWorker {
                 }
             };
             self.unsaved.pop_front();
+            self.shared.saved(&scan.record);
             self.shared.set_unsaved_full(false);
             let saved = Event::Saved(Arc::new(StoredScan { id, record: scan.record.clone() }));
             if self.current.take_if(|current| Arc::ptr_eq(current, &scan)).is_some() {

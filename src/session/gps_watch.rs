@@ -33,6 +33,7 @@ pub(super) fn watch(shared: &Arc<Shared>, ports: &Receiver<GpsPort>) {
     let mut port: GpsPort = None;
     loop {
         let Some(name) = port.take() else {
+            shared.set_gps_time(None, Instant::now());
             tell(shared, Place::NoFix { why: NoFix::NoReceiver });
             match ports.recv() {
                 Ok(named) => port = named,
@@ -44,6 +45,7 @@ pub(super) fn watch(shared: &Arc<Shared>, ports: &Receiver<GpsPort>) {
             Heard::Moved(port) => port,
             Heard::Closed => return,
             Heard::Trouble(why) => {
+                shared.set_gps_time(None, Instant::now());
                 tell(shared, Place::NoFix { why });
                 match ports.recv_timeout(RETRY_EVERY) {
                     Ok(port) => port,
@@ -89,6 +91,7 @@ fn listen(port: &str, shared: &Arc<Shared>, ports: &Receiver<GpsPort>) -> Heard 
             Err(TryRecvError::Empty) => {}
         }
         tell(shared, receiver.place());
+        shared.set_gps_time(receiver.time(), Instant::now());
         if let Err(error) = receiver.listen(LISTEN) {
             tracing::warn!(port, %error, "the GPS receiver is gone");
             return Heard::Trouble(NoFix::NoReceiver);

@@ -1,6 +1,7 @@
 //! The thread that owns the engine.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
@@ -8,14 +9,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::analyzer::Acquisition;
-use crate::casebook::{Actor, ScanRecord, Standing, StoredScan, Subject};
+use crate::casebook::{Actor, Casebook, LastBlank, ScanRecord, Standing, StoredScan, Subject};
 
 use super::casebook_worker::CasebookRequest;
 use super::config::Identifier;
 use super::judged::judged;
 use super::kit_worker::KitRequest;
 use super::shared::{Shared, caught};
-use super::{EngineLoader, Event, Stage, UNENROLLED};
+use super::{EngineLoader, Event, Stage, UNENROLLED, casebook_path};
 
 /// A finished acquisition that wants an answer.
 pub(super) struct Job {
@@ -33,6 +34,9 @@ pub(super) struct IdentifyWorker {
     pub(super) jobs: Receiver<Job>,
     pub(super) casebook: SyncSender<CasebookRequest>,
     pub(super) shared: Arc<Shared>,
+    pub(super) data_dir: PathBuf,
+    /// Opened for the first scan, to look its last blank up; the casebook's thread writes.
+    pub(super) reader: RefCell<Option<Casebook>>,
 }
 
 impl IdentifyWorker {
@@ -83,7 +87,9 @@ impl IdentifyWorker {
             Err(why) => return self.shared.end_scan(Event::Failed(format!("The scan has no answer: {why}"))),
         };
         self.shared.progress(Stage::Identifying, 0.96, Duration::from_millis(100));
-        let answer = judged(engine(&acquisition), &acquisition, emulated_sample.is_some());
+        let last_blank = self.last_blank(&acquisition.spectrometer.serial);
+        let blank = (subject.kind, last_blank.as_ref());
+        let answer = judged(engine(&acquisition), &acquisition, emulated_sample.is_some(), blank);
         if !claim() {
             return; // cancelled meanwhile; that has ended the scan
         }
@@ -94,12 +100,16 @@ impl IdentifyWorker {
             parcel,
             subject,
             time_source: Some(self.shared.time_source()),
+            last_blank,
             emulated_sample,
             acquisition,
             answer,
             program_version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let scan = Arc::new(StoredScan { id: 0, record });
+        if let Some(blank) = LastBlank::of(&scan) {
+            self.shared.remember_blank(&scan.record.acquisition.spectrometer.serial, blank);
+        }
         // A waker that panics here must not cost the record, so its panic ends here.
         if let Err(words) = caught(|| self.shared.events.push(Event::Answered(Arc::clone(&scan)))) {
             tracing::error!(words, "the waker panicked; the answer waits to be read");
@@ -109,5 +119,24 @@ impl IdentifyWorker {
             let why = "the casebook's thread has ended; note the result by hand and start the program again".to_owned();
             self.shared.end_scan(Event::NotSaved { scan, why });
         }
+    }
+
+    /// The last blank of a spectrometer: one that waits to be saved, or the newest of the casebook. A casebook that cannot be
+    /// read must not cost the answer; what is wrong with it the casebook's thread says.
+    fn last_blank(&self, serial: &str) -> Option<LastBlank> {
+        if let Some(unsaved) = self.shared.unsaved_blank(serial) {
+            return Some(unsaved);
+        }
+        let mut reader = self.reader.borrow_mut();
+        let opened = match reader.take() {
+            Some(casebook) => Ok(casebook),
+            None => Casebook::open(&casebook_path(&self.data_dir)),
+        };
+        let found = opened.and_then(|casebook| reader.insert(casebook).last_blank(serial));
+        found.unwrap_or_else(|error| {
+            *reader = None;
+            tracing::warn!(%error, "the last blank cannot be looked up");
+            None
+        })
     }
 }

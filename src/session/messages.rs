@@ -313,6 +313,8 @@ pub enum Event {
     KitTrouble(String),
     /// A standard was measured.
     Measured(Box<KitMeasured>),
+    /// The machine's clock is far from GPS time, as the sentence says; none when it is not any more.
+    ClockWarning(Option<String>),
     /// Where the machine is, when that changed.
     Place(Place),
     /// A frame of the preview. Of those that were not read only the newest waits.

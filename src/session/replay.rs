@@ -85,7 +85,8 @@ pub fn replay(
     identify: impl FnOnce(&Spectrum) -> Answer,
 ) -> Result<Replay, ReplayError> {
     let spectrum = spectrum_again(record)?;
-    let now = judged(identify(&spectrum), &record.acquisition, record.emulated_sample.is_some());
+    let blank = (record.subject.kind, record.last_blank.as_ref());
+    let now = judged(identify(&spectrum), &record.acquisition, record.emulated_sample.is_some(), blank);
     let mut fields = vec![ReplayField { field: "spectrum".to_owned(), same: record.acquisition.spectrum == spectrum }];
     let mut differences = Vec::new();
     let (then, now) = (serde_json::to_value(&record.answer)?, serde_json::to_value(&now)?);

@@ -1,5 +1,6 @@
 //! A running session as its holder sees it.
 
+use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -88,7 +89,13 @@ impl Session {
         let (casebook, casebook_requests) = sync_channel(QUEUE);
 
         let writer = CasebookWorker::new(data_dir.clone(), casebook_requests, Arc::clone(&shared));
-        let thinker = IdentifyWorker { jobs: jobs_waiting, casebook: casebook.clone(), shared: Arc::clone(&shared) };
+        let thinker = IdentifyWorker {
+            jobs: jobs_waiting,
+            casebook: casebook.clone(),
+            shared: Arc::clone(&shared),
+            data_dir: data_dir.clone(),
+            reader: RefCell::new(None),
+        };
         let (records, record_wishes) = sync_channel(QUEUE);
         let reader = RecordsWorker::new(data_dir.clone(), record_wishes, Arc::clone(&shared));
         let (library, library_wishes) = sync_channel(QUEUE);

@@ -1,14 +1,17 @@
 //! What the threads of a session share, and what holds when one of them panics.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::analyzer::gps::{AGE_MAX, GpsFix, NoFix, Place};
+use jiff::Timestamp;
+
+use crate::analyzer::gps::{AGE_MAX, GpsFix, GpsTime, NoFix, Place};
 use crate::analyzer::{Interrupt, SystemClock, WireLog};
-use crate::casebook::{ClockKeeping, TimeSource};
+use crate::casebook::{ClockAgainstGps, ClockKeeping, LastBlank, ScanRecord, TimeSource};
 use crate::library::Library;
 
 use super::events::Events;
@@ -40,8 +43,14 @@ pub(super) struct Shared {
     pub(super) library: OnceLock<Arc<Library>>,
     /// What the GPS receiver said last, and when.
     place: Mutex<Option<(Place, Instant)>>,
+    /// What time the GPS receiver stated last, and when that was handed over.
+    gps_time: Mutex<Option<(GpsTime, Instant)>>,
+    /// What was said last of the clock against GPS time.
+    clock_said: Mutex<Option<String>>,
     /// Who keeps the clock right, as stated.
     clock_keeping: Mutex<ClockKeeping>,
+    /// Blanks that wait to be saved, by the serial number of the spectrometer.
+    unsaved_blanks: Mutex<BTreeMap<String, LastBlank>>,
 }
 
 impl Shared {
@@ -60,7 +69,10 @@ impl Shared {
             last_ticket: AtomicU64::new(0),
             library: OnceLock::new(),
             place: Mutex::new(None),
+            gps_time: Mutex::new(None),
+            clock_said: Mutex::new(None),
             clock_keeping: Mutex::new(ClockKeeping::System),
+            unsaved_blanks: Mutex::new(BTreeMap::new()),
         }
     }
 
@@ -72,7 +84,44 @@ impl Shared {
     /// What is known of the clock now.
     pub(super) fn time_source(&self) -> TimeSource {
         let kept_by = *self.clock_keeping.lock().unwrap_or_else(PoisonError::into_inner);
-        TimeSource { kept_by, synchronised: system_clock_synchronised() }
+        TimeSource { kept_by, synchronised: system_clock_synchronised(), gps: self.clock_against_gps() }
+    }
+
+    /// The machine's clock against the time of the GPS receiver now, where one was heard lately.
+    fn clock_against_gps(&self) -> Option<ClockAgainstGps> {
+        let (time, at) = (*self.gps_time.lock().unwrap_or_else(PoisonError::into_inner))?;
+        ClockAgainstGps::of(&GpsTime { age: time.age + at.elapsed(), ..time }, Timestamp::now())
+    }
+
+    /// Keeps the time that the GPS receiver states, and says so when the clock begins or ends to be far from it.
+    pub(super) fn set_gps_time(&self, time: Option<GpsTime>, at: Instant) {
+        *self.gps_time.lock().unwrap_or_else(PoisonError::into_inner) = time.map(|time| (time, at));
+        let warning = self.clock_against_gps().and_then(ClockAgainstGps::warning);
+        let mut said = self.clock_said.lock().unwrap_or_else(PoisonError::into_inner);
+        if *said != warning {
+            said.clone_from(&warning);
+            drop(said);
+            self.events.push(Event::ClockWarning(warning));
+        }
+    }
+
+    /// A blank was judged and waits to be saved.
+    pub(super) fn remember_blank(&self, serial: &str, blank: LastBlank) {
+        self.unsaved_blanks.lock().unwrap_or_else(PoisonError::into_inner).insert(serial.to_owned(), blank);
+    }
+
+    /// The blank of this spectrometer that waits to be saved.
+    pub(super) fn unsaved_blank(&self, serial: &str) -> Option<LastBlank> {
+        self.unsaved_blanks.lock().unwrap_or_else(PoisonError::into_inner).get(serial).cloned()
+    }
+
+    /// A record was saved: where it is the blank that waited, the casebook has it now.
+    pub(super) fn saved(&self, record: &ScanRecord) {
+        let mut blanks = self.unsaved_blanks.lock().unwrap_or_else(PoisonError::into_inner);
+        let serial = &record.acquisition.spectrometer.serial;
+        if blanks.get(serial).is_some_and(|blank| blank.taken_at == record.taken_at) {
+            blanks.remove(serial);
+        }
     }
 
     /// Keeps what the GPS receiver says. True when it is another place, or another reason for having none.

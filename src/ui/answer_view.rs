@@ -81,7 +81,7 @@ impl AnswerView {
             subject,
             detail,
             steps: steps(answer),
-            problems: answer.quality.problems.clone(),
+            problems: answer.quality.problems.iter().cloned().chain(scan.record.clock_warning()).collect(),
             parts: answer
                 .mixture
                 .iter()
@@ -237,6 +237,7 @@ fn facts(scan: &StoredScan) -> Vec<(&'static str, String)> {
     out.push(("Operator", operator(r)));
     out.push(("Parcel", if r.parcel.is_empty() { "not stated".to_owned() } else { r.parcel.clone() }));
     out.push(("Scanned", r.subject.words()));
+    out.push(("Last blank", r.last_blank_words()));
     out.push(("Origin", if a.simulated { "simulated (emulated analyzer)" } else { "measured" }.to_owned()));
     if let Some(sample) = &r.emulated_sample {
         out.push(("Emulated sample", sample.clone()));

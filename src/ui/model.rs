@@ -115,6 +115,8 @@ pub struct Model {
     pub gate: Gate,
     /// The user's choices.
     pub settings: Settings,
+    /// The clock is far from GPS time.
+    pub clock_warning: Option<String>,
     /// The live view.
     pub aim: Aim,
     /// True while a scan waits for the end of the live view.
@@ -144,6 +146,7 @@ impl Model {
             shelf: Shelf::default(),
             settings: Settings::default(),
             desk: DeskView::default(),
+            clock_warning: None,
             aim: Aim::Off,
             scan_waits: false,
             device: Device::default(),
@@ -392,6 +395,7 @@ impl Model {
                 }
             }
             Event::Place(place) => self.device.place = Some(place),
+            Event::ClockWarning(warning) => self.clock_warning = warning,
             Event::PreviewEnded => self.aiming_ended(None),
             Event::Measured(measured) => {
                 if let DevicePage::Standard(wizard) = &mut self.device.page {

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parcelscope::analyzer::emulator::{Fault, Faults, FaultyWire, Gps, Log, MemoryLink, Position, Traffic};
-use parcelscope::analyzer::gps::{GpsDecoder, GpsReceiver, NoFix, Place};
-use parcelscope::analyzer::{AnalyzerError, Clock, VirtualClock};
+use jiff::Timestamp;
+use parcelscope::analyzer::emulator::{Fault, Faults, FaultyWire, Gps, Log, MemoryLink, Position, PtyHost, Traffic};
+use parcelscope::analyzer::gps::{GpsDecoder, GpsReceiver, GpsTime, NoFix, Place};
+use parcelscope::analyzer::{AnalyzerError, Clock, SystemClock, VirtualClock};
+use parcelscope::casebook::{ClockAgainstGps, Subject};
+use parcelscope::session::{Command, Connection, Event, KitChoice, Session, SessionConfig};
 use proptest::prelude::*;
 
 fn seconds(s: u64) -> Duration {
@@ -39,6 +42,97 @@ fn a_position_is_read_with_its_age_and_grows_old() {
     assert_eq!(decoder.place(seconds(30)), Place::NoFix { why: NoFix::Silent });
     let json = serde_json::to_value(Place::Fix(fix.clone())).unwrap();
     assert_eq!(serde_json::from_value::<Place>(json).unwrap(), Place::Fix(fix));
+}
+
+#[test]
+fn the_time_of_a_receiver_comes_from_valid_sentences_only_and_ages() {
+    let mut decoder = GpsDecoder::default();
+    decoder.push(sentence(GGA).as_bytes(), seconds(1));
+    assert_eq!(decoder.time(seconds(1)), None, "GGA has no date");
+    decoder.push(sentence(RMC).as_bytes(), seconds(2));
+    let time = decoder.time(seconds(5)).expect("a time");
+    assert_eq!((time.utc.to_string().as_str(), time.age, time.simulated), ("2026-11-24T10:15:30Z", seconds(3), false));
+    assert_eq!(decoder.time(seconds(13)), None, "too old");
+    for bad in [RMC.replace(",A,", ",V,"), RMC.replace(",241126,", ",,"), RMC.replace(",,,A", ",,,N")] {
+        decoder.push(sentence(RMC).as_bytes(), seconds(20));
+        decoder.push(sentence(&bad).as_bytes(), seconds(21));
+        assert_eq!(decoder.time(seconds(21)), None, "{bad}");
+    }
+}
+
+/// The clock was `ahead_ms` ahead of GPS time, two seconds after the sentence came.
+fn against(ahead_ms: i64) -> ClockAgainstGps {
+    let utc: Timestamp = "2026-11-24T10:15:30Z".parse().unwrap();
+    let time = GpsTime { utc, age: seconds(2), simulated: false };
+    let clock = Timestamp::from_millisecond(utc.as_millisecond() + 2_000 + ahead_ms).unwrap();
+    ClockAgainstGps::of(&time, clock).expect("a fresh time")
+}
+
+#[test]
+fn the_difference_of_the_clock_is_stated_and_a_large_one_warns() {
+    for (ahead_ms, words, far) in [
+        (0, "agrees with GPS time (+0.0 s", false),
+        (-4_900, "agrees with GPS time (-4.9 s", false),
+        (5_001, "5 s ahead of GPS time", true),
+        (-61_000, "61 s behind GPS time", true),
+        (3_600_000, "60 min ahead of GPS time", true),
+        (-7 * 86_400_000, "7 days behind GPS time", true),
+    ] {
+        let compared = against(ahead_ms);
+        assert_eq!((compared.ahead_ms, compared.is_far()), (ahead_ms, far));
+        assert!(compared.words().contains(words), "{}", compared.words());
+        assert_eq!(compared.warning().is_some_and(|w| w.contains(words) && w.contains("set the clock")), far);
+    }
+    let old = GpsTime { utc: Timestamp::UNIX_EPOCH, age: seconds(11), simulated: false };
+    assert_eq!(ClockAgainstGps::of(&old, Timestamp::now()), None);
+    for end in [Timestamp::MIN, Timestamp::MAX] {
+        let time = GpsTime { utc: end, age: seconds(1), simulated: true };
+        for clock in [Timestamp::MIN, Timestamp::MAX] {
+            let _ = ClockAgainstGps::of(&time, clock).map(|c| (c.words(), c.warning()));
+        }
+    }
+}
+
+/// The whole way: an emulated receiver on a pseudo-terminal, the session that listens, and the record.
+#[cfg(unix)]
+#[test]
+fn a_scan_records_how_far_the_clock_is_from_the_time_of_the_receiver() {
+    for (off, far) in [(0_i64, false), (3_600, true)] {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let start = Timestamp::now().checked_sub(jiff::SignedDuration::from_secs(off)).unwrap();
+        let device = Gps::new(Some(Position::AIRPORT), Log::default(), Faults::none()).starting_at(start);
+        let host = PtyHost::start("gps", device, clock).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let kit = KitChoice::Emulator { sample: "empty".to_owned(), seed: 1, virtual_time: true };
+        let config = SessionConfig::new(dir.path().to_owned(), kit).with_gps(Some(host.path().to_owned()));
+        let session = Session::start(config).unwrap();
+        let (mut ready, mut placed, mut warned, mut saved) = (false, false, None, None);
+        let end = std::time::Instant::now() + seconds(60);
+        while saved.is_none() && std::time::Instant::now() < end {
+            match session.recv_timeout(Duration::from_millis(20)) {
+                Some(Event::Connection(Connection::Ready(_))) => ready = true,
+                Some(Event::Place(Place::Fix(_))) => placed = true,
+                Some(Event::ClockWarning(warning)) => warned = warning,
+                Some(Event::Saved(scan)) => saved = Some(scan),
+                _ => {}
+            }
+            if ready && placed {
+                (ready, placed) = (false, false);
+                // The time comes with the second sentence.
+                std::thread::sleep(seconds(1));
+                session.send(Command::Scan { parcel: String::new(), subject: Subject::default() }).unwrap();
+            }
+        }
+        let scan = saved.expect("a record");
+        let gps = scan.record.time_source.and_then(|source| source.gps).expect("the clock was compared");
+        assert!(gps.simulated && (gps.ahead_ms - off * 1_000).abs() < 5_000, "{gps:?}");
+        assert_eq!((gps.is_far(), scan.record.clock_warning().is_some(), warned.is_some()), (far, far, far));
+        let words = scan.record.time_source.unwrap().words();
+        assert!(
+            words.contains(if far { "FAR OFF, 60 min ahead of GPS time" } else { "agrees with GPS time" }),
+            "{words}"
+        );
+    }
 }
 
 #[test]

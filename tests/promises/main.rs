@@ -8,6 +8,7 @@ mod accounts;
 mod acquisition;
 mod analyzer;
 mod architecture;
+mod blanks;
 mod calibration;
 mod casebook;
 mod cli;

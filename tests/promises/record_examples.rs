@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use parcelscope::analyzer::{
     Acquisition, CheckState, DarkSource, DeviceIdentity, Exposure, ExposureKind, LaserState, ScanConditions,
 };
-use parcelscope::casebook::{Casebook, ClockKeeping, Role, ScanKind, ScanRecord, Spot, Standing, Subject, TimeSource};
+use parcelscope::casebook::{
+    Casebook, ClockAgainstGps, ClockKeeping, LastBlank, Role, ScanKind, ScanRecord, Spot, Standing, Subject, TimeSource,
+};
 use parcelscope::identify::{
     Answer, Candidate, Component, Coverage, DetectionLimit, Identified, QualityReport, ReferenceNote, Residual,
     Strength, Verdict,
@@ -56,7 +58,8 @@ pub fn plain_record(i: u32) -> ScanRecord {
         standing: None,
         parcel: format!("RR{i}"),
         subject: Subject::default(),
-        time_source: Some(TimeSource { kept_by: ClockKeeping::System, synchronised: None }),
+        time_source: Some(TimeSource { kept_by: ClockKeeping::System, synchronised: None, gps: None }),
+        last_blank: None,
         emulated_sample: Some("talc".to_owned()),
         acquisition: Acquisition {
             spectrometer: device("spectrometer"),
@@ -321,8 +324,15 @@ prop_compose! {
         conditions in conditions(),
         answer in any_answer(),
         subject in subject(),
-        time_source in prop::option::of((prop::sample::select(ClockKeeping::ALL.to_vec()), any::<Option<bool>>())
-            .prop_map(|(kept_by, synchronised)| TimeSource { kept_by, synchronised })),
+        time_source in prop::option::of(
+            (prop::sample::select(ClockKeeping::ALL.to_vec()), any::<Option<bool>>(), any::<Option<(i64, bool)>>())
+                .prop_map(|(kept_by, synchronised, gps)| TimeSource {
+                    kept_by,
+                    synchronised,
+                    gps: gps.map(|(ahead_ms, simulated)| ClockAgainstGps { ahead_ms, simulated }),
+                })
+        ),
+        blank in prop::option::of((prop::option::of(1..1_000_i64), any::<Option<String>>())),
         standing in prop::option::of((prop::sample::select(Role::ALL.to_vec()), prop::option::of(0_i16..9_000))),
     ) -> ScanRecord {
         let acquisition = Acquisition {
@@ -330,10 +340,11 @@ prop_compose! {
             conditions,
         };
         let taken_at = Timestamp::new(seconds, nanos).unwrap();
+        let last_blank = blank.map(|(record, found)| LastBlank { record, taken_at, found });
         let standing = standing.map(|(role, day)| Standing {
             role,
             training_expires: day.map(|day| jiff::civil::date(day, 2, 28)),
         });
-        ScanRecord { taken_at, operator, standing, parcel, subject, time_source, emulated_sample, acquisition, answer, program_version }
+        ScanRecord { taken_at, operator, standing, parcel, subject, time_source, last_blank, emulated_sample, acquisition, answer, program_version }
     }
 }

@@ -92,7 +92,7 @@ fn whoever_makes_a_find_of_a_blank_or_a_blank_of_a_find_is_found_out() {
         (1, "UPDATE scan SET kind = 'blank' WHERE id = 1"),
         (2, "UPDATE scan SET kind = NULL WHERE id = 2"),
         (2, "UPDATE scan SET kind = 'control' WHERE id = 2"),
-        (2, "ALTER TABLE scan DROP COLUMN kind; PRAGMA user_version = 3"),
+        (2, "DROP INDEX scan_by_blank; ALTER TABLE scan DROP COLUMN kind; PRAGMA user_version = 3"),
     ];
     for (row, change) in changes {
         let dir = tempfile::tempdir().unwrap();
@@ -159,8 +159,11 @@ fn the_command_line_records_kind_spot_and_clock_and_every_document_says_them() {
     assert!(synchronised.is_boolean() || synchronised.is_null());
     let casebook = Casebook::open(&dir.path().join("casebook.sqlite3")).unwrap();
     let source = casebook.load(1).unwrap().record.time_source;
-    let expected =
-        TimeSource { kept_by: ClockKeeping::Gps, synchronised: parcelscope::session::system_clock_synchronised() };
+    let expected = TimeSource {
+        kept_by: ClockKeeping::Gps,
+        synchronised: parcelscope::session::system_clock_synchronised(),
+        gps: None,
+    };
     assert_eq!(source, Some(expected), "the kernel's own word");
     let pdf = record_pdf(&casebook.dossier(1).unwrap(), None, Paper::A4).unwrap();
     let file = dir.path().join("report.pdf");

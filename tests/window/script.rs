@@ -147,6 +147,7 @@ pub fn stored(spectrum: Spectrum, answer: Answer) -> StoredScan {
             parcel: "RR473124829CN".to_owned(),
             subject: Subject::default(),
             time_source: None,
+            last_blank: None,
             emulated_sample: simulated.then(|| "sucrose".to_owned()),
             acquisition: Acquisition {
                 spectrometer: device("STS-NIR", "obp", simulated),

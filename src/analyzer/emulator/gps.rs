@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
 use super::line::Line;
 use super::{Device, Fault, Faults, Log};
 
@@ -35,21 +38,33 @@ pub struct Gps {
     log: Log,
     faults: Faults,
     next_at: Duration,
+    started: Timestamp,
 }
+
+/// The first second of 2026, where nobody says when the emulator started.
+const USUAL_START: i64 = 1_767_225_600;
 
 impl Gps {
     /// A receiver at a position, or one that finds none.
     pub fn new(position: Option<Position>, log: Log, faults: Faults) -> Self {
-        Self { position, line: Line::new(BAUD), log, faults, next_at: EVERY }
+        let started = Timestamp::from_second(USUAL_START).unwrap_or(Timestamp::UNIX_EPOCH);
+        Self { position, line: Line::new(BAUD), log, faults, next_at: EVERY, started }
     }
 
-    /// The two sentences of a second, seconds since the start of the emulator's day.
+    /// The same with another UTC at the start of the emulator.
+    #[must_use]
+    pub const fn starting_at(mut self, started: Timestamp) -> Self {
+        self.started = started;
+        self
+    }
+
+    /// The two sentences of a second since the start of the emulator.
     fn sentences(&self, at: Duration) -> [String; 2] {
-        let seconds = at.as_secs();
-        let (h, m, s) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-        let time = format!("{h:02}{m:02}{s:02}.00");
+        let since = SignedDuration::try_from(at).unwrap_or_default();
+        let utc = self.started.saturating_add(since).unwrap_or(self.started).to_zoned_datetime(TimeZone::UTC);
+        let (time, date) = (utc.strftime("%H%M%S.%2f").to_string(), utc.strftime("%d%m%y").to_string());
         match self.position {
-            None => [format!("GPGGA,{time},,,,,0,00,99.9,,M,,M,,"), format!("GPRMC,{time},V,,,,,,,010126,,,N")],
+            None => [format!("GPGGA,{time},,,,,0,00,99.9,,M,,M,,"), format!("GPRMC,{time},V,,,,,,,{date},,,N")],
             Some(Position { latitude_deg, longitude_deg, altitude_m }) => {
                 let (north, east) = (latitude_deg >= 0.0, longitude_deg >= 0.0);
                 let place = format!(
@@ -61,7 +76,7 @@ impl Gps {
                 );
                 [
                     format!("GPGGA,{time},{place},8,09,0.9,{altitude_m:.1},M,45.0,M,,"),
-                    format!("GPRMC,{time},A,{place},0.0,0.0,010126,,,S"),
+                    format!("GPRMC,{time},A,{place},0.0,0.0,{date},,,S"),
                 ]
             }
         }

@@ -120,7 +120,9 @@ impl Hosts {
             }
         });
         let gps: Option<Box<dyn Device>> = match kind {
-            Kind::Gps => Some(Box::new(Gps::new(Some(Position::AIRPORT), log, bad.clone()))),
+            Kind::Gps => {
+                Some(Box::new(Gps::new(Some(Position::AIRPORT), log, bad.clone()).starting_at(jiff::Timestamp::now())))
+            }
             _ => None,
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());

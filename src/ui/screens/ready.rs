@@ -62,6 +62,10 @@ pub fn ready_page(ui: &mut Ui, content: Rect, model: &mut Model, state: &mut Rea
     step_bar(ui, places.steps, model.step());
     card(ui, places.left, "Parcel and sample", |ui| {
         let gap = if layout::tight(content) { 10.0 } else { 16.0 };
+        if let Some(warning) = &model.clock_warning {
+            chip_line(ui, warning);
+            ui.add_space(GAP_SMALL);
+        }
         if let Phase::Idle(Some(text)) = &model.phase {
             chip_line(ui, text);
             ui.add_space(GAP_SMALL);
