@@ -15,6 +15,7 @@ use crate::session;
 use crate::spectrum::Technique;
 
 mod add;
+mod edit;
 mod evaluation;
 mod import;
 mod keys;
@@ -63,6 +64,14 @@ enum Action {
     },
     /// Make a draft from the library in use, to add references to
     Draft(packs::DraftArgs),
+    /// Propose other facts of a substance in a draft: groups, names, CAS number, control status
+    Edit(Box<edit::EditArgs>),
+    /// Propose another level, title or note of a group in a draft, or a new group
+    Group(edit::GroupArgs),
+    /// List the facts that a draft states otherwise than what is in use, one by one
+    Changes(edit::ChangesArgs),
+    /// Submit changed facts that nobody has submitted
+    Submit(edit::SubmitArgs),
     /// List what waits for a reviewer, approve it or return it
     Review(review::ReviewArgs),
     /// Take references that wait out of a draft again
@@ -107,6 +116,10 @@ pub fn run(args: LibraryArgs, context: &Context) -> Result<ExitCode, anyhow::Err
             with_library(library.as_deref(), context, |l| show(l, &name, bands, context))
         }
         Action::Draft(args) => packs::draft(&args, context),
+        Action::Edit(args) => edit::substance(*args, context),
+        Action::Group(args) => edit::group(args, context),
+        Action::Changes(args) => edit::changes(&args, context),
+        Action::Submit(args) => edit::submit(&args, context),
         Action::Review(args) => review::run(&args, context),
         Action::TakeOut(args) => review::remove(&args, context),
         Action::Evaluate(args) => evaluation::run(&args, context),
@@ -313,13 +326,9 @@ fn describe(
     }
     line("formula", substance.formula.as_deref().unwrap_or_default())?;
     line("groups", &titles.join(", "))?;
-    let control = &substance.control;
-    for (label, fact) in
-        [("US", &control.us), ("UN", &control.un), ("EU, China", &control.eu_cn), ("HS 2022", &control.hs2022)]
-    {
-        line(label, fact.as_deref().unwrap_or_default())?;
+    for (label, fact) in substance.control.lines(&substance.unverified_facts) {
+        line(&label, &fact)?;
     }
-    line("why watched", control.why_watched.as_deref().unwrap_or_default())?;
     line("hazards", &substance.hazards.join(", "))?;
     line("NOT VERIFIED", &substance.unverified_facts.join(", "))?;
     for note in &substance.notes {

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::identify::{Engine, Outcome, Query, ask};
-use crate::library::Library;
 use crate::library::pack::PackContent;
+use crate::library::{FactChange, Library, changed_facts};
 
 use super::LaboratoryError;
 use super::reading::on_every_core;
@@ -51,6 +51,9 @@ pub struct Comparison {
     pub new_false_alarms: Vec<Change>,
     /// Wrong names that were not there before.
     pub new_wrong_names: Vec<Change>,
+    /// What the draft states otherwise of substances and groups.
+    #[serde(default)]
+    pub changed_facts: Vec<FactChange>,
 }
 
 impl Comparison {
@@ -107,6 +110,7 @@ pub fn compare(
         losses: Vec::new(),
         new_false_alarms: Vec::new(),
         new_wrong_names: Vec::new(),
+        changed_facts: changed_facts(before, after),
     };
     for (old, new) in &pairs {
         report.add(old, new);

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use crate::library::pack::{Decision, PackContent};
 use crate::library::{Library, Reference, Tier};
 
+use super::LaboratoryError;
 use super::evaluation::{Comparison, JUSTIFICATION};
-use super::{LaboratoryError, NOBODY};
+use super::proposal::approved_by_another;
 
 /// Refuses a draft that holds a reference which nobody approved. What is in one of `released` already (the bundled library,
 /// the pack in use) was approved in its time; everything else needs the word of somebody who did not submit it, also where
@@ -22,21 +23,8 @@ pub fn check_references(content: &PackContent, released: &[&Library]) -> Result<
         }
         let name = library.substance_of(reference).map_or("", |s| s.name.as_str());
         let life = lives.get(id.as_str()).map_or(&[][..], Vec::as_slice);
-        let why = match life.last() {
-            None => "was never submitted for a review".to_owned(),
-            Some(a) => match &a.step {
-                Decision::Submitted => format!("of {} waits for a reviewer", a.by),
-                Decision::Returned { reason } => format!("was returned by {} ({reason})", a.by),
-                Decision::Withdrawn { .. } => "was taken out and is there all the same".to_owned(),
-                Decision::Approved => {
-                    let authors = || life.iter().filter(|s| s.step == Decision::Submitted).map(|s| s.by.as_str());
-                    if a.by != NOBODY && authors().next().is_some() && authors().all(|by| by != a.by && by != NOBODY) {
-                        continue;
-                    }
-                    format!("was approved by {}, who may not", a.by)
-                }
-            },
-        };
+        let authors = life.iter().filter(|s| s.step == Decision::Submitted).map(|s| s.by.as_str()).collect();
+        let Err(why) = approved_by_another(life, &authors) else { continue };
         return Err(LaboratoryError::Release(format!(
             "a reference of {name} ({}) {why}; 'library review' shows what waits, 'library take-out' removes it",
             id.get(..12).unwrap_or_default()

@@ -1,14 +1,15 @@
 //! A second person looks at what somebody submitted.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::library::pack::{Approval, Decision, PackContent};
-use crate::library::{Library, Reference, Tier};
+use crate::library::{Library, Reference, Tier, fact_digests};
 use crate::spectrum::Technique;
 
+use super::proposal::{WaitingFacts, authors_of, propose, waiting_facts};
 use super::{LaboratoryError, NOBODY};
 
 /// Fewest digits of a digest that name a reference.
@@ -77,18 +78,51 @@ fn line(library: &Library, reference: &Reference, id: String, author: &str, last
     }
 }
 
-/// What `ids` name among what waits: at least eight digits of a digest, the key of a substance for all of its references, or
-/// `all`. A name that fits nothing, and digits that fit two, are refused.
-fn chosen(content: &PackContent, ids: &[String]) -> Result<Vec<Waiting>, LaboratoryError> {
-    let all = waiting(content);
+/// What somebody decided about.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Reviewed {
+    /// References.
+    pub references: Vec<Waiting>,
+    /// Changed facts.
+    pub facts: Vec<WaitingFacts>,
+}
+
+impl Reviewed {
+    /// Everything that waits.
+    pub fn waiting(content: &PackContent, in_use: &Library) -> Self {
+        Self { references: waiting(content), facts: waiting_facts(content, in_use) }
+    }
+
+    /// How many things that are.
+    pub const fn len(&self) -> usize {
+        self.references.len() + self.facts.len()
+    }
+
+    /// True when nothing is among it.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Key and digest of each.
+    fn names(&self) -> impl Iterator<Item = (&str, &str)> {
+        let references = self.references.iter().map(|w| (w.key.as_str(), w.id.as_str()));
+        references.chain(self.facts.iter().map(|f| (f.change.key.as_str(), f.change.digest.as_str())))
+    }
+}
+
+/// What `ids` name among what waits: at least eight digits of a digest, the key of a substance or a group for all about it,
+/// or `all`. A name that fits nothing, and digits that fit two, are refused.
+fn chosen(all: Reviewed, ids: &[String]) -> Result<Reviewed, LaboratoryError> {
     let mut picked = vec![false; all.len()];
     for id in ids {
         let digits = id.len() >= DIGITS_MIN && id.bytes().all(|b| b.is_ascii_hexdigit());
-        let fits = |w: &Waiting| id == "all" || w.key == *id || (digits && w.id.starts_with(&id.to_lowercase()));
-        let found: Vec<usize> = all.iter().enumerate().filter(|(_, w)| fits(w)).map(|(i, _)| i).collect();
-        let several = digits && found.len() > 1 && !all.iter().any(|w| w.key == *id);
+        let fits = |(key, digest): (&str, &str)| {
+            id == "all" || key == id || (digits && digest.starts_with(&id.to_lowercase()))
+        };
+        let found: Vec<usize> = all.names().enumerate().filter(|(_, w)| fits(*w)).map(|(i, _)| i).collect();
+        let several = digits && found.len() > 1 && !all.names().any(|(key, _)| key == id);
         if found.is_empty() || several {
-            let what = if several { "names several references" } else { "names nothing that waits in the draft" };
+            let what = if several { "names several things that wait" } else { "names nothing that waits in the draft" };
             return Err(LaboratoryError::Review(format!(
                 "`{id}` {what}; 'library review DRAFT' lists what waits, with the digits that name it"
             )));
@@ -99,7 +133,11 @@ fn chosen(content: &PackContent, ids: &[String]) -> Result<Vec<Waiting>, Laborat
             }
         }
     }
-    Ok(all.into_iter().zip(picked).filter(|(_, picked)| *picked).map(|(w, _)| w).collect())
+    let Reviewed { mut references, mut facts } = all;
+    let mut picked = picked.into_iter();
+    references.retain(|_| picked.next().unwrap_or_default());
+    facts.retain(|_| picked.next().unwrap_or_default());
+    Ok(Reviewed { references, facts })
 }
 
 /// A decision of a reviewer.
@@ -118,11 +156,12 @@ pub enum Verdict {
 /// their own, and somebody who is not enrolled approves nothing.
 pub fn review(
     content: &mut PackContent,
+    in_use: &Library,
     ids: &[String],
     verdict: &Verdict,
     by: &str,
     at: Timestamp,
-) -> Result<Vec<Waiting>, LaboratoryError> {
+) -> Result<Reviewed, LaboratoryError> {
     let refuse = |why: String| Err(LaboratoryError::Review(why));
     let step = match verdict {
         Verdict::Approve => Decision::Approved,
@@ -133,9 +172,9 @@ pub fn review(
             "a reviewer must be enrolled and signed in; 'parcelscope account enrol' makes accounts".to_owned(),
         );
     }
-    let chosen = chosen(content, ids)?;
+    let chosen = chosen(Reviewed::waiting(content, in_use), ids)?;
     let lives = content.lives();
-    for waiting in &chosen {
+    for waiting in &chosen.references {
         let mut life = lives.get(waiting.id.as_str()).into_iter().flatten();
         let own = life.any(|a| a.step == Decision::Submitted && a.by.eq_ignore_ascii_case(by));
         if own {
@@ -158,33 +197,92 @@ pub fn review(
             ));
         }
     }
-    record(content, &chosen, &step, by, at);
+    for facts in &chosen.facts {
+        check_proposal(content, facts, verdict, by)?;
+    }
+    record(content, chosen.names(), &step, by, at);
     Ok(chosen)
 }
 
-/// Takes what waits out of the draft again; its life stays on record.
+/// Whether `by` may decide so about a change of facts.
+fn check_proposal(
+    content: &PackContent,
+    facts: &WaitingFacts,
+    verdict: &Verdict,
+    by: &str,
+) -> Result<(), LaboratoryError> {
+    let refuse = |why: String| Err(LaboratoryError::Review(why));
+    let name = &facts.change.name;
+    let Some(last) = &facts.last else {
+        return refuse(format!(
+            "nobody submitted the change of {name}; 'library submit' does that in somebody's name, and another person reviews it"
+        ));
+    };
+    let authors = authors_of(content, &facts.change.key, &facts.change.digest);
+    if authors.iter().any(|author| author.eq_ignore_ascii_case(by)) {
+        return refuse(format!("{by} has a part in the change of {name} and cannot review it; another person must"));
+    }
+    if *verdict == Verdict::Approve && authors.contains(NOBODY) {
+        return refuse(format!(
+            "the change of {name} was submitted while no account was enrolled, so that nobody vouches for it; undo it and make \
+             it again signed in"
+        ));
+    }
+    if *verdict == Verdict::Approve && matches!(last.step, Decision::Returned { .. }) {
+        return refuse(format!("the change of {name} was returned; its author undoes it or proposes a better one"));
+    }
+    Ok(())
+}
+
+/// Takes references that wait out of the draft again; their lives stay on record. A substance that came with them and has no
+/// other reference goes too. Changed facts are not taken out but edited back.
 pub fn take_out(
     content: &mut PackContent,
+    in_use: &Library,
     ids: &[String],
     reason: &str,
     by: &str,
     at: Timestamp,
 ) -> Result<Vec<Waiting>, LaboratoryError> {
     let reason = stated(reason)?;
-    let chosen = chosen(content, ids)?;
-    let mut references = content.library.references.clone();
-    let out: HashSet<&str> = chosen.iter().map(|c| c.id.as_str()).collect();
+    let chosen = chosen(Reviewed { references: waiting(content), facts: Vec::new() }, ids)?;
+    let earlier = fact_digests(&content.library);
+    let Library { identity, groups, sources, mut substances, mut references } = content.library.clone();
+    let out: HashSet<&str> = chosen.references.iter().map(|c| c.id.as_str()).collect();
     references.retain(|r| r.provenance.is_none() || !out.contains(r.digest().as_str()));
-    let Library { identity, groups, sources, substances, .. } = content.library.clone();
+    let known: HashSet<&str> = in_use.substances.iter().map(|s| s.key.as_str()).collect();
+    let came: HashSet<&str> =
+        chosen.references.iter().map(|w| w.key.as_str()).filter(|key| !known.contains(key)).collect();
+    let used: HashSet<usize> = references.iter().map(|r| r.substance).collect();
+    let mut place = BTreeMap::new();
+    let mut index = 0;
+    substances.retain(|s| {
+        let stays = used.contains(&index) || !came.contains(s.key.as_str());
+        if stays {
+            place.insert(index, place.len());
+        }
+        index += 1;
+        stays
+    });
+    for reference in &mut references {
+        reference.substance = place.get(&reference.substance).copied().unwrap_or_default();
+    }
     content.library = Library::from_parts(&identity.name, &identity.version, groups, sources, substances, references)?;
-    record(content, &chosen, &Decision::Withdrawn { reason }, by, at);
-    Ok(chosen)
+    record(content, chosen.names(), &Decision::Withdrawn { reason }, by, at);
+    propose(content, &earlier, in_use, by, at);
+    Ok(chosen.references)
 }
 
-fn record(content: &mut PackContent, chosen: &[Waiting], step: &Decision, by: &str, at: Timestamp) {
-    content.approvals.extend(chosen.iter().map(|waiting| Approval {
-        substance: waiting.key.clone(),
-        reference: waiting.id.clone(),
+fn record<'a>(
+    content: &mut PackContent,
+    chosen: impl Iterator<Item = (&'a str, &'a str)>,
+    step: &Decision,
+    by: &str,
+    at: Timestamp,
+) {
+    content.approvals.extend(chosen.map(|(key, digest)| Approval {
+        substance: key.to_owned(),
+        reference: digest.to_owned(),
         by: by.to_owned(),
         at,
         step: step.clone(),

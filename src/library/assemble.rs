@@ -10,6 +10,9 @@ use super::file::{self, GroupsFile, LibraryFile, MAX_BANDS, SourcesFile};
 use super::formula::Formula;
 use super::model::{Group, KNOWN_LICENCES, Library, LibraryIdentity, Reference, Source, Substance};
 
+/// Longest fact in words of a control status, bytes.
+const WORDS_MAX: usize = 500;
+
 /// The texts of a library as they lie in `spectra-library/`.
 #[derive(Clone, Copy, Debug)]
 pub struct LibraryTexts<'a> {
@@ -243,7 +246,33 @@ fn check_substance(substance: &mut Substance) -> Result<(), LibraryError> {
             source,
         })?;
     }
+    check_control(substance, &file)?;
     substance.unverified = !substance.unverified_facts.is_empty();
+    Ok(())
+}
+
+/// One status a jurisdiction, each in words on one line. What has no source stands among the unverified facts, what has one
+/// does not.
+fn check_control(substance: &mut Substance, file: &str) -> Result<(), LibraryError> {
+    let mut seen = BTreeSet::new();
+    for status in &substance.control.statuses {
+        let words = [Some(&status.jurisdiction), Some(&status.status), status.source.as_ref()];
+        let plain = |w: &String| !w.trim().is_empty() && w.len() <= WORDS_MAX && !w.chars().any(char::is_control);
+        if !words.into_iter().flatten().all(plain) {
+            let rule =
+                format!("a control status needs jurisdiction, status and source of 1 to {WORDS_MAX} bytes on one line");
+            return Err(LibraryError::rule(file, rule));
+        }
+        if !seen.insert(status.jurisdiction.to_lowercase()) {
+            return Err(LibraryError::rule(file, format!("it has two control statuses for {}", status.jurisdiction)));
+        }
+        let name = status.unverified_name();
+        match (&status.source, substance.unverified_facts.contains(&name)) {
+            (None, false) => substance.unverified_facts.push(name),
+            (Some(_), true) => substance.unverified_facts.retain(|f| *f != name),
+            _ => {}
+        }
+    }
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::measured::{MeasuredArray, Provenance};
@@ -104,6 +105,55 @@ pub struct Control {
     pub hs2022: Option<String>,
     /// Why it is on a watch list.
     pub why_watched: Option<String>,
+    /// What a laboratory states of each jurisdiction, with date and source.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub statuses: Vec<ControlStatus>,
+}
+
+/// How one jurisdiction controls a substance, as somebody states it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ControlStatus {
+    /// Whose law: `US`, `UN`, `EU`, a country.
+    pub jurisdiction: String,
+    /// Schedule, list, or *not controlled*.
+    pub status: String,
+    /// The day on which this was so.
+    pub as_of: Date,
+    /// Where it can be read; none for what is from memory, which is *unverified* and never shown as law.
+    #[serde(default)]
+    pub source: Option<String>,
+}
+
+impl ControlStatus {
+    /// Status, day and source; what nobody verified says so first.
+    pub fn words(&self) -> String {
+        match &self.source {
+            Some(source) => format!("{} (as of {}; {source})", self.status, self.as_of),
+            None => format!("NOT VERIFIED, from memory: {} (as of {})", self.status, self.as_of),
+        }
+    }
+
+    /// The name under which a status from memory stands among the unverified facts.
+    pub(super) fn unverified_name(&self) -> String {
+        format!("control in {}", self.jurisdiction)
+    }
+}
+
+impl Control {
+    /// Everything that is stated, as label and words, in the order of the lists. Where control facts are from memory, the
+    /// words say so: they are not the law.
+    pub fn lines(&self, unverified_facts: &[String]) -> Vec<(String, String)> {
+        let memory = unverified_facts.iter().any(|f| f == "control");
+        let old = |label: &str, text: &Option<String>, law: bool| {
+            let mark = if memory && law { "NOT VERIFIED, from memory: " } else { "" };
+            text.as_ref().map(|t| (label.to_owned(), format!("{mark}{t}")))
+        };
+        let lists = [old("US", &self.us, true), old("UN", &self.un, true), old("EU, China", &self.eu_cn, true)];
+        let stated = self.statuses.iter().map(|s| (s.jurisdiction.clone(), s.words()));
+        let rest = [old("HS 2022", &self.hs2022, false), old("why watched", &self.why_watched, false)];
+        lists.into_iter().flatten().chain(stated).chain(rest.into_iter().flatten()).collect()
+    }
 }
 
 /// A source of references.

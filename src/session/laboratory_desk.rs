@@ -12,14 +12,16 @@ use rand::rngs::SysRng;
 use crate::casebook::{Act, Actor, Casebook, Secret};
 use crate::laboratory::{
     Import, LaboratoryError, NOBODY, Naming, PreparedReference, Replicate, StandardFacts, Verdict, begin,
-    check_comparison, check_references, check_training, collect_files, compare, import, keep_answers, labelled_queries,
-    prepare_reference, read_labels, remembered_answers, review, submit, take_out,
+    check_comparison, check_facts, check_references, check_training, collect_files, compare, edit, import,
+    keep_answers, labelled_queries, prepare_reference, propose, read_labels, remembered_answers, review, submit,
+    submit_facts, take_out,
 };
 use crate::library::pack::{self, KeyStore, PackContent, PackError, PackShelf, PackVersion};
-use crate::library::{Library, LibraryIdentity};
+use crate::library::{Library, LibraryIdentity, fact_digests};
 use crate::signature::NoteVerifier;
 
 use super::laboratory_wishes::{Desk, Done, DraftState, ImportOrder, LaboratoryWish, ReleaseOrder};
+use super::library_in_use::in_use_mark;
 use super::{casebook_path, content_in_use, library_in_use};
 
 /// Most drafts that are listed.
@@ -36,11 +38,13 @@ pub(super) struct DeskWorker {
     data_dir: PathBuf,
     open: Option<(String, PackContent)>,
     prepared: Option<(PreparedReference, String)>,
+    /// The library in use, and what told that it is: reading a large one takes its time.
+    used: Option<(String, Arc<Library>)>,
 }
 
 impl DeskWorker {
     pub(super) const fn new(data_dir: PathBuf) -> Self {
-        Self { data_dir, open: None, prepared: None }
+        Self { data_dir, open: None, prepared: None, used: None }
     }
 
     /// One step in the name of who is signed in. A refusal is a sentence.
@@ -91,25 +95,51 @@ impl DeskWorker {
                 return Ok(Done::Prepared(shown));
             }
             LaboratoryWish::Submit => self.submit(author, now)?,
+            LaboratoryWish::Edit(wish) => {
+                let in_use = self.in_use(now)?;
+                let done = self.change(|content| {
+                    let earlier = fact_digests(&content.library);
+                    *content = edit(content.clone(), &wish, author, now)?;
+                    Ok(propose(content, &earlier, &in_use, author, now))
+                })?;
+                match done.first() {
+                    None => "What is in use says the same again: nothing to review.".to_owned(),
+                    Some(change) => {
+                        format!("Submitted the change of {}. Another person must review it.", change.name)
+                    }
+                }
+            }
+            LaboratoryWish::SubmitFacts => {
+                let in_use = self.in_use(now)?;
+                let done = self.change(|content| Ok(submit_facts(content, &in_use, author, now)))?;
+                format!("Submitted {}. Another person must review them.", changes(done.len()))
+            }
             LaboratoryWish::Review { ids, verdict } => {
-                let done = self.change(|content| Ok(review(content, &ids, &verdict, author, now)?))?;
+                let in_use = self.in_use(now)?;
+                let done = self.change(|content| Ok(review(content, &in_use, &ids, &verdict, author, now)?))?;
                 let word = if verdict == Verdict::Approve { "Approved" } else { "Returned" };
-                format!("{word} {}.", references(done.len()))
+                match (done.references.len(), done.facts.len()) {
+                    (0, facts) => format!("{word} {}.", changes(facts)),
+                    (count, 0) => format!("{word} {}.", references(count)),
+                    (count, facts) => format!("{word} {} and {}.", references(count), changes(facts)),
+                }
             }
             LaboratoryWish::TakeOut { ids, reason } => {
-                let done = self.change(|content| Ok(take_out(content, &ids, &reason, author, now)?))?;
+                let in_use = self.in_use(now)?;
+                let done = self.change(|content| Ok(take_out(content, &in_use, &ids, &reason, author, now)?))?;
                 format!("Took {} out of the draft.", references(done.len()))
             }
             LaboratoryWish::Evaluate { folder, labels } => {
                 let queries = labelled_queries(&folder, &labels, go_on)?;
-                let in_use = library_in_use(&self.data_dir, now)?.library;
+                let in_use = self.in_use(now)?;
                 let draft = Arc::new(self.content()?.library.clone());
                 let report = compare(&in_use, &draft, &queries, now, go_on)?;
                 let words = format!(
-                    "Asked both about {} spectra: {} gains, {} regressions.",
+                    "Asked both about {} spectra: {} gains, {} regressions, {}.",
                     report.spectra,
                     report.gains.len(),
-                    report.regressions()
+                    report.regressions(),
+                    changes(report.changed_facts.len())
                 );
                 self.change(|content| {
                     report.keep_in(content, None);
@@ -157,6 +187,17 @@ impl DeskWorker {
             return Err(Sentence("A draft's name has letters, digits, dots, hyphens and underscores.".to_owned()));
         }
         Ok(self.folder().join("drafts").join(format!("{name}{ENDING}")))
+    }
+
+    /// The library in use.
+    fn in_use(&mut self, now: Timestamp) -> Result<Arc<Library>, PackError> {
+        let mark = in_use_mark(&self.data_dir);
+        if let Some((_, library)) = self.used.as_ref().filter(|(known, _)| *known == mark) {
+            return Ok(Arc::clone(library));
+        }
+        let library = library_in_use(&self.data_dir, now)?.library;
+        self.used = Some((mark, Arc::clone(&library)));
+        Ok(library)
     }
 
     fn content(&self) -> Result<&PackContent, Sentence> {
@@ -215,8 +256,11 @@ impl DeskWorker {
         let (content, report) = import(self.content()?.clone(), &files, &statement, go_on)?;
         if order.save {
             if !report.taken.is_empty() {
+                let in_use = self.in_use(now)?;
                 self.change(|draft| {
+                    let earlier = fact_digests(&draft.library);
                     *draft = content;
+                    propose(draft, &earlier, &in_use, author, now);
                     Ok(())
                 })?;
             }
@@ -256,19 +300,23 @@ impl DeskWorker {
             return Err(Sentence("Somebody else prepared this reference; prepare it again.".to_owned()));
         }
         let name = prepared.substance.clone();
+        let in_use = self.in_use(now)?;
         self.change(|content| {
+            let earlier = fact_digests(&content.library);
             *content = submit(content.clone(), prepared, author, now)?;
+            propose(content, &earlier, &in_use, author, now);
             Ok(())
         })?;
         Ok(format!("Submitted the reference of {name}. Another person must review it."))
     }
 
     fn sign(&mut self, order: &ReleaseOrder, now: Timestamp) -> Result<String, Sentence> {
-        let in_use = library_in_use(&self.data_dir, now)?.library;
+        let in_use = self.in_use(now)?;
         let bundled = Library::bundled().map_err(PackError::from)?;
         let mut content = self.content()?.clone();
         check_training(&content, order.training)?;
         check_references(&content, &[bundled.as_ref(), in_use.as_ref()])?;
+        check_facts(&mut content, &in_use)?;
         check_comparison(&mut content, &in_use, Some(&order.not_evaluated), Some(&order.justification))?;
         let signer = KeyStore::of(&self.data_dir).open(order.key.trim(), order.passphrase.as_typed())?;
         content.made_at = now;
@@ -299,15 +347,18 @@ impl DeskWorker {
     }
 
     /// How things stand. What cannot be read is said beside the rest.
-    pub(super) fn look(&self) -> Desk {
+    pub(super) fn look(&mut self) -> Desk {
         let mut trouble = None;
+
         let shelf = PackShelf::of(&self.data_dir);
+        let in_use = self.open.is_some().then(|| self.in_use(Timestamp::now()));
         let mut or_say = |error: PackError| trouble = Some(error.to_string());
+        let in_use = in_use.and_then(|used| used.map_err(&mut or_say).ok());
         let packs = shelf.current().map_err(&mut or_say).unwrap_or_default();
         let trusted = shelf.trust().map_err(&mut or_say).map(|list| list.keys).unwrap_or_default();
         Desk {
             drafts: drafts_in(&self.folder().join("drafts")),
-            draft: self.open.as_ref().map(|(name, content)| DraftState::of(name, content)),
+            draft: self.open.as_ref().map(|(name, content)| DraftState::of(name, content, in_use.as_deref())),
             packs,
             signing: KeyStore::of(&self.data_dir).names(),
             trusted,
@@ -326,6 +377,10 @@ fn drafts_in(folder: &Path) -> Vec<String> {
 
 fn references(n: usize) -> String {
     if n == 1 { "1 reference".to_owned() } else { format!("{n} references") }
+}
+
+fn changes(n: usize) -> String {
+    if n == 1 { "1 change of facts".to_owned() } else { format!("{n} changes of facts") }
 }
 
 /// Why a step was not done, for a screen.

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use crate::casebook::{Act, Secret};
 use crate::laboratory::{
-    Answers, Comparison, Imported, Naming, PreparedReference, StandardFacts, Verdict, Waiting, waiting,
+    Answers, Comparison, FactEdit, Imported, Naming, PreparedReference, StandardFacts, Verdict, Waiting, WaitingFacts,
+    waiting, waiting_facts,
 };
 use crate::library::pack::{Current, Decision, PackContent, TrustedKey};
-use crate::library::{Group, LibraryIdentity, Tier};
+use crate::library::{FactChange, Group, Library, LibraryIdentity, Tier, changed_facts};
 
 /// A step of the laboratory's work.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +39,10 @@ pub enum LaboratoryWish {
     },
     /// Submit the reference that was prepared last.
     Submit,
+    /// Propose other facts of a substance or a group in the open draft.
+    Edit(FactEdit),
+    /// Submit the changed facts that nobody has submitted.
+    SubmitFacts,
     /// Approve or return what waits in the open draft.
     Review {
         /// Digests.
@@ -97,6 +102,8 @@ impl LaboratoryWish {
             | Self::Import(_)
             | Self::Prepare { .. }
             | Self::Submit
+            | Self::Edit(_)
+            | Self::SubmitFacts
             | Self::TakeOut { .. }
             | Self::Evaluate { .. } => Some(Act::SubmitReference),
             Self::Review { .. } => Some(Act::ReviewReference),
@@ -173,7 +180,11 @@ pub struct DraftState {
     pub groups: Vec<Group>,
     /// What waits for a reviewer or for its author.
     pub waiting: Vec<Waiting>,
-    /// How many references were approved.
+    /// What is stated otherwise than by what is in use and waits for a reviewer or for its author.
+    pub waiting_facts: Vec<WaitingFacts>,
+    /// Everything that is stated otherwise than by what is in use.
+    pub changed_facts: Vec<FactChange>,
+    /// How many references and changes of facts were approved.
     pub approved: usize,
     /// How it compares with what is in use.
     pub comparison: Option<Comparison>,
@@ -199,7 +210,8 @@ pub struct Desk {
 }
 
 impl DraftState {
-    pub(super) fn of(name: &str, content: &PackContent) -> Self {
+    /// `in_use` is none where it cannot be read; that is said beside, and refuses the signature.
+    pub(super) fn of(name: &str, content: &PackContent, in_use: Option<&Library>) -> Self {
         let library = &content.library;
         Self {
             name: name.to_owned(),
@@ -208,6 +220,8 @@ impl DraftState {
             references: library.references.len(),
             groups: library.groups.clone(),
             waiting: waiting(content),
+            waiting_facts: in_use.map(|used| waiting_facts(content, used)).unwrap_or_default(),
+            changed_facts: in_use.map(|used| changed_facts(used, library)).unwrap_or_default(),
             approved: content.last_steps().values().filter(|a| a.step == Decision::Approved).count(),
             // An evaluation that cannot be read is refused where it counts: at the signing.
             comparison: Comparison::kept_in(content).unwrap_or_default(),

@@ -35,6 +35,19 @@ pub fn library_in_use(data_dir: &Path, now: Timestamp) -> Result<LibraryInUse, P
     Ok(LibraryInUse { library, installed: Some(installed), warning })
 }
 
+/// A text that is another one whenever another library is in use, or the same is trusted otherwise. Reads no pack.
+pub(super) fn in_use_mark(data_dir: &Path) -> String {
+    let shelf = PackShelf::of(data_dir);
+    match shelf.current().map(|current| current.used) {
+        Ok(None) => String::new(),
+        Ok(Some(file)) => match shelf.trust() {
+            Ok(trust) => format!("{file} {trust:?}"),
+            Err(error) => format!("{file} {error}"),
+        },
+        Err(error) => error.to_string(),
+    }
+}
+
 /// All that is in use in a data folder, for the draft of its next version.
 pub fn content_in_use(data_dir: &Path, now: Timestamp) -> Result<PackContent, PackError> {
     match PackShelf::of(data_dir).open_used()? {

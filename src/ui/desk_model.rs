@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::casebook::Secret;
-use crate::laboratory::{Answers, Imported, Naming, PreparedReference, StandardFacts, SubstanceFacts, Verdict};
+use crate::laboratory::{
+    AlarmLevel, Answers, FactEdit, GroupEdit, Imported, Naming, PreparedReference, StandardFacts, SubstanceEdit,
+    SubstanceFacts, Verdict,
+};
 use crate::library::Tier;
 use crate::session::{Command, Desk, Done, ImportOrder, LaboratoryWish, LibraryWish, ReleaseOrder};
 use crate::spectrum::Technique;
@@ -21,6 +24,8 @@ pub enum Step {
     Import,
     /// A standard that was measured here.
     Add,
+    /// What is stated of substances and groups, and what alarms.
+    Facts,
     /// A second person looks.
     Review,
     /// Is it better than what is in use?
@@ -33,10 +38,11 @@ pub enum Step {
 
 impl Step {
     /// Every step with its words.
-    pub const ALL: [(Self, &'static str); 7] = [
+    pub const ALL: [(Self, &'static str); 8] = [
         (Self::Draft, "Draft"),
         (Self::Import, "Import"),
         (Self::Add, "Add"),
+        (Self::Facts, "Facts"),
         (Self::Review, "Review"),
         (Self::Evaluate, "Evaluate"),
         (Self::Release, "Release"),
@@ -58,6 +64,15 @@ pub enum NameBy {
     Table,
 }
 
+/// What is chosen, not typed, of the facts to propose.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FactChoices {
+    /// What a group shall do; none leaves it as it is.
+    pub level: Option<AlarmLevel>,
+    /// The substance is new.
+    pub new_substance: bool,
+}
+
 /// The desk as the window knows it.
 #[derive(Debug, Default)]
 pub struct DeskView {
@@ -71,6 +86,8 @@ pub struct DeskView {
     pub name_by: NameBy,
     /// The technique that is stated for files that are silent.
     pub technique: Option<Technique>,
+    /// What is chosen of the facts to propose.
+    pub facts: FactChoices,
     /// Simulated references are meant: a training pack.
     pub training: bool,
     /// How things stand.
@@ -171,6 +188,47 @@ impl DeskView {
         Ok(ImportOrder { files, source, answers, tier: Tier::MeasuredElsewhere, labels, naming, save })
     }
 
+    /// Several things in one field.
+    fn several(&self, field: &str) -> Vec<String> {
+        let parts = self.trimmed(field);
+        parts.split(';').map(str::trim).filter(|p| !p.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// What shall be stated of a substance, as typed.
+    fn substance_edit(&self) -> Result<SubstanceEdit, String> {
+        let status = self.stated("Control status");
+        let control = match (self.stated("Jurisdiction"), status) {
+            (Some(jurisdiction), Some(status)) => vec![(jurisdiction, status)],
+            (None, None) => Vec::new(),
+            _ => return Err("A control status needs its jurisdiction, and a jurisdiction its status.".to_owned()),
+        };
+        let day =
+            |text: String| text.parse().map_err(|_| format!("As of: `{text}` is no day; write it as 2026-11-24."));
+        Ok(SubstanceEdit {
+            substance: self.stated("Substance to change").ok_or("Name the substance.")?,
+            new: self.facts.new_substance,
+            add_groups: self.several("Into groups"),
+            drop_groups: self.several("Out of groups"),
+            add_synonyms: self.several("Other names to add"),
+            drop_synonyms: self.several("Other names to take away"),
+            cas: self.stated("New CAS number"),
+            control,
+            drop_control: self.several("State nothing more of (jurisdictions)"),
+            as_of: self.stated("As of (2026-11-24)").map(day).transpose()?,
+            source: self.stated("Where this can be read (empty: from memory)"),
+        })
+    }
+
+    /// What a group shall be, as typed.
+    fn group_edit(&self) -> Result<GroupEdit, String> {
+        Ok(GroupEdit {
+            key: self.stated("Group").ok_or("Name the group by its key.")?,
+            title: self.stated("Its title"),
+            level: self.facts.level,
+            note: self.stated("Why it alarms or not"),
+        })
+    }
+
     /// What is stated of a standard, as typed, and the records of its replicates.
     fn standard(&self) -> Result<(Vec<i64>, StandardFacts), String> {
         let records = self.trimmed("Numbers of its scans");
@@ -261,6 +319,18 @@ impl Model {
     pub fn prepare_standard(&mut self) {
         let wish = self.desk.standard();
         self.ask_or_say(wish.map(|(records, facts)| LaboratoryWish::Prepare { records, facts: Box::new(facts) }));
+    }
+
+    /// Proposes other facts of a substance.
+    pub fn propose_substance(&mut self) {
+        let wish = self.desk.substance_edit().map(|e| LaboratoryWish::Edit(FactEdit::Substance(Box::new(e))));
+        self.ask_or_say(wish);
+    }
+
+    /// Proposes another group.
+    pub fn propose_group(&mut self) {
+        let wish = self.desk.group_edit().map(|e| LaboratoryWish::Edit(FactEdit::Group(e)));
+        self.ask_or_say(wish);
     }
 
     /// Approves what waits.

@@ -162,6 +162,16 @@ pub fn name_some(names: &[String], shown: usize) -> String {
     }
 }
 
+/// The label of a control fact on a page; another jurisdiction than the old lists' is called as it was stated.
+pub fn control_label(label: &str) -> &str {
+    match label {
+        "US" => "United States",
+        "UN" => "United Nations",
+        "why watched" => "Why watched",
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

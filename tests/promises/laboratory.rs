@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use parcelscope::identify::{Query, Truth};
 use parcelscope::laboratory::{
     Comparison, LaboratoryError, NOBODY, Replicate, StandardFacts, SubstanceFacts, Verdict, check_comparison,
-    check_references, check_training, compare, prepare_reference, review, submit, take_out, waiting,
+    check_facts, check_references, check_training, compare, prepare_reference, propose, review, submit, take_out,
+    waiting,
 };
 use parcelscope::library::pack::{Decision, PackContent, sign};
-use parcelscope::library::{Library, SourceFile, Tier};
+use parcelscope::library::{Library, SourceFile, Tier, fact_digests};
 use parcelscope::signature::NoteSigner;
 use parcelscope::spectrum::{Spectrum, Technique};
 
@@ -67,7 +68,10 @@ fn with_one(group: &str) -> PackContent {
     let replicates: Vec<Replicate> = (0..4).map(|s| replicate(505.0, s)).collect();
     let prepared =
         prepare_reference(&draft(), &replicates, &facts("novelane", group), "ana", now(), &|_, _| true).unwrap();
-    submit(draft(), prepared, "ana", now()).unwrap()
+    let mut content = submit(draft(), prepared, "ana", now()).unwrap();
+    let earlier = fact_digests(&draft().library);
+    propose(&mut content, &earlier, &Library::bundled().unwrap(), "ana", now());
+    content
 }
 
 #[test]
@@ -136,29 +140,33 @@ fn replicates_and_facts_that_will_not_do_are_refused_with_the_reason_and_a_cance
 #[test]
 fn nobody_approves_their_own_and_only_what_another_person_approved_is_released() {
     let bundled = Library::bundled().unwrap();
-    let released = |content: &PackContent| check_references(content, &[&bundled]).map_err(|e| e.to_string());
+    let released = |content: &PackContent| {
+        check_references(content, &[&bundled]).map_err(|e| e.to_string())?;
+        check_facts(&mut content.clone(), &bundled).map_err(|e| e.to_string())
+    };
     assert_eq!(released(&draft()), Ok(()), "what is bundled was looked at in its time");
     let mut content = with_one("fentanyl");
     let all = ["all".to_owned()];
     assert!(released(&content).unwrap_err().contains("waits for a reviewer"));
     for (by, wanted) in [("ana", "submitted"), ("Ana", "submitted"), (NOBODY, "enrolled"), ("", "enrolled")] {
-        let why = review(&mut content, &all, &Verdict::Approve, by, now()).unwrap_err().to_string();
+        let why = review(&mut content, &bundled, &all, &Verdict::Approve, by, now()).unwrap_err().to_string();
         assert!(why.contains(wanted), "{by}: {why}");
     }
     let none = Verdict::Return { reason: " ".to_owned() };
-    assert!(review(&mut content, &all, &none, "rita", now()).is_err(), "a return needs a reason");
-    assert!(review(&mut content, &["12345678".to_owned()], &Verdict::Approve, "rita", now()).is_err());
+    assert!(review(&mut content, &bundled, &all, &none, "rita", now()).is_err(), "a return needs a reason");
+    assert!(review(&mut content, &bundled, &["12345678".to_owned()], &Verdict::Approve, "rita", now()).is_err());
     assert_eq!(content, with_one("fentanyl"), "what was refused changed nothing");
 
     let mut returned = content.clone();
     let why = Verdict::Return { reason: "which salt?".to_owned() };
-    review(&mut returned, &["novelane".to_owned()], &why, "rita", now()).unwrap();
+    review(&mut returned, &bundled, &["novelane".to_owned()], &why, "rita", now()).unwrap();
     assert!(released(&returned).unwrap_err().contains("which salt?"));
-    take_out(&mut returned, &all, "again with the salt", "ana", now()).unwrap();
+    take_out(&mut returned, &bundled, &all, "again with the salt", "ana", now()).unwrap();
     assert_eq!((released(&returned), waiting(&returned).len()), (Ok(()), 0));
-    assert_eq!(returned.approvals.len(), 3, "its life stays on record");
+    assert_eq!(returned.approvals.len(), 6, "its life, and that of its substance's facts, stay on record");
+    assert_eq!(returned.library.find_index("novelane"), None, "a substance that came with it goes with it");
 
-    review(&mut content, &all, &Verdict::Approve, "rita", now()).unwrap();
+    review(&mut content, &bundled, &all, &Verdict::Approve, "rita", now()).unwrap();
     assert_eq!(released(&content), Ok(()));
     // A draft is a file that anybody can write: what is in it beside the word of a reviewer does not count.
     let mut edited = content.clone();

@@ -18,7 +18,7 @@ const PASSPHRASE: &str = "five random words in here";
 const NEW: &str = "xylazine";
 
 /// A data folder, and the program that runs on it.
-pub struct Unit(PathBuf);
+pub struct Unit(pub PathBuf);
 
 impl Unit {
     pub fn new(folder: &Path, name: &str) -> Self {

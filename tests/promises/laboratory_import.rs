@@ -172,9 +172,9 @@ fn what_a_file_does_not_say_is_stated_and_remembered_for_its_source_and_never_gu
         "{kept:?}"
     );
 
-    // The draft says who said what of each, and that all of it waits.
+    // The draft says who said what of each, and that all of it waits: references, and what is new of their substances.
     let content = read_draft(&bench.draft()).unwrap();
-    assert_eq!((content.library.references.len(), content.waiting().len()), (3, 3));
+    assert_eq!((content.library.references.len(), content.waiting().len()), (3, 6));
     assert!(content.approvals.iter().all(|a| a.by == NOBODY && a.step == Decision::Submitted));
     for reference in &content.library.references {
         let provenance = reference.provenance.as_ref().unwrap();

@@ -39,6 +39,7 @@ mod kit_state;
 mod kits;
 mod laboratory;
 mod laboratory_day;
+mod laboratory_facts;
 mod laboratory_import;
 mod large_casebook;
 mod lasers;

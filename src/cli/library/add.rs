@@ -14,14 +14,15 @@ use super::super::kit_args::KitArgs;
 use super::super::scan::{fresh_seed, scan_times, watch_signals};
 use super::super::secrets::SecretInput;
 use super::super::{Context, casebook, output};
+use super::edit::in_use;
 use super::packs::data_dir;
 use super::people;
 use crate::casebook::{Act, Actor, Casebook};
 use crate::formats::SpectrumKind;
 use crate::laboratory::{
-    NOBODY, PreparedReference, Replicate, StandardFacts, SubstanceFacts, prepare_reference, submit,
+    NOBODY, PreparedReference, Replicate, StandardFacts, SubstanceFacts, prepare_reference, propose, submit,
 };
-use crate::library::{Control, SourceFile, pack};
+use crate::library::{Control, SourceFile, fact_digests, pack};
 use crate::session::{KitChoice, KitShelf, SessionConfig, casebook_path};
 
 /// The name that stands for the kit in memory.
@@ -152,7 +153,10 @@ pub(super) fn run(args: &AddArgs, context: &Context) -> Result<ExitCode, anyhow:
         output::print_text(&output::printable(&describe(&prepared, &facts, args.preview)?))?;
     }
     if !args.preview {
-        pack::write_draft(&args.into, &submit(content, prepared, &author, at)?)?;
+        let earlier = fact_digests(&content.library);
+        let mut content = submit(content, prepared, &author, at)?;
+        propose(&mut content, &earlier, in_use(context)?.as_ref(), &author, at);
+        pack::write_draft(&args.into, &content)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use super::super::evaluate::{data_folder, labelled};
 use super::super::scan::watch_signals;
 use super::super::{Context, output};
+use super::edit::change_text;
 use super::packs::data_dir;
 use crate::identify::Query;
 use crate::laboratory::{Comparison, compare, labelled_queries};
@@ -121,6 +122,10 @@ pub(super) fn describe(report: &Comparison) -> Result<String, anyhow::Error> {
         for c in changes {
             writeln!(text, "  {}: expected {}, was {}, is {}", c.spectrum, c.expected, c.before, c.after)?;
         }
+    }
+    writeln!(text, "\nchanged facts: {}", report.changed_facts.len())?;
+    for change in &report.changed_facts {
+        text.push_str(&change_text(change, "")?);
     }
     Ok(text)
 }

@@ -13,14 +13,14 @@ use serde_json::json;
 use super::super::input::ChoiceArgs;
 use super::super::scan::watch_signals;
 use super::super::{Context, output};
+use super::edit::in_use;
 use super::packs::data_dir;
 use super::people;
 use crate::casebook::Act;
 use crate::laboratory::{
-    Answers, Import, Imported, Naming, collect_files, import, keep_answers, read_labels, remembered_answers,
+    Answers, Import, Imported, Naming, collect_files, import, keep_answers, propose, read_labels, remembered_answers,
 };
-use crate::library::Tier;
-use crate::library::pack;
+use crate::library::{Tier, fact_digests, pack};
 
 /// Refusals that are printed one by one; `--json` has all.
 const SHOWN: usize = 40;
@@ -142,9 +142,12 @@ pub(super) fn run(args: &ImportArgs, context: &Context) -> Result<ExitCode, anyh
         }
         !interrupted.load(Ordering::SeqCst)
     };
-    let (content, report) = import(content, &files, &statement, &progress)?;
+    let earlier = fact_digests(&content.library);
+    let (mut content, report) = import(content, &files, &statement, &progress)?;
     if !args.preview {
         if !report.taken.is_empty() {
+            // What is new of substances is a proposal of its own.
+            propose(&mut content, &earlier, in_use(context)?.as_ref(), &statement.author, statement.at);
             pack::write_draft(&args.into, &content)?;
         }
         keep_answers(&folder, &args.source, &statement.answers)?;

@@ -15,7 +15,7 @@ use super::super::{Context, output};
 use super::evaluation::QueryArgs;
 use super::{evaluation, keys, people};
 use crate::casebook::Act;
-use crate::laboratory::{begin, check_comparison, check_references, check_training};
+use crate::laboratory::{begin, check_comparison, check_facts, check_references, check_training};
 use crate::library::Library;
 use crate::library::pack::{self, Installed, Pack, PackContent, PackShelf};
 use crate::session;
@@ -131,6 +131,7 @@ pub(super) fn sign(args: &SignArgs, context: &Context) -> Result<ExitCode, anyho
     check_training(&content, args.training)?;
     let in_use = session::library_in_use(&data_dir(context)?, Timestamp::now())?.library;
     check_references(&content, &[Library::bundled()?.as_ref(), in_use.as_ref()])?;
+    check_facts(&mut content, &in_use)?;
     if args.queries.named() {
         let report = evaluation::comparison(&in_use, &Arc::new(content.library.clone()), &args.queries)?;
         output::complain(&output::printable(&evaluation::describe(&report)?));

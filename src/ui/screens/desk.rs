@@ -11,6 +11,7 @@ use crate::ui::tokens::{self, GAP_SMALL, TARGET, tokens};
 use crate::ui::widgets::{Button, Look, card, heading, line_field, note, paragraph, secret_field};
 use crate::ui::words;
 
+use super::desk_facts;
 use super::desk_results::{comparison, draft_state, imported, packs, prepared, review};
 use super::device::actions;
 
@@ -44,6 +45,7 @@ pub fn desk_page(ui: &mut Ui, content: Rect, model: &mut Model) {
                 Step::Draft => draft_state(ui, &model.desk),
                 Step::Import => imported(ui, &model.desk),
                 Step::Add => prepared(ui, &model.desk),
+                Step::Facts => desk_facts::changed(ui, &model.desk),
                 Step::Review => review(ui, model),
                 Step::Evaluate | Step::Release => comparison(ui, &model.desk),
                 Step::Packs => packs(ui, model),
@@ -84,7 +86,7 @@ fn outcome(ui: &mut Ui, model: &Model) {
     }
 }
 
-fn field(ui: &mut Ui, desk: &mut DeskView, name: &'static str) {
+pub(super) fn field(ui: &mut Ui, desk: &mut DeskView, name: &'static str) {
     note(ui, name);
     let width = ui.available_width();
     line_field(ui, width, "", name, desk.text(name));
@@ -96,7 +98,7 @@ fn secret(ui: &mut Ui, desk: &mut DeskView, name: &'static str) {
     secret_field(ui, width, "", name, desk.text(name));
 }
 
-fn tab(ui: &mut Ui, on: bool, text: &str) -> bool {
+pub(super) fn tab(ui: &mut Ui, on: bool, text: &str) -> bool {
     ui.add(Button::new(text, Look::Tab(on)).text_size(tokens::TEXT_NOTE)).clicked()
 }
 
@@ -128,13 +130,14 @@ fn fields(ui: &mut Ui, model: &mut Model) {
                 note(ui, &format!("Groups: {}", keys.join(", ")));
             }
         }
+        Step::Facts => desk_facts::fields(ui, &mut model.desk),
         Step::Review => {
             paragraph(
                 ui,
                 "Look at what waits: is it what it says, are the replicates alike, is the name right? Nobody approves their own.",
             );
             field(ui, &mut model.desk, "Reason");
-            note(ui, "Needed to return a reference to its author or to take it out of the draft.");
+            note(ui, "Needed to return something to its author or to take a reference out of the draft.");
         }
         Step::Evaluate => {
             paragraph(
@@ -272,6 +275,20 @@ fn buttons(ui: &mut Ui, height: f32, model: &mut Model) {
             }
             if press(ui, "Submit", Look::Main, ready) {
                 model.ask_desk(LaboratoryWish::Submit);
+            }
+        }
+        Step::Facts => {
+            if press(ui, "Propose for the substance", Look::Main, draft) {
+                model.propose_substance();
+            }
+            if press(ui, "Propose for the group", Look::Plain, draft) {
+                model.propose_group();
+            }
+            let nobodys = model.desk.desk.draft.as_ref();
+            if nobodys.is_some_and(|d| d.waiting_facts.iter().any(|w| w.last.is_none()))
+                && press(ui, "Submit the rest", Look::Plain, true)
+            {
+                model.ask_desk(LaboratoryWish::SubmitFacts);
             }
         }
         Step::Review => {}

@@ -11,10 +11,12 @@ use crate::ui::tokens::{GAP_SMALL, TARGET};
 use crate::ui::widgets::{Button, Look, bullet, heading, note, paragraph};
 use crate::ui::words;
 
-/// Lines that are shown one by one.
-const SHOWN: usize = 200;
+use super::desk_facts;
 
-fn more(ui: &mut Ui, all: usize) {
+/// Lines that are shown one by one.
+pub(super) const SHOWN: usize = 200;
+
+pub(super) fn more(ui: &mut Ui, all: usize) {
     if all > SHOWN {
         note(ui, &format!("And {} more", all - SHOWN));
     }
@@ -32,7 +34,11 @@ pub fn draft_state(ui: &mut Ui, desk: &DeskView) {
     heading(ui, &format!("Draft {}", draft.name));
     paragraph(ui, &format!("{} {}", draft.identity.name, draft.identity.version));
     paragraph(ui, &format!("{} substances, {} references", draft.substances, draft.references));
-    paragraph(ui, &format!("{} wait for a review, {} were approved in it", draft.waiting.len(), draft.approved));
+    let waiting = draft.waiting.len() + draft.waiting_facts.len();
+    paragraph(ui, &format!("{waiting} wait for a review, {} were approved in it", draft.approved));
+    if !draft.changed_facts.is_empty() {
+        paragraph(ui, &format!("{} fact sheets differ from what is in use", draft.changed_facts.len()));
+    }
     match &draft.comparison {
         None => drop(note(ui, "Not evaluated yet.")),
         Some(c) => drop(note(ui, &format!("Evaluated: {} gains, {} regressions", c.gains.len(), c.regressions()))),
@@ -119,7 +125,7 @@ pub fn prepared(ui: &mut Ui, desk: &DeskView) {
 /// What waits for a review, with what can be decided.
 pub fn review(ui: &mut Ui, model: &mut Model) {
     let Some(draft) = &model.desk.desk.draft else { return };
-    heading(ui, &format!("{} wait", draft.waiting.len()));
+    heading(ui, &format!("{} wait", draft.waiting.len() + draft.waiting_facts.len()));
     let mut wish = None;
     for waiting in draft.waiting.iter().take(SHOWN) {
         one_waiting(ui, waiting);
@@ -140,6 +146,23 @@ pub fn review(ui: &mut Ui, model: &mut Model) {
         ui.add_space(GAP_SMALL);
     }
     more(ui, draft.waiting.len());
+    for waiting in draft.waiting_facts.iter().take(SHOWN) {
+        desk_facts::one(ui, &waiting.change, &desk_facts::state(waiting));
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = GAP_SMALL;
+            let digits = waiting.change.digest.get(..8).unwrap_or_default();
+            for (text, act) in
+                [("Approve", Model::approve as fn(&mut Model, String)), ("Return", Model::return_to_author)]
+            {
+                let name = format!("{text} the change of {} {digits}", waiting.change.name);
+                if ui.add(Button::new(text, Look::Plain).name(&name).size(0.0, TARGET)).clicked() {
+                    wish = Some((act, waiting.change.digest.clone()));
+                }
+            }
+        });
+        ui.add_space(GAP_SMALL);
+    }
+    more(ui, draft.waiting_facts.len());
     if let Some((act, id)) = wish {
         act(model, id);
     }
@@ -169,6 +192,7 @@ pub fn comparison(ui: &mut Ui, desk: &DeskView) {
             ui,
             "The draft was not compared with what is in use. A release without it needs a reason that stays in the pack.",
         );
+        desk_facts::changed(ui, desk);
         return;
     };
     heading(ui, &format!("{} spectra, {} gains, {} regressions", c.spectra, c.gains.len(), c.regressions()));
@@ -184,6 +208,13 @@ pub fn comparison(ui: &mut Ui, desk: &DeskView) {
     ] {
         changed(ui, title, changes);
     }
+    if !c.changed_facts.is_empty() {
+        heading(ui, &format!("{} changed fact sheets", c.changed_facts.len()));
+    }
+    for change in c.changed_facts.iter().take(SHOWN) {
+        desk_facts::one(ui, change, "");
+    }
+    more(ui, c.changed_facts.len());
 }
 
 fn changed(ui: &mut Ui, title: &str, changes: &[Change]) {

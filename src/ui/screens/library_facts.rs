@@ -53,15 +53,8 @@ pub fn facts(ui: &mut Ui, library: &Library, substance: &Substance) {
     for form in &substance.related {
         fact(ui, "Form", &format!("{} ({})", form.name, form.cas));
     }
-    let control = &substance.control;
-    for (name, text) in [
-        ("United States", &control.us),
-        ("United Nations", &control.un),
-        ("EU, China", &control.eu_cn),
-        ("HS 2022", &control.hs2022),
-        ("Why watched", &control.why_watched),
-    ] {
-        fact(ui, name, text.as_deref().unwrap_or_default());
+    for (name, text) in substance.control.lines(&substance.unverified_facts) {
+        fact(ui, words::control_label(&name), &text);
     }
     fact(ui, "Hazards", &substance.hazards.join(", ").replace('-', " "));
     for text in &substance.notes {

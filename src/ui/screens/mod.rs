@@ -4,6 +4,7 @@ mod aim;
 mod answer;
 mod chrome;
 mod desk;
+mod desk_facts;
 mod desk_results;
 mod device;
 mod kit_settings;
