@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::casebook::Act;
 use crate::session::{
-    CheckPolicy, Command as Wish, Event, KitChoice, KitChoices, KitId, KitName, KitParts, KitShelf, SavedKit, data_dir,
-    forget_kit, keep_choices, read_kit_records,
+    CheckPolicy, KitChoice, KitChoices, KitId, KitName, KitParts, KitShelf, SavedKit, data_dir, forget_kit,
+    keep_choices, read_kit_records,
 };
 
 use super::kit_args::KitArgs;
@@ -137,14 +137,7 @@ pub fn run(args: KitCommand, context: &Context) -> Result<ExitCode, anyhow::Erro
         Command::Save(args) => {
             let SaveArgs { name, port, on_ports } = *args;
             let (name, kit) = (KitName::new(&name)?, on_ports.choice(port)?);
-            // Saved from a session with the kit in memory: only one session may have the ports.
-            let first =
-                KitChoice::Emulator { sample: DEFAULT_SAMPLE.to_owned(), seed: fresh_seed(), virtual_time: false };
-            on_kit::ask(first, Wish::SaveKit { name, kit }, manager, context, |event| match event {
-                Event::KitSaved(id) => Some(Ok(id)),
-                Event::KitTrouble(why) => Some(Err(why)),
-                _ => None,
-            })?;
+            on_kit::save(name, kit, manager, context)?;
         }
         Command::Forget { name } => {
             let id = KitShelf::of(&folder).find(&name)?.id();

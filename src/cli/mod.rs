@@ -30,6 +30,7 @@ mod keeping;
 mod kit;
 mod kit_args;
 mod kit_state;
+mod left_on;
 mod library;
 mod on_kit;
 mod output;
@@ -142,6 +143,10 @@ pub fn run() -> ExitCode {
 }
 
 fn dispatch(command: Command, context: &Context) -> Result<ExitCode, anyhow::Error> {
+    // The guardian holds a port for a program that did this; an emulator is a device and no program that drives one.
+    if !matches!(command, Command::Guardian(_) | Command::Emulate(_)) {
+        left_on::extinguish(context);
+    }
     match command {
         Command::Identify(args) => identify::run(args, context),
         Command::Convert(args) => convert::run(args, context),

@@ -10,11 +10,11 @@ use anyhow::{Context as _, bail};
 
 use crate::casebook::{Act, Actor, Casebook};
 use crate::session::{
-    Command, Connection, Event, KitChoice, KitMeasured, KitMeasurement, KitStatus, Session, SessionConfig,
-    casebook_path, data_dir,
+    Command, Connection, Event, KitChoice, KitId, KitMeasured, KitMeasurement, KitName, KitStatus, Session,
+    SessionConfig, casebook_path, data_dir,
 };
 
-use super::scan::{operator, stage_words, watch_signals};
+use super::scan::{DEFAULT_SAMPLE, fresh_seed, operator, stage_words, watch_signals};
 use super::{Context, output};
 
 /// How often events and signals are looked at.
@@ -72,7 +72,7 @@ pub(super) fn calibrate(
         Some(Turn::Send { wish, ask })
     };
     let first = next().context("no standard was named")?;
-    converse(kit, first, operator, context, |event| match event {
+    converse(kit, first, false, operator, context, |event| match event {
         Event::Measured(measured) if !measured.kept => match next() {
             Some(turn) => turn,
             None if keep => Turn::Send { wish: Box::new(Command::KeepCalibration), ask: None },
@@ -95,7 +95,24 @@ pub(super) fn ask<T>(
     mut end: impl FnMut(Event) -> Option<Result<T, String>>,
 ) -> Result<T, anyhow::Error> {
     let first = Turn::Send { wish: Box::new(command), ask: None };
-    converse(kit, first, operator, context, |event| end(event).map_or(Turn::Wait, Turn::End))
+    converse(kit, first, false, operator, context, |event| end(event).map_or(Turn::Wait, Turn::End))
+}
+
+/// Connects to a kit on ports and saves it. The session begins with the kit in memory, which is not waited for: only one
+/// session may have the ports.
+pub(super) fn save(
+    name: KitName,
+    kit: KitChoice,
+    operator: Option<Actor>,
+    context: &Context,
+) -> Result<KitId, anyhow::Error> {
+    let beside = KitChoice::Emulator { sample: DEFAULT_SAMPLE.to_owned(), seed: fresh_seed(), virtual_time: false };
+    let first = Turn::Send { wish: Box::new(Command::SaveKit { name, kit }), ask: None };
+    converse(beside, first, true, operator, context, |event| match event {
+        Event::KitSaved(id) => Turn::End(Ok(id)),
+        Event::KitTrouble(why) => Turn::End(Err(why)),
+        _ => Turn::Wait,
+    })
 }
 
 /// What follows an event.
@@ -115,10 +132,12 @@ struct Asked {
     answer: Receiver<bool>,
 }
 
-/// Connects to a kit, takes the `first` turn with it and those that the events give.
+/// Connects to a kit, takes the `first` turn with it and those that the events give. `at_once`: the first is a wish that needs
+/// no kit, so that none is waited for.
 fn converse<T>(
     kit: KitChoice,
     first: Turn<T>,
+    at_once: bool,
     operator: Option<Actor>,
     context: &Context,
     mut turn: impl FnMut(Event) -> Turn<T>,
@@ -128,7 +147,14 @@ fn converse<T>(
     let session = Session::start(SessionConfig::new(data_dir, kit).with_operator(operator))
         .context("this system gives no more threads")?;
     let (mut first, mut asked, mut stage_shown) = (Some(first), None::<Asked>, None);
+    if at_once && let Some(Turn::Send { wish, .. }) = first.take() {
+        session.send(*wish)?;
+    }
     loop {
+        // Before anything was asked of the kit there is nothing to cancel: dropping the session ends the opening.
+        if first.is_some() && interrupted.load(Ordering::SeqCst) {
+            bail!(STOPPED);
+        }
         let next = match session.recv_timeout(LOOK_EVERY) {
             Some(Event::Connection(Connection::Ready(_))) => first.take().unwrap_or(Turn::Wait),
             Some(Event::Connection(Connection::Lost(why))) if first.is_some() || asked.is_some() => bail!(why),
@@ -148,6 +174,7 @@ fn converse<T>(
                 stage_shown = None;
                 asked = Some(Asked { wish, answer: line_from_user() });
             }
+            Turn::End(Err(_)) if interrupted.load(Ordering::SeqCst) => bail!(STOPPED),
             Turn::End(end) => return end.map_err(anyhow::Error::msg),
         }
         match asked.as_ref().map(|asked| asked.answer.try_recv()) {

@@ -3,13 +3,16 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
 
 use crate::analyzer::probe::{self, Answered};
-use crate::analyzer::{Clock, PortListing, SerialLink, SystemClock, TransportError, list_ports};
+use crate::analyzer::{Clock, Interrupt, PortListing, SerialLink, SystemClock, TransportError, list_ports};
 
+use super::scan::watch_signals;
 use super::{BAD_INPUT, Context, output};
 
 /// Exit code when a port that was asked stays silent.
@@ -138,9 +141,17 @@ fn describe(listing: PortListing) -> Entry {
 
 fn ask(ports: &[String], context: &Context) -> Result<ExitCode, anyhow::Error> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let stopped = watch_signals().context("the signals of this process cannot be watched; try again")?;
+    let seen = Arc::clone(&stopped);
+    let interrupt = Interrupt::new(move || seen.load(Ordering::SeqCst));
     let mut probed = Vec::new();
     for port in ports {
-        let (answered, error) = match ask_one(port, &clock) {
+        let asked = ask_one(port, &clock, &interrupt);
+        // What was sent was sent whole, and a laser that had answered was commanded off.
+        if stopped.load(Ordering::SeqCst) {
+            bail!("stopped by a signal while {port} was asked; nothing was switched on");
+        }
+        let (answered, error) = match asked {
             Ok(answered) => (answered, None),
             Err(error) => (None, Some(error.to_string())),
         };
@@ -166,9 +177,9 @@ fn ask(ports: &[String], context: &Context) -> Result<ExitCode, anyhow::Error> {
     })
 }
 
-fn ask_one(port: &str, clock: &Arc<dyn Clock>) -> Result<Option<Answered>, TransportError> {
-    let mut link = SerialLink::open(port, FIRST_BAUD, Arc::clone(clock))?;
-    probe::probe(&mut link, clock.as_ref())
+fn ask_one(port: &str, clock: &Arc<dyn Clock>, interrupt: &Interrupt) -> Result<Option<Answered>, TransportError> {
+    let mut link = interrupt.wrap(Box::new(SerialLink::open(port, FIRST_BAUD, Arc::clone(clock))?));
+    probe::probe(link.as_mut(), clock.as_ref())
 }
 
 fn in_words(port: &str, answered: Option<&Answered>, error: Option<&str>) -> String {

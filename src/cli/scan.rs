@@ -46,7 +46,7 @@ const GPS_PATIENCE: Duration = Duration::from_secs(12);
 )]
 pub struct ScanArgs {
     /// Port of the spectrometer, or 'emulator' for the emulated kit in memory; 'parcelscope ports' lists the ports
-    #[arg(long, value_name = "PORT|emulator", required_unless_present = "kit")]
+    #[arg(long, value_name = "PORT|emulator")]
     port: Option<String>,
     /// A saved kit by its name or serial number, wherever it is connected; 'parcelscope kit list' names them
     #[arg(long, value_name = "NAME", conflicts_with_all = ["port", "laser_port", "laser_power_mw", "excitation_nm", "sample", "seed"])]
@@ -229,7 +229,9 @@ fn choose_kit(args: ScanArgs, data_dir: &Path) -> Result<KitChoice, anyhow::Erro
     if let Some(kit) = kit {
         return Ok(KitChoice::Saved(KitShelf::of(data_dir).find(&kit)?.id()));
     }
-    let port = port.context("name the port of the spectrometer with --port, or a saved kit with --kit")?;
+    let port = port.context(
+        "nothing is named to scan with; give the port of the spectrometer with --port, a saved kit with --kit, or --port emulator",
+    )?;
     if port == EMULATOR {
         if on_ports.laser_port.is_some() {
             bail!("--laser-port does not go with --port emulator: the emulated kit has its own laser");

@@ -25,14 +25,19 @@ pub enum DataDirError {
 /// The data folder: `chosen`, or the platform's place for the data of a program (on Linux
 /// `~/.local/share/parcelscope`). It is made when it is missing, for this user only.
 pub fn data_dir(chosen: Option<&Path>) -> Result<PathBuf, DataDirError> {
-    let path = match chosen {
+    let path = data_dir_path(chosen)?;
+    create_private(&path).map_err(|e| DataDirError::Unusable { path: path.clone(), what: e.to_string() })?;
+    Ok(path)
+}
+
+/// The same folder without making it.
+pub fn data_dir_path(chosen: Option<&Path>) -> Result<PathBuf, DataDirError> {
+    Ok(match chosen {
         Some(path) => path.to_owned(),
         None => {
             directories::ProjectDirs::from("", "", "parcelscope").ok_or(DataDirError::NoHome)?.data_dir().to_owned()
         }
-    };
-    create_private(&path).map_err(|e| DataDirError::Unusable { path: path.clone(), what: e.to_string() })?;
-    Ok(path)
+    })
 }
 
 /// The casebook's place in a data folder.

@@ -1,10 +1,11 @@
 //! Connecting to a kit: the emulated one, one whose ports were named, or a saved one wherever it is now.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::analyzer::emulator::{EXCITATION_NM, Gap, memory_kit};
 use crate::analyzer::guardian::{self, Guarding};
-use crate::analyzer::laser::{Laser, LaserSetup};
+use crate::analyzer::laser::{Laser, LaserKind, LaserSetup};
 use crate::analyzer::nirscan::{self, NirKit};
 use crate::analyzer::probe::{self, Answered, ProbedProtocol};
 use crate::analyzer::{
@@ -16,6 +17,10 @@ use super::emulated_sample::sample_from_name;
 use super::find_kit::candidates;
 use super::kit_link::{KitLink, LaserKeeping, Linked, words};
 use super::{KitChoice, KitId, KitParts, KitShelf, PortLister, SavedDevice, SavedKit, SavedLaser};
+
+/// Longest wait for *off* to leave, and the time that it gets on the line and that its answer gets.
+const OFF_WRITE: Duration = Duration::from_secs(1);
+const OFF_SETTLES: Duration = Duration::from_millis(100);
 
 /// What is needed to connect.
 pub(super) struct Opening<'a> {
@@ -146,7 +151,7 @@ impl Opening<'_> {
         })?;
         let linked = match &kit.parts {
             KitParts::Nir { scanner } => {
-                let found = self.find(scanner, kit, ProbedProtocol::Nirscan, None, |port| {
+                let found = self.find(scanner, kit, ProbedProtocol::Nirscan, None, None, |port| {
                     let scanner = self.scanner(port)?;
                     Ok((scanner.scanner().serial.clone(), scanner))
                 })?;
@@ -176,7 +181,11 @@ impl Opening<'_> {
             SpectrometerSetup::Wasatch(_) => ProbedProtocol::Wasatch,
         };
         let SavedLaser::OwnPort { device: laser, setup: laser_setup } = laser else {
-            return self.find(device, kit, protocol, None, |port| {
+            let inside = match setup {
+                SpectrometerSetup::Wasatch(_) => LaserKind::Wasatch,
+                _ => LaserKind::Ventana,
+            };
+            return self.find(device, kit, protocol, None, Some(inside), |port| {
                 let kit = match setup {
                     SpectrometerSetup::Wasatch(_) => self.wasatch(port, setup, &clock)?,
                     _ => self.ventana(port, excitation_nm, Arc::clone(&clock))?,
@@ -187,11 +196,11 @@ impl Opening<'_> {
         let laser_protocol = ProbedProtocol::of_laser(laser_setup.kind)
             .ok_or_else(|| format!("The laser of {} is inside its spectrometer; set the kit up again.", kit.name))?;
         // The laser first: it is commanded off before anything is asked of the spectrometer.
-        let laser = self.find(laser, kit, laser_protocol, laser_setup.baud, |port| {
+        let laser = self.find(laser, kit, laser_protocol, laser_setup.baud, Some(laser_setup.kind), |port| {
             let laser = self.laser(port, *laser_setup, &clock)?;
             Ok((laser.identity().serial.clone(), laser))
         })?;
-        let spectrometer = self.find(device, kit, protocol, None, |port| {
+        let spectrometer = self.find(device, kit, protocol, None, None, |port| {
             let spectrometer = self.spectrometer(port, setup, &clock)?;
             Ok((spectrometer.identity().serial.clone(), spectrometer))
         })?;
@@ -205,6 +214,7 @@ impl Opening<'_> {
         kit: &SavedKit,
         protocol: ProbedProtocol,
         baud: Option<u32>,
+        laser: Option<LaserKind>,
         open: impl Fn(&str) -> Result<(String, T), String>,
     ) -> Result<T, String> {
         let ports = (self.ports)().map_err(|e| words(&e))?;
@@ -214,7 +224,7 @@ impl Opening<'_> {
                 return Err(format!("The search for the kit {} was cancelled.", kit.name));
             }
             if !candidate.same_adapter {
-                match self.ask(&candidate.port, protocol, baud) {
+                match self.ask(&candidate.port, protocol, baud, laser) {
                     Ok(Some(Answered { serial: Some(serial), .. })) if serial != device.serial => {
                         other = other.or(Some((candidate.port, serial)));
                         continue;
@@ -247,12 +257,24 @@ impl Opening<'_> {
         })
     }
 
-    /// Asks a port for one protocol.
-    fn ask(&self, port: &str, protocol: ProbedProtocol, baud: Option<u32>) -> Result<Option<Answered>, String> {
+    /// Asks a port for one protocol. Where the kit has a laser there, which may shine, *off* goes out before each question:
+    /// its answer may be lost.
+    fn ask(
+        &self,
+        port: &str,
+        protocol: ProbedProtocol,
+        baud: Option<u32>,
+        laser: Option<LaserKind>,
+    ) -> Result<Option<Answered>, String> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let bauds = baud.map_or_else(|| protocol.bauds().to_vec(), |baud| vec![baud]);
         for baud in bauds {
             let mut link = self.link(port, baud, &clock)?;
+            if let Some(laser) = laser {
+                link.write_all(laser.off_bytes(), clock.now() + OFF_WRITE).map_err(|e| words(&e))?;
+                // What it answers is not read as the answer to the question, and silence ends it where that must.
+                clock.sleep(OFF_SETTLES);
+            }
             if let Some(answered) = probe::ask(link.as_mut(), clock.as_ref(), protocol, baud).map_err(|e| words(&e))? {
                 return Ok(Some(answered));
             }

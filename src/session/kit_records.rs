@@ -253,7 +253,11 @@ impl KitHistory {
                 ),
             }
         } else if now < taken_at {
-            CheckState::Expired { expired: taken_at }
+            CheckState::Failed {
+                why: format!(
+                    "it is dated {taken_at:.0}, which the clock of this machine has not reached: the clock was set back; set it right"
+                ),
+            }
         } else if now < expires {
             CheckState::Passed { expires }
         } else {
@@ -384,7 +388,12 @@ mod tests {
         let passed = history(vec![check(0, &["old"]), check(1, &[])]);
         assert_eq!(passed.check_state(at(2), &policy), CheckState::Passed { expires: at(8) });
         assert_eq!(passed.check_state(at(8), &policy), CheckState::Expired { expired: at(8) });
-        assert_eq!(passed.check_state(at(0), &policy), CheckState::Expired { expired: at(1) });
+        let set_back = passed.check_state(at(0), &policy);
+        assert!(
+            matches!(&set_back, CheckState::Failed { why } if why.contains("has not reached"))
+                && !set_back.is_verified(),
+            "{set_back:?}"
+        );
         let failed = history(vec![check(0, &[]), check(1, &["a line is off"])]).check_state(at(1), &policy);
         assert!(matches!(&failed, CheckState::Failed { why } if why == "a line is off"));
         let strict = CheckPolicy { refuse_unverified: true, ..policy };

@@ -11,7 +11,7 @@ use crate::analyzer::{Clock, DeviceIdentity, PortListing, PreviewSettings, Seria
 use crate::casebook::Act;
 
 use super::kit_link::{KitLink, words};
-use super::kit_worker::{KitWorker, Link};
+use super::kit_worker::{KitWorker, Link, RETRY_EVERY};
 use super::{
     CheckPolicy, Connection, Event, KitChoice, KitChoices, KitId, KitMeasurement, KitName, KitParts, KitShelf,
     ProbeOutcome, Probed, SavedDevice, SavedKit, SavedLaser, ScanExposure, forget_kit, keep_choices, read_choices,
@@ -256,8 +256,13 @@ impl KitWorker {
             }
             Err(why) => self.shared.end_scan(Event::KitTrouble(why)),
         }
-        if let Link::Down { .. } = self.link {
-            self.look();
+        if let Link::Down { retry_at } = &mut self.link {
+            // After a cancel a program that ends need not wait until the kit of before is there again.
+            if self.shared.cancelled() {
+                *retry_at = Instant::now() + RETRY_EVERY;
+            } else {
+                self.look();
+            }
         }
     }
 

@@ -21,7 +21,7 @@ use super::{
 /// How often an idle kit is asked for its state.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
 /// How often a lost kit is looked for.
-const RETRY_EVERY: Duration = Duration::from_secs(2);
+pub(super) const RETRY_EVERY: Duration = Duration::from_secs(2);
 
 /// What the kit's thread is asked.
 pub(super) enum KitRequest {

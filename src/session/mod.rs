@@ -44,7 +44,7 @@ mod uptime;
 
 pub use clock_sync::system_clock_synchronised;
 pub use config::{EngineLoader, Identifier, KitChoice, PortLister, SessionConfig};
-pub use data_dir::{DataDirError, casebook_path, data_dir};
+pub use data_dir::{DataDirError, casebook_path, data_dir, data_dir_path};
 pub use emulated_sample::{EMPTY, EmulatedSampleError, sample_choices, sample_from_name};
 pub use emulated_standard::standard_sample;
 pub use kept_index::{engine_with_kept_index, keep_index};

@@ -5,7 +5,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,10 +19,8 @@ use parcelscope::analyzer::{AnalyzerError, Clock, Interrupt, LaserState, SerialL
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Longest from the death of the program to *off* on the laser's line: the bar of the promise.
 const OFF_WITHIN: Duration = Duration::from_secs(1);
-/// Wait after which a command that was to come would have come.
-const QUIET: Duration = Duration::from_millis(300);
 
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_parcelscope"))
 }
 
@@ -33,7 +31,7 @@ pub struct Emulated {
     pub paths: Vec<String>,
     log: PathBuf,
     /// When the emulator's clock was at zero, as well as it can be told from outside.
-    started: Instant,
+    pub started: Instant,
     /// Whether what the spectrometer was told is not the laser's.
     laser_is_apart: bool,
 }
@@ -60,7 +58,7 @@ impl Emulated {
     }
 
     /// What the laser was told, oldest first, with the emulator's seconds.
-    fn told(&self) -> Vec<(f64, String)> {
+    pub fn told(&self) -> Vec<(f64, String)> {
         let log = fs::read_to_string(&self.log).unwrap();
         let lines = log.lines().filter(|line| !self.laser_is_apart || !line.contains(" obp "));
         lines.filter_map(|line| line.split_once(' ')).map(|(t, what)| (t.parse().unwrap(), what.to_owned())).collect()
@@ -71,7 +69,7 @@ impl Emulated {
     }
 
     /// Waits until the log has a line `what` after its first `after` lines; returns its place.
-    fn wait_for(&self, what: &str, after: usize) -> usize {
+    pub fn wait_for(&self, what: &str, after: usize) -> usize {
         let end = Instant::now() + PATIENCE;
         loop {
             let commands = self.commands();
@@ -102,12 +100,8 @@ fn start_scan(data_dir: &Path, kit: &Emulated) -> Child {
         .unwrap()
 }
 
-fn scan(data_dir: &Path, kit: &Emulated) -> Output {
-    start_scan(data_dir, kit).wait_with_output().unwrap()
-}
-
 /// The guardian that a program started, by the system's list of its children.
-fn guardian_of(program: &Child) -> Pid {
+pub fn guardian_of(program: &Child) -> Pid {
     let tasks = fs::read_dir(format!("/proc/{}/task", program.id())).unwrap();
     let children: Vec<i32> = tasks
         .filter_map(|task| fs::read_to_string(task.unwrap().path().join("children")).ok())
@@ -117,7 +111,7 @@ fn guardian_of(program: &Child) -> Pid {
     Pid::from_raw(children[0])
 }
 
-fn wait_until(what: &str, done: impl Fn() -> bool) {
+pub fn wait_until(what: &str, done: impl Fn() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !done() {
         assert!(Instant::now() < end, "{what}");
@@ -126,7 +120,7 @@ fn wait_until(what: &str, done: impl Fn() -> bool) {
 }
 
 /// A killed process that nobody waited for yet is gone for this purpose too.
-fn is_gone(pid: Pid) -> bool {
+pub fn is_gone(pid: Pid) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "))
 }
 
@@ -176,52 +170,6 @@ fn killed_program_goes_dark(dir: &Path, kit: &Emulated, laser_on: &str, laser_of
     }
     let n = times.len();
     println!("SIGKILL of the program: {laser_off} on the line after {} ms (n={n}, emulated)", milliseconds(&times));
-}
-
-#[test]
-fn after_both_were_killed_the_next_start_says_off_before_anything_else() {
-    let dir = tempfile::tempdir().unwrap();
-    next_start_says_off(dir.path(), &Emulated::start("kit", dir.path()), "matchbox e 1", "matchbox e 0");
-}
-
-#[test]
-fn a_ventana_whose_program_and_guardian_were_killed_hears_off_first_at_the_speed_it_was_left_at() {
-    let dir = tempfile::tempdir().unwrap();
-    next_start_says_off(dir.path(), &Emulated::ventana(dir.path()), VENTANA_ON, VENTANA_OFF);
-}
-
-/// Kills program and guardian while the laser shines; the next start, whatever it is for, begins with *off*.
-fn next_start_says_off(dir: &Path, kit: &Emulated, on: &str, off: &str) {
-    let mut process = start_scan(dir, kit);
-    kit.wait_for(on, 0);
-    let guardian = guardian_of(&process);
-    // Both at once: first nobody may run any more, then both die.
-    kill(guardian, Signal::SIGSTOP).unwrap();
-    process.kill().unwrap();
-    kill(guardian, Signal::SIGKILL).unwrap();
-    process.wait().unwrap();
-    wait_until("the guardian ends", || is_gone(guardian));
-    std::thread::sleep(QUIET);
-    let before = kit.commands();
-    assert_eq!(before.iter().rfind(|line| *line == on || *line == off).unwrap(), on, "nobody is left");
-    assert_eq!(Marker::list(dir).len(), 1, "the marker outlives both");
-
-    // Also a start that has nothing to do with this port begins with it.
-    let started = Instant::now();
-    let other = Command::new(program())
-        .arg("--data-dir")
-        .arg(dir)
-        .args(["scan", "--port", "emulator", "--seed", "1"])
-        .output()
-        .unwrap();
-    assert!(other.status.success(), "{}", String::from_utf8_lossy(&other.stderr));
-    let off_at = kit.told()[before.len()].0 - started.duration_since(kit.started).as_secs_f64();
-    assert_eq!(kit.commands().get(before.len()).map(String::as_str), Some(off));
-    assert!(Marker::list(dir).is_empty());
-    println!("after SIGKILL of both: off is the first command, {:.0} ms after the next start (emulated)", off_at * 1e3);
-    // The line is free again, and the unit works.
-    let again = scan(dir, kit);
-    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
 }
 
 #[test]
@@ -281,8 +229,8 @@ impl Guarded {
     }
 }
 
-const VENTANA_ON: &str = "obp 810031 000001";
-const VENTANA_OFF: &str = "obp 810031 000000";
+pub const VENTANA_ON: &str = "obp 810031 000001";
+pub const VENTANA_OFF: &str = "obp 810031 000000";
 
 fn guarding<'a>(data_dir: &'a Path, program: Option<&'a Path>, interrupt: &'a Interrupt) -> Guarding<'a> {
     Guarding { data_dir, program, interrupt }

@@ -43,6 +43,7 @@ mod laboratory_facts;
 mod laboratory_import;
 mod large_casebook;
 mod lasers;
+mod left_on;
 mod library;
 mod measured_data;
 mod nirscan;

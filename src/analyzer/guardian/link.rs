@@ -20,6 +20,9 @@ const START_MAX: Duration = Duration::from_secs(8);
 /// Longest wait for it to let the port go; where the user cancelled, it does so without being watched.
 const END_MAX: Duration = Duration::from_secs(2);
 const END_CANCELLED_MAX: Duration = Duration::from_millis(50);
+/// Longest wait, where the guardian was killed while its laser may be on, until the laser was commanded off without it: the
+/// slowest search for the speed of a line, three times.
+const RESCUE_MAX: Duration = Duration::from_secs(10);
 /// Reports that may wait; more are lost, as unread bytes of a port are.
 const QUEUE: usize = 256;
 
@@ -63,6 +66,8 @@ pub struct GuardedLink {
     guardian: Child,
     pipe: Arc<Pipe>,
     heart: Option<JoinHandle<()>>,
+    /// Reads what the guardian says and, when that has ended and left a marker, commands *off* itself.
+    reader: Option<JoinHandle<()>>,
     reports: Receiver<Report>,
     /// Bytes that came and were not read yet.
     unread: VecDeque<u8>,
@@ -132,9 +137,10 @@ impl GuardedLink {
         let beating = Arc::clone(&pipe);
         let heart = std::thread::Builder::new().name("laser-heartbeat".to_owned()).spawn(move || beating.beat());
         let (unread, port_name) = (VecDeque::new(), port.to_owned());
-        let (heart, threads) = match (reader, heart) {
-            (Ok(_), Ok(heart)) => (Some(heart), Ok(())),
-            (reader, heart) => (heart.ok(), Err(reader.err().unwrap_or(std::io::ErrorKind::OutOfMemory.into()))),
+        let (reader, heart, threads) = match (reader, heart) {
+            (Ok(reader), Ok(heart)) => (Some(reader), Some(heart), Ok(())),
+            (Ok(reader), Err(error)) => (Some(reader), None, Err(error)),
+            (Err(error), heart) => (None, heart.ok(), Err(error)),
         };
         // From here on dropping the link ends the guardian.
         let interrupt = interrupt.clone();
@@ -144,6 +150,7 @@ impl GuardedLink {
             guardian,
             pipe,
             heart,
+            reader,
             reports,
             unread,
             broken: None,
@@ -269,6 +276,14 @@ impl Drop for GuardedLink {
         let end = Instant::now() + if self.interrupt.came() { END_CANCELLED_MAX } else { END_MAX };
         while matches!(self.guardian.try_wait(), Ok(None)) && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(5));
+        }
+        // One that was killed cannot have done it: then the reader commands *off*, and the program must not end before.
+        let ended = !matches!(self.guardian.try_wait(), Ok(None));
+        let end = Instant::now() + RESCUE_MAX;
+        if let Some(reader) = self.reader.take() {
+            while ended && !reader.is_finished() && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(2));
+            }
         }
     }
 }
