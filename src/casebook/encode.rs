@@ -400,6 +400,17 @@ pub(super) struct Packed<'a> {
 }
 
 impl Packed<'_> {
+    /// Number of the record that is this one already: the same time, operator, parcel and parts.
+    pub(super) fn find(&self, connection: &Connection) -> rusqlite::Result<Option<i64>> {
+        let sql = "SELECT id FROM scan WHERE taken_at = ?1 AND operator = ?2 AND parcel = ?3 AND settings_sha256 = ?4 \
+                   AND answer_sha256 = ?5 AND dark_counts_sha256 = ?6 AND light_counts_sha256 = ?7 AND spectrum_sha256 = ?8";
+        let Self { encoded, digests, .. } = self;
+        let Encoded { taken_at, operator, parcel, .. } = encoded;
+        let [settings, answer, dark, light, spectrum] = digests;
+        let values = params![taken_at, operator, parcel, settings, answer, dark, light, spectrum];
+        connection.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()
+    }
+
     /// Writes the row and its parts.
     pub(super) fn insert(&self, connection: &Connection, id: i64, seq: i64) -> rusqlite::Result<()> {
         let Self { encoded, digests, parts } = self;

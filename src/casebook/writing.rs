@@ -5,10 +5,12 @@ use std::path::Path;
 use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
 
+use super::encode::{Encoded, Packed};
 use super::ledger::{EvidenceTable, Head};
 use super::note::{Checkpoint, NoteSigner};
+use super::payload::Packer;
 use super::store::ask;
-use super::{Casebook, CasebookError, Event};
+use super::{Casebook, CasebookError, Event, ScanRecord, Statement};
 
 /// What may be done inside the transaction.
 pub(super) struct Writing<'a> {
@@ -24,6 +26,14 @@ impl Writing<'_> {
         add_event(self.connection, &mut self.head, &self.at, event)
     }
 
+    /// Adds a scan and returns its number.
+    fn scan(&mut self, packed: &Packed<'_>) -> rusqlite::Result<i64> {
+        let id: i64 = ask(self.connection, "SELECT coalesce(max(id), 0) + 1 FROM scan")?;
+        packed.insert(self.connection, id, self.head.next_seq())?;
+        self.head.append(self.connection, EvidenceTable::Scan, id)?;
+        Ok(id)
+    }
+
     /// The sentence for an SQLite error.
     pub(super) fn error(&self, error: &rusqlite::Error) -> CasebookError {
         CasebookError::from_sqlite(self.path, error)
@@ -36,6 +46,27 @@ impl Writing<'_> {
 }
 
 impl Casebook {
+    /// Adds a record that was kept outside the casebook since its scan, with a note that says so, both or none. Where the
+    /// casebook holds the very same record already nothing is added. Returns its number, and whether it is new.
+    pub fn append_late(&mut self, record: &ScanRecord) -> Result<(i64, bool), CasebookError> {
+        let encoded = Encoded::new(record).map_err(CasebookError::Unstorable)?;
+        let path = self.path().to_owned();
+        let packed = encoded.pack(&mut Packer::new()).map_err(|e| CasebookError::from_sqlite(&path, &e))?;
+        let text =
+            "this record could not be written when the scan was made; it was kept outside the casebook and written now";
+        let note = Statement::Note { text: text.to_owned() };
+        let body = serde_json::to_value(&note).map_err(|e| CasebookError::Unstorable(e.to_string()))?;
+        self.write(Timestamp::now(), |writing| {
+            if let Some(id) = packed.find(writing.connection).map_err(|e| writing.error(&e))? {
+                return Ok((id, false));
+            }
+            let id = writing.scan(&packed).map_err(|e| writing.error(&e))?;
+            let event = Event { operator: "parcelscope", kind: note.kind(), scan_id: Some(id), body: &body };
+            writing.event(&event).map_err(|e| writing.error(&e))?;
+            Ok((id, true))
+        })
+    }
+
     /// Lets `change` write under the lock, signs the log and waits for the disk. Where `change` fails nothing of it stays.
     pub(super) fn write<T>(
         &mut self,

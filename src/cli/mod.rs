@@ -142,10 +142,24 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// Takes scans into the casebook that an earlier run had to leave in files, and says so on stderr. The window does the same
+/// by its session.
+fn take_in_set_aside(context: &Context) {
+    // A folder that cannot be named is told by the command itself; none is made only to be looked at.
+    let Ok(data_dir) = session::data_dir_path(context.data_dir.as_deref()) else { return };
+    if !data_dir.is_dir() {
+        return;
+    }
+    for taken in session::take_in(&data_dir) {
+        output::complain(&taken.map_or_else(|error| error.to_string(), |taken| taken.words()));
+    }
+}
+
 fn dispatch(command: Command, context: &Context) -> Result<ExitCode, anyhow::Error> {
     // The guardian holds a port for a program that did this; an emulator is a device and no program that drives one.
     if !matches!(command, Command::Guardian(_) | Command::Emulate(_)) {
         left_on::extinguish(context);
+        take_in_set_aside(context);
     }
     match command {
         Command::Identify(args) => identify::run(args, context),

@@ -34,6 +34,9 @@ pub(super) const DEFAULT_SAMPLE: &str = "sucrose";
 /// How often the signals are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
+/// How often somebody who waits for a record to be written is told so.
+const SAY_WAITING_EVERY: Duration = Duration::from_secs(5);
+
 /// How long a GPS receiver may take to say where it is: a scan does not wait for a cold start.
 const GPS_PATIENCE: Duration = Duration::from_secs(12);
 
@@ -385,7 +388,10 @@ fn follow(session: &Session, interrupted: &AtomicBool) -> Result<Outcome, anyhow
                 output::complain("answered; writing the record");
             }
             Some(Event::Saved(scan)) => return Ok(Outcome { scan, elapsed, not_saved: None }),
-            Some(Event::NotSaved { scan, why }) => return Ok(Outcome { scan, elapsed, not_saved: Some(why) }),
+            Some(Event::NotSaved { scan, why, kept }) => {
+                let (scan, not_saved) = await_saving(session, interrupted, scan, (why, kept));
+                return Ok(Outcome { scan, elapsed, not_saved });
+            }
             Some(Event::Failed(why)) => bail!(why),
             Some(Event::Cancelled) => {
                 bail!("stopped by a signal; the laser was commanded off and nothing was recorded")
@@ -395,6 +401,42 @@ fn follow(session: &Session, interrupted: &AtomicBool) -> Result<Outcome, anyhow
         if interrupted.load(Ordering::SeqCst) {
             // A scan that is answered already is still recorded.
             session.send(Command::Cancel)?;
+        }
+    }
+}
+
+/// Waits until a record that cannot be written is written, and says so all the while. A signal ends the waiting only when the
+/// record is in a file; what is returned beside the scan says where.
+fn await_saving(
+    session: &Session,
+    interrupted: &AtomicBool,
+    scan: Arc<StoredScan>,
+    (mut why, mut kept): (String, Option<PathBuf>),
+) -> (Arc<StoredScan>, Option<String>) {
+    output::complain(&why);
+    output::complain("waiting until the record can be written; Ctrl-C ends that once the record is in a file");
+    let (begun, mut said) = (Instant::now(), Instant::now());
+    loop {
+        match session.recv_timeout(LOOK_EVERY) {
+            Some(Event::Saved(saved)) if saved.record.taken_at == scan.record.taken_at => return (saved, None),
+            Some(Event::StillNotSaved { why: now, kept: place, .. }) => (why, kept) = (now, place),
+            _ => {}
+        }
+        if interrupted.swap(false, Ordering::SeqCst) {
+            if let Some(path) = kept {
+                let words = format!(
+                    "stopped by a signal while the casebook could not be written: the record is in {}, and the next start of the program with this data folder takes it in; do not delete the file",
+                    path.display()
+                );
+                return (scan, Some(words));
+            }
+            output::complain(
+                "not ended: the record is in no file yet, so it would be lost; make room and the program goes on by itself",
+            );
+        }
+        if said.elapsed() >= SAY_WAITING_EVERY {
+            said = Instant::now();
+            output::complain(&format!("waiting for {} s. {why}", begun.elapsed().as_secs()));
         }
     }
 }

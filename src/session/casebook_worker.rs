@@ -15,6 +15,7 @@ use crate::analyzer::WireLog;
 use crate::casebook::{Act, Actor, Casebook, CasebookError, NewAccount, Reference, Role, Secret, StoredScan};
 
 use super::operators::Enrolment;
+use super::set_aside::{remove, set_aside, take_in};
 use super::shared::{Shared, caught};
 use super::{Event, RecordAct, RecordNews, Settings, Stage, casebook_path, system_uptime};
 
@@ -49,13 +50,36 @@ pub(super) enum CasebookRequest {
     ExportWireLog(WireLog),
 }
 
+/// A scan that could not be written yet.
+struct Waiting {
+    scan: Arc<StoredScan>,
+    /// The file that holds it meanwhile, or why there is none.
+    aside: Result<PathBuf, String>,
+}
+
+impl Waiting {
+    /// What to tell somebody whose scan is not in the casebook.
+    fn words(&self, why: &str) -> String {
+        let again = format!("tried again every {} seconds", RETRY.as_secs());
+        match &self.aside {
+            Ok(path) => format!(
+                "The record is not saved: {why}. The scan is kept in memory and {again}. It is in the file {} as well: if the program ends before, the next start takes it in.",
+                path.display()
+            ),
+            Err(nowhere) => format!(
+                "The record is not saved: {why}. The scan is kept in memory only and {again}; do not close the program: {nowhere}."
+            ),
+        }
+    }
+}
+
 pub(super) struct CasebookWorker {
     data_dir: PathBuf,
     requests: Receiver<CasebookRequest>,
     shared: Arc<Shared>,
     casebook: Option<Casebook>,
     /// Scans that could not be written yet, oldest first.
-    unsaved: VecDeque<Arc<StoredScan>>,
+    unsaved: VecDeque<Waiting>,
     /// The copy that is being made, and when it was last looked whether one is due.
     backup: Option<JoinHandle<()>>,
     backup_looked: Option<Instant>,
@@ -89,8 +113,10 @@ impl CasebookWorker {
                 Err(words) => self.mend(&words),
             }
         }
-        // A last try for what could not be written so far.
-        if let Err(words) = caught(|| self.retry()) {
+        // A last try for what is in no file; what is in one the next start takes in.
+        if self.unsaved.iter().any(|waiting| waiting.aside.is_err())
+            && let Err(words) = caught(|| self.retry())
+        {
             self.mend(&words);
         }
     }
@@ -101,8 +127,9 @@ impl CasebookWorker {
         let why = format!("The casebook's part of the program failed inside ({words}); report this message.");
         let event = match self.current.take() {
             Some(scan) => {
+                self.set_aside();
                 self.shared.abandon_scan();
-                Event::NotSaved { scan, why: kept(&why) }
+                self.not_saved(scan, &why)
             }
             None => Event::CasebookTrouble(why),
         };
@@ -111,6 +138,12 @@ impl CasebookWorker {
 
     /// Opens the casebook early, so that trouble with it is on the screen before the first scan.
     fn greet(&mut self) {
+        for taken in take_in(&self.data_dir) {
+            self.shared.events.push(match taken {
+                Ok(taken) => Event::TakenIn(taken.words()),
+                Err(error) => Event::CasebookTrouble(error.to_string()),
+            });
+        }
         match self.casebook().and_then(|casebook| casebook.has_accounts()) {
             Ok(enrolled) => {
                 let enrolment = if enrolled { Enrolment::Somebody } else { Enrolment::Nobody };
@@ -154,7 +187,7 @@ impl CasebookWorker {
             Ok(CasebookRequest::Permit(actor, act)) => self.permit(&actor, act),
             Ok(CasebookRequest::KeepSettings(settings)) => self.keep(settings),
             Ok(CasebookRequest::ExportWireLog(log)) => self.export(&log),
-            Err(RecvTimeoutError::Timeout) => drop(self.retry()),
+            Err(RecvTimeoutError::Timeout) => self.retry_and_tell(),
             Err(RecvTimeoutError::Disconnected) => return false,
         }
         true
@@ -171,32 +204,56 @@ impl CasebookWorker {
     fn save(&mut self, scan: Arc<StoredScan>) {
         // It waits behind older scans that could not be written, so that the records keep the order of time; and it is
         // in the list before anything can go wrong.
-        self.unsaved.push_back(Arc::clone(&scan));
+        self.unsaved.push_back(Waiting { scan: Arc::clone(&scan), aside: Err("it was not tried yet".to_owned()) });
         self.current = Some(Arc::clone(&scan));
         self.shared.progress(Stage::Saving, 0.99, Duration::from_millis(20));
         let why = self.retry();
         self.shared.set_unsaved_full(self.unsaved.len() >= MOST_UNSAVED);
         if self.current.take().is_some() {
-            self.shared.end_scan(Event::NotSaved { scan, why: kept(&why.unwrap_or_default()) });
+            let event = self.not_saved(scan, &why.unwrap_or_default());
+            self.shared.end_scan(event);
         }
     }
 
-    fn append(&mut self, scan: &StoredScan) -> Result<i64, String> {
-        let result = self.casebook().and_then(|casebook| casebook.append(&scan.record));
+    /// What is reported of a scan that waits.
+    fn not_saved(&self, scan: Arc<StoredScan>, why: &str) -> Event {
+        let waiting = self.unsaved.iter().find(|waiting| Arc::ptr_eq(&waiting.scan, &scan));
+        let words = waiting.map_or_else(|| format!("The record is not saved: {why}."), |waiting| waiting.words(why));
+        let kept = waiting.and_then(|waiting| waiting.aside.clone().ok());
+        Event::NotSaved { scan, why: words, kept }
+    }
+
+    /// One that is in a file already may have been taken in by another process, so it is looked for first.
+    fn append(&mut self, scan: &StoredScan, is_aside: bool) -> Result<i64, String> {
+        let result = self.casebook().and_then(|casebook| {
+            if is_aside { Ok(casebook.append_late(&scan.record)?.0) } else { casebook.append(&scan.record) }
+        });
         result.map_err(|e| e.to_string())
+    }
+
+    /// Writes a file for each scan that waits and has none.
+    fn set_aside(&mut self) {
+        for waiting in self.unsaved.iter_mut().filter(|waiting| waiting.aside.is_err()) {
+            waiting.aside = set_aside(&self.data_dir, &waiting.scan.record).map_err(|error| error.to_string());
+        }
     }
 
     /// Writes the scans that wait, oldest first, up to the first that still cannot be written; says why it cannot.
     fn retry(&mut self) -> Option<String> {
-        while let Some(scan) = self.unsaved.front().map(Arc::clone) {
-            let id = match self.append(&scan) {
+        while let Some(Waiting { scan, aside }) = self.unsaved.front() {
+            let (scan, aside) = (Arc::clone(scan), aside.clone().ok());
+            let id = match self.append(&scan, aside.is_some()) {
                 Ok(id) => id,
                 Err(why) => {
-                    tracing::warn!(why, waiting = self.unsaved.len(), "scans still cannot be written");
+                    self.set_aside();
+                    tracing::info!(why, waiting = self.unsaved.len(), "scans still cannot be written");
                     return Some(why);
                 }
             };
             self.unsaved.pop_front();
+            if let Some(path) = aside {
+                remove(&path);
+            }
             self.shared.saved(&scan.record);
             self.shared.set_unsaved_full(false);
             let saved = Event::Saved(Arc::new(StoredScan { id, record: scan.record.clone() }));
@@ -207,6 +264,16 @@ impl CasebookWorker {
             }
         }
         None
+    }
+
+    /// A round of retries whose outcome nobody waits for.
+    fn retry_and_tell(&mut self) {
+        if let Some(why) = self.retry()
+            && let Some(waiting) = self.unsaved.front()
+        {
+            let (scan, kept) = (Arc::clone(&waiting.scan), waiting.aside.clone().ok());
+            self.shared.events.push(Event::StillNotSaved { scan, why: waiting.words(&why), kept });
+        }
     }
 
     fn load(&mut self, id: i64) {
@@ -347,12 +414,4 @@ impl CasebookWorker {
     fn answer(&self, answer: Result<Event, CasebookError>) {
         self.shared.events.push(answer.unwrap_or_else(|error| Event::CasebookTrouble(error.to_string())));
     }
-}
-
-/// What to tell somebody whose scan is not on the disk.
-fn kept(why: &str) -> String {
-    format!(
-        "The record is not saved: {why}. The scan is kept in memory and tried again every {} seconds; do not close the program.",
-        RETRY.as_secs()
-    )
 }

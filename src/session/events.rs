@@ -76,6 +76,7 @@ fn is_state(event: &Event) -> bool {
             | Event::Preview(_)
             | Event::Kits(_)
             | Event::Place(_)
+            | Event::StillNotSaved { .. }
             | Event::RecordProgress(_)
             | Event::LibraryProgress(_)
     )

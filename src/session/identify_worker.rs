@@ -15,6 +15,7 @@ use super::casebook_worker::CasebookRequest;
 use super::config::Identifier;
 use super::judged::judged;
 use super::kit_worker::KitRequest;
+use super::set_aside::set_aside;
 use super::shared::{Shared, caught};
 use super::{EngineLoader, Event, Stage, UNENROLLED, casebook_path};
 
@@ -116,8 +117,15 @@ impl IdentifyWorker {
         }
         let handed_over = self.casebook.send(CasebookRequest::Save(Arc::clone(&scan)));
         if handed_over.is_err() {
-            let why = "the casebook's thread has ended; note the result by hand and start the program again".to_owned();
-            self.shared.end_scan(Event::NotSaved { scan, why });
+            let ended = "the casebook's thread has ended; start the program again";
+            let (kept, why) = match set_aside(&self.data_dir, &scan.record) {
+                Ok(path) => {
+                    let why = format!("{ended}, which takes the record in from {}", path.display());
+                    (Some(path), why)
+                }
+                Err(error) => (None, format!("{ended}, and note the result by hand: {error}")),
+            };
+            self.shared.end_scan(Event::NotSaved { scan, why, kept });
         }
     }
 

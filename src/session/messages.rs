@@ -253,13 +253,26 @@ pub enum Event {
     Answered(Arc<StoredScan>),
     /// The record is written and synced.
     Saved(Arc<StoredScan>),
-    /// The scan's record could not be written; the scan is kept in memory. The sentence says what to do.
+    /// The scan's record could not be written; the scan is kept and tried again. The sentence says what to do.
     NotSaved {
         /// The scan.
         scan: Arc<StoredScan>,
         /// Why, and what to do.
         why: String,
+        /// The file that holds the record until the casebook does; none where no file could be written either.
+        kept: Option<PathBuf>,
     },
+    /// It was tried again and the record still cannot be written: as [`Event::NotSaved`], about the oldest that waits.
+    StillNotSaved {
+        /// The scan.
+        scan: Arc<StoredScan>,
+        /// Why, and what to do.
+        why: String,
+        /// The file, as above.
+        kept: Option<PathBuf>,
+    },
+    /// A record that an earlier run had to keep outside the casebook is in it now; the sentence says which.
+    TakenIn(String),
     /// The scan ended without an answer; the sentence says why and what to do.
     Failed(String),
     /// The scan was cancelled.

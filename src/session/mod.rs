@@ -37,6 +37,7 @@ mod replay;
 mod running;
 mod saved_kit;
 mod scan_exposure;
+mod set_aside;
 mod settings;
 mod shared;
 mod standard_finding;
@@ -65,6 +66,7 @@ pub use replay::{Replay, ReplayDifference, ReplayError, ReplayField, replay, spe
 pub use running::{Refused, Session};
 pub use saved_kit::{BadKitName, KitId, KitName, KitParts, SavedDevice, SavedKit, SavedLaser};
 pub use scan_exposure::{FixedExposure, ScanExposure};
+pub use set_aside::{SetAsideError, TakeInError, TakenIn, take_in};
 pub use settings::{Colours, Settings};
 pub use standard_finding::{MeasuredStandard, StandardFindingError, StandardPurpose, find_in_standards};
 pub use uptime::system_uptime;

@@ -30,6 +30,9 @@ use super::{Command, Event, RecordWish, SessionConfig, Settings, read_choices};
 const QUEUE: usize = 16;
 /// Longest that dropping a session waits for its threads: a readout that runs cannot be hurried, a sync neither.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest that it waits for the casebook's thread: a casebook that another program keeps locked is waited for twice, and
+/// then the scan goes into a file.
+const CASEBOOK_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Why a command was not taken. Nothing happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -295,9 +298,10 @@ impl Drop for Session {
         self.records = None;
         self.library = None;
         self.gps = None;
-        let end = Instant::now() + PATIENCE;
+        let start = Instant::now();
         for thread in self.threads.drain(..) {
-            while !thread.is_finished() && Instant::now() < end {
+            let patience = if thread.thread().name() == Some("casebook") { CASEBOOK_PATIENCE } else { PATIENCE };
+            while !thread.is_finished() && start.elapsed() < patience {
                 thread::sleep(Duration::from_millis(2));
             }
             let name = thread.thread().name().unwrap_or_default().to_owned();

@@ -355,7 +355,9 @@ impl Model {
                 let saved = Saved::Yes(scan.id);
                 self.answered(scan, saved);
             }
-            Event::NotSaved { scan, why } => self.answered(scan, Saved::No(why)),
+            Event::NotSaved { scan, why, .. } => self.answered(scan, Saved::No(why)),
+            Event::StillNotSaved { scan, why, .. } => self.still_not_saved(&scan, why),
+            Event::TakenIn(words) => self.remark(words),
             Event::Failed(why) => self.failed(why),
             Event::Cancelled if self.measuring_standard() => self.another_standard(false),
             Event::Cancelled if self.aiming() => self.aiming_ended(None),
@@ -454,6 +456,15 @@ impl Model {
     }
 
     /// Shows an answer, or updates whether the shown one is on disk.
+    /// The reason may be another one by now, and the record in a file.
+    fn still_not_saved(&mut self, scan: &StoredScan, why: String) {
+        if let Phase::Answered { view, saved: saved @ Saved::No(_) } = &mut self.phase
+            && view.scan.record == scan.record
+        {
+            *saved = Saved::No(why);
+        }
+    }
+
     fn answered(&mut self, scan: Arc<StoredScan>, now: Saved) {
         match &mut self.phase {
             Phase::Answered { view, saved } if view.scan.record == scan.record => {

@@ -62,4 +62,6 @@ mod report_exchange;
 mod role_commands;
 mod session;
 mod session_accounts;
+#[cfg(unix)]
+mod set_aside;
 mod wasatch;

@@ -334,7 +334,7 @@ fn a_scan_that_cannot_be_written_is_kept_shown_and_written_later() {
     ready(&session);
     scan(&session);
     let ((kept, why), events) = until(&session, "unsaved scan", |e| match e {
-        Event::NotSaved { scan, why } => Some((Arc::clone(scan), why.clone())),
+        Event::NotSaved { scan, why, .. } => Some((Arc::clone(scan), why.clone())),
         Event::Saved(_) => panic!("reported as saved"),
         _ => None,
     });

@@ -202,7 +202,7 @@ fn a_scan_that_is_not_saved_says_so_with_the_reason() {
     let mut h = ready(&script, true);
     press(&mut h, "Scan");
     let scan = Arc::new(script::scan(script.library(), &[("sucrose", 1.0)]));
-    script.happen(Event::NotSaved { scan, why: "The disk is full: free some space.".to_owned() });
+    script.happen(Event::NotSaved { scan, why: "The disk is full: free some space.".to_owned(), kept: None });
     h.run_ok();
     assert!(name_starting(&h, "NOT SAVED").is_some());
     assert!(names(&h).iter().any(|n| n.contains("The disk is full")));
