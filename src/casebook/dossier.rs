@@ -8,7 +8,8 @@ use std::path::Path;
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
-use super::ledger::hex;
+use super::encode::{Encoded, PARTS};
+use super::ledger::{EvidenceTable, hex};
 use super::note::Checkpoint;
 use super::{Casebook, CasebookError, RecordProof, Statement, StoredScan};
 use sha2::{Digest, Sha256};
@@ -64,6 +65,16 @@ pub struct KeptFile {
     pub bytes: Option<Vec<u8>>,
 }
 
+/// A large part of a record: the very bytes whose SHA-256 its row states.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawPart {
+    /// Its name, as in the table `part`.
+    pub name: &'static str,
+    /// `settings` and `answer`: JSON. Counts: 32-bit, little-endian. The spectrum: 64-bit floats, little-endian, axis in
+    /// cm-1, then intensities, then their noise where it is known.
+    pub bytes: Vec<u8>,
+}
+
 /// One record with its history and its proof. It does not change while nothing is said about the record: the proof is
 /// against the first checkpoint that covers the record and all of its history, not against the newest one.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +89,10 @@ pub struct Dossier {
     pub files: Vec<KeptFile>,
     /// Proof that the record is in the log.
     pub proof: RecordProof,
+    /// Proof of each event of the history that it is in the log, in the order of the history, against the same checkpoint.
+    pub event_proofs: Vec<RecordProof>,
+    /// The large parts of the record, in the order of their digests in the row.
+    pub parts: Vec<RawPart>,
     /// What the checkpoint of the proof states.
     pub checkpoint: Checkpoint,
     /// When that checkpoint was written, RFC 3339 in UTC.
@@ -97,10 +112,17 @@ impl Casebook {
         };
         let (note, checkpoint_at) = covered(self.connection()).map_err(|e| self.error(&e))?;
         let checkpoint = Checkpoint::parse(&note).map_err(|e| self.corrupt(format!("a checkpoint: {e}")))?;
-        let proof = self.proof_against(id, &note)?;
+        let leaves = self.leaves_under(&note)?;
+        let proof = self.proof_against((EvidenceTable::Scan, id), &note, &leaves)?;
+        let prove = |event: &StoredEvent| self.proof_against((EvidenceTable::Event, event.id), &note, &leaves);
+        let event_proofs = history.iter().map(prove).collect::<Result<_, _>>()?;
+        let encoded = Encoded::read(self.connection(), id).map_err(|e| self.error(&e))?;
+        let encoded = encoded.map_err(|what| self.corrupt(format!("record {id}: {what}")))?;
+        let parts = PARTS.iter().zip(encoded.parts()).map(|((name, _), bytes)| RawPart { name, bytes: bytes.to_vec() });
+        let parts = parts.collect();
         let digest = hex(&Sha256::digest(&proof.row));
         let files = self.kept_files(&history);
-        Ok(Dossier { scan, digest, history, files, proof, checkpoint, checkpoint_at })
+        Ok(Dossier { scan, digest, history, files, proof, event_proofs, parts, checkpoint, checkpoint_at })
     }
 
     /// The files of a history. One that is not there, is not what was added, or comes when [`FILES_BYTES_MAX`] is reached has

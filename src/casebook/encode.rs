@@ -225,7 +225,7 @@ impl Encoded {
     }
 
     /// The parts in the order of [`PARTS`].
-    fn parts(&self) -> [&[u8]; PARTS.len()] {
+    pub(super) fn parts(&self) -> [&[u8]; PARTS.len()] {
         [self.settings.as_bytes(), self.answer.as_bytes(), &self.dark_counts, &self.light_counts, &self.spectrum]
     }
 

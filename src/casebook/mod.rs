@@ -39,7 +39,7 @@ pub use acts::{
 };
 pub use backup::{BackupError, BackupPlan};
 pub use blank::LastBlank;
-pub use dossier::{Dossier, KeptFile, StoredEvent};
+pub use dossier::{Dossier, KeptFile, RawPart, StoredEvent};
 pub use error::CasebookError;
 pub use find::RecordFilter;
 pub use ledger::EvidenceTable;

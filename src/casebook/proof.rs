@@ -1,4 +1,4 @@
-//! The proof that one record is in the log, as text that verifies without the casebook.
+//! The proof that one row of evidence is in the log, as text that verifies without the casebook.
 //!
 //! The format is C2SP tlog-proof (<https://c2sp.org/tlog-proof>); its extra data is the text of the entry.
 
@@ -12,12 +12,12 @@ use super::merkle::{Hash, inclusion_proof};
 use super::note::Checkpoint;
 use super::{Casebook, CasebookError};
 
-/// Everything that another program needs to check one record.
+/// Everything that another program needs to check one row: that of a record, or an event of its history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RecordProof {
-    /// The canonical text of the record's row; its SHA-256 stands in the entry.
+    /// The canonical text of the row; its SHA-256 stands in the entry.
     pub row: String,
-    /// The text of the record's entry; its RFC 6962 leaf hash is in the tree.
+    /// The text of the row's entry; its RFC 6962 leaf hash is in the tree.
     pub entry: String,
     /// The C2SP tlog-proof: place in the log, audit path, signed checkpoint.
     pub proof: String,
@@ -32,13 +32,35 @@ impl Casebook {
         if id < 1 || id > total {
             return Err(CasebookError::NoSuchRecord { id, total });
         }
-        self.proof_against(id, &self.last_checkpoint()?)
+        let checkpoint = self.last_checkpoint()?;
+        let leaves = self.leaves_under(&checkpoint)?;
+        self.proof_against((EvidenceTable::Scan, id), &checkpoint, &leaves)
     }
 
-    /// Proves that scan `id`, which exists, is in the log that `checkpoint` signs.
-    pub(super) fn proof_against(&self, id: i64, checkpoint: &str) -> Result<RecordProof, CasebookError> {
-        let parts = read(self.connection(), id, checkpoint).map_err(|e| self.error(&e))?;
-        let damaged = || self.corrupt(format!("record {id} does not fit its entry; run 'parcelscope casebook verify'"));
+    /// The leaves of the log that `checkpoint` signs.
+    pub(super) fn leaves_under(&self, checkpoint: &str) -> Result<Vec<Hash>, CasebookError> {
+        let size = Checkpoint::parse(checkpoint).map_err(|e| self.corrupt(format!("a checkpoint: {e}")))?.size;
+        let read = |connection: &Connection| -> rusqlite::Result<Vec<Hash>> {
+            let mut statement = connection.prepare("SELECT leaf FROM ledger WHERE seq <= ?1 ORDER BY seq")?;
+            statement.query_map([i64::try_from(size).unwrap_or(i64::MAX)], |row| row.get(0))?.collect()
+        };
+        read(self.connection()).map_err(|e| self.error(&e))
+    }
+
+    /// Proves that a row, which exists, is in the log of these leaves, which `checkpoint` signs.
+    pub(super) fn proof_against(
+        &self,
+        (table, id): (EvidenceTable, i64),
+        checkpoint: &str,
+        leaves: &[Hash],
+    ) -> Result<RecordProof, CasebookError> {
+        let parts = read(self.connection(), table, id, leaves).map_err(|e| self.error(&e))?;
+        let damaged = || {
+            self.corrupt(format!(
+                "row {id} of the table {} does not fit its entry; run 'parcelscope casebook verify'",
+                table.name()
+            ))
+        };
         let (row, entry, index, path) = parts.ok_or_else(damaged)?;
         let mut proof = format!("c2sp.org/tlog-proof@v1\nextra {}\nindex {index}\n", STANDARD.encode(&entry));
         for hash in path {
@@ -54,31 +76,26 @@ impl Casebook {
 type Parts = (String, String, usize, Vec<Hash>);
 
 /// Row, entry, index and audit path; `None` where they do not fit each other.
-fn read(connection: &Connection, id: i64, checkpoint: &str) -> rusqlite::Result<Option<Parts>> {
-    let columns = EvidenceTable::Scan.columns();
-    let sql = format!("SELECT {} FROM scan WHERE id = ?1", columns.join(", "));
+fn read(connection: &Connection, table: EvidenceTable, id: i64, leaves: &[Hash]) -> rusqlite::Result<Option<Parts>> {
+    let (columns, name) = (table.columns(), table.name());
+    let sql = format!("SELECT {} FROM {name} WHERE id = ?1", columns.join(", "));
     let row = connection.prepare_cached(&sql)?.query_row([id], |row| canonical_text(columns, row))?;
-    let sql = "SELECT seq, at, clock, content FROM ledger WHERE seq = (SELECT seq FROM scan WHERE id = ?1)";
-    let entry = connection.query_row(sql, [id], |row| {
+    let sql = format!("SELECT seq, at, clock, content FROM ledger WHERE seq = (SELECT seq FROM {name} WHERE id = ?1)");
+    let entry = connection.query_row(&sql, [id], |row| {
         Ok(Entry {
             seq: row.get(0)?,
-            table: EvidenceTable::Scan.name().to_owned(),
+            table: name.to_owned(),
             row_id: id,
             at: row.get(1)?,
             clock: row.get(2)?,
             content: row.get(3)?,
         })
     })?;
-    let Some(size) = Checkpoint::parse(checkpoint).ok().and_then(|c| i64::try_from(c.size).ok()) else {
-        return Ok(None);
-    };
-    let mut statement = connection.prepare("SELECT leaf FROM ledger WHERE seq <= ?1 ORDER BY seq")?;
-    let leaves: Vec<Hash> = statement.query_map([size], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     let index = usize::try_from(entry.seq.saturating_sub(1)).unwrap_or(usize::MAX);
     if leaves.get(index) != Some(&entry.leaf()) {
         return Ok(None);
     }
-    Ok(inclusion_proof(index, &leaves).map(|path| (row, entry.text(), index, path)))
+    Ok(inclusion_proof(index, leaves).map(|path| (row, entry.text(), index, path)))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use crate::analyzer::{Exposure, ExposureKind};
-use crate::casebook::Dossier;
+use crate::casebook::{Dossier, ScanRecord, StoredEvent};
 use crate::formats::{FileSpectrum, FileTechnique, JcampForm, SpectrumKind, XUnit, YUnit, to_jcamp};
 use crate::library::Library;
 use crate::signal::prepare;
@@ -34,16 +34,26 @@ struct Listed {
     sha256: String,
 }
 
+/// `record.json`. Written from the record itself, so that each number has the digits that it has in the parts.
+#[derive(Serialize)]
+struct Document<'a> {
+    format: &'static str,
+    id: i64,
+    digest: &'a str,
+    record: &'a ScanRecord,
+    history: &'a [StoredEvent],
+}
+
 /// The package as a ZIP archive. The same dossier and library give the same bytes.
 pub fn package(dossier: &Dossier, library: Option<&Library>, paper: Paper) -> Result<Vec<u8>, ReportError> {
     let record = &dossier.scan.record;
-    let document = json!({
-        "format": "parcelscope-record/1",
-        "id": dossier.scan.id,
-        "digest": dossier.digest,
-        "record": record,
-        "history": dossier.history,
-    });
+    let document = Document {
+        format: "parcelscope-record/1",
+        id: dossier.scan.id,
+        digest: &dossier.digest,
+        record,
+        history: &dossier.history,
+    };
     let mut files: Vec<(String, Vec<u8>)> = vec![
         ("README.txt".to_owned(), README.into()),
         ("record.json".to_owned(), pretty(&document)?),
@@ -54,6 +64,12 @@ pub fn package(dossier: &Dossier, library: Option<&Library>, paper: Paper) -> Re
         ("schema/manifest.schema.json".to_owned(), MANIFEST_SCHEMA.into()),
         ("schema/laboratory-result.schema.json".to_owned(), RESULT_SCHEMA.into()),
     ];
+    for (event, proof) in dossier.history.iter().zip(&dossier.event_proofs) {
+        files.push((format!("proof/event-{}.json", event.id), pretty(proof)?));
+    }
+    for part in &dossier.parts {
+        files.push((format!("parts/{}", part_file(part.name)), part.bytes.clone()));
+    }
     for (name, spectrum) in spectra(dossier) {
         files.push((format!("spectra/{name}.jdx"), to_jcamp(&spectrum, JcampForm::Affn).into_bytes()));
     }
@@ -71,6 +87,16 @@ pub fn package(dossier: &Dossier, library: Option<&Library>, paper: Paper) -> Re
     });
     files.insert(0, ("manifest.json".to_owned(), pretty(&manifest)?));
     zipped(&files)
+}
+
+/// Name of a part's file; the ending says what is in it.
+fn part_file(name: &str) -> String {
+    let ending = match name {
+        "settings" | "answer" => "json",
+        "spectrum" => "f64le",
+        _ => "u32le",
+    };
+    format!("{name}.{ending}")
 }
 
 /// The photos and other files, under names that no archive program can take for a place elsewhere: the name under which a

@@ -177,7 +177,8 @@ fn is_private(path: &Path, data_dir: &Path) -> bool {
         use std::os::unix::fs::MetadataExt as _;
         let Ok(folder) = fs::metadata(data_dir) else { return false };
         let owned = file.uid() == folder.uid() || file.uid() == 0;
-        file.is_file() && owned && file.mode() & 0o077 == 0
+        let others = file.mode() & 0o077; // what group and others may do
+        file.is_file() && owned && others == 0
     }
     #[cfg(not(unix))]
     {

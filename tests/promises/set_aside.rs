@@ -135,7 +135,7 @@ fn a_scan_without_room_anywhere_does_not_end_and_is_recorded_when_there_is_room(
     let mut limited = Process::new("sh");
     limited.args([
         "-c",
-        "trap '' XFSZ; ulimit -f 4; exec \"$@\"",
+        "trap '' XFSZ; ulimit -S -f 4; exec \"$@\"",
         "sh",
         env!("CARGO_BIN_EXE_parcelscope"),
         "--data-dir",

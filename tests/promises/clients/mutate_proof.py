@@ -21,7 +21,7 @@ def main() -> int:
     rejected = 0
     while rejected < count:
         bent = dict(document)
-        field = random.choice(["row", "entry", "proof"])
+        field = random.choice(["row", "entry", "proof", "verifier"])
         text = bent[field]
         at = random.randrange(len(text))
         kind = random.randrange(3)
@@ -37,7 +37,7 @@ def main() -> int:
             verify_proof.verify(bent, key)
             print(f"accepted: {field} at {at}, kind {kind}")
             return 1
-        except (verify_proof.Bad, KeyError, ValueError, IndexError):
+        except (verify_proof.Bad, KeyError, ValueError, IndexError, TypeError):
             rejected += 1
     print(f"{rejected} changed proofs rejected")
     return 0
