@@ -68,9 +68,10 @@ pub(super) struct KitArgs {
     /// Port of the laser; for a Ventana, whose laser is its own, the same port again
     #[arg(long, value_name = "PORT")]
     pub(super) laser_port: Option<String>,
-    /// Protocol of the laser: matchbox, obis, cobolt, ondax or wasatch
-    #[arg(long, value_name = "KIND", default_value = "matchbox")]
-    laser: LaserKind,
+    /// Protocol of the laser on --laser-port: matchbox, obis, cobolt, ondax or ventana [default: matchbox, and ventana on the
+    /// port of the spectrometer]
+    #[arg(long, value_name = "KIND")]
+    laser: Option<LaserKind>,
     /// Line speed of the laser, where it is not the usual one; Ondax lasers need it
     #[arg(long, value_name = "BAUD")]
     laser_baud: Option<u32>,
@@ -98,7 +99,8 @@ impl KitArgs {
         let spectrometer = match spectrometer {
             Instrument::Raman(setup) => *setup,
             Instrument::Nirscan => {
-                let for_a_laser = laser_port.is_some() || excitation_nm.is_some() || laser_power_mw.is_some();
+                let for_a_laser =
+                    laser_port.is_some() || kind.is_some() || excitation_nm.is_some() || laser_power_mw.is_some();
                 if for_a_laser || spectrometer_settings.is_some() {
                     bail!("a near-infrared scanner has no laser and no settings; name its port alone");
                 }
@@ -113,8 +115,10 @@ impl KitArgs {
         let excitation_nm = stated_nm.unwrap_or(USUAL_EXCITATION_NM);
         if let SpectrometerSetup::Wasatch(options) = &mut spectrometer_setup {
             options.excitation_nm = stated_nm.or(options.excitation_nm);
-            if laser_port.is_some() {
-                bail!("--laser-port does not go with --spectrometer wasatch: the module has its laser on its own port");
+            if laser_port.is_some() || kind.is_some_and(|kind| kind != LaserKind::Wasatch) {
+                bail!(
+                    "--laser-port and --laser do not go with --spectrometer wasatch: the module has its laser on its own port"
+                );
             }
             let (laser, laser_setup) = (port.clone(), LaserSetup::usual(LaserKind::Wasatch));
             return Ok(KitChoice::Ports {
@@ -134,6 +138,19 @@ impl KitArgs {
         if laser == port && spectrometer_setup != SpectrometerSetup::Obp {
             bail!("spectrometer and laser cannot both be on {port}; name the port of each");
         }
+        let own = laser == port;
+        let kind = match kind {
+            Some(LaserKind::Wasatch) => bail!(
+                "--laser wasatch is a laser inside a module; name the module with --spectrometer wasatch and no laser"
+            ),
+            Some(kind) if own != (kind == LaserKind::Ventana) => bail!(
+                "--laser {} does not go with --laser-port {laser}: a Ventana's laser is on the port of its spectrometer, and no other laser is",
+                kind.name()
+            ),
+            // One port for both says that the laser is the Ventana's own; its protocol is the spectrometer's.
+            _ if own => LaserKind::default(),
+            kind => kind.unwrap_or_default(),
+        };
         let laser_setup = LaserSetup { kind, baud: laser_baud };
         laser_setup.baud()?;
         Ok(KitChoice::Ports {

@@ -19,8 +19,8 @@ use crate::analyzer::gps::{NoFix, Place};
 use crate::casebook::{Act, Actor, Casebook, ClockKeeping, ScanKind, Spot, StoredScan, Subject};
 use crate::identify::Answer;
 use crate::session::{
-    Command, Connection, Event, FixedExposure, KitChoice, KitParts, KitShelf, ScanExposure, Session, SessionConfig,
-    Stage, casebook_path, data_dir, pack_age,
+    AutomaticExposure, Command, Connection, Event, FixedExposure, KitChoice, KitParts, KitShelf, ScanExposure, Session,
+    SessionConfig, Stage, casebook_path, data_dir, pack_age,
 };
 
 use super::kit_args::KitArgs;
@@ -90,6 +90,9 @@ pub struct ScanArgs {
 /// How the sample is exposed.
 #[derive(Args, Clone, Copy, Debug)]
 struct ExposureArgs {
+    /// Longest time for dark and light together, in s, where the exposure is chosen for the sample: more for weak light [default: 10, or as the settings say]
+    #[arg(long, value_name = "S", conflicts_with = "integration_ms", value_parser = clap::value_parser!(u16).range(4..=120))]
+    budget_s: Option<u16>,
     /// Expose for this time, in ms, instead of choosing the exposure for the sample by up to three short probes
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=FixedExposure::LONGEST_MS as i64))]
     integration_ms: Option<u32>,
@@ -105,13 +108,15 @@ impl ExposureArgs {
     /// What was chosen; nothing leaves it to the data folder, which says automatic unless somebody chose otherwise.
     fn exposure(self) -> Option<ScanExposure> {
         let usual = FixedExposure::default();
-        self.integration_ms.map(|integration_ms| {
+        let longer = self.budget_s.map(|budget_s| ScanExposure::Automatic(AutomaticExposure { budget_s }));
+        let fixed = self.integration_ms.map(|integration_ms| {
             ScanExposure::Fixed(FixedExposure {
                 integration_ms,
                 exposures: self.exposures.unwrap_or(usual.exposures),
                 averages: self.averages.unwrap_or(usual.averages),
             })
-        })
+        });
+        fixed.or(longer)
     }
 }
 

@@ -256,6 +256,10 @@ impl KitLink {
         }
     }
 
+    pub(super) fn is_near_infrared(&self) -> bool {
+        matches!(self.linked, Linked::Nir(_))
+    }
+
     /// Measures the white standard of a near-infrared scanner: its scans and their spectrum.
     pub(super) fn white(&mut self, shared: &Shared) -> Result<(Vec<NirScan>, Spectrum), Ended> {
         let Linked::Nir(kit) = &mut self.linked else {

@@ -31,6 +31,11 @@ impl KitWorker {
         let operator = self.shared.operators.current();
         let (shared, sample, policy) = (Arc::clone(&self.shared), self.sample.clone(), self.policy);
         let kit = self.usable(operator.as_ref(), Act::Calibrate)?;
+        if kit.is_near_infrared() {
+            return Err(Ended::Failed(
+                "A near-infrared scanner has no Raman axis that a standard could check: its wavelengths are those of its maker. Measure a white reference instead (Device, White reference; 'parcelscope calibrate --standard white').".to_owned(),
+            ));
+        }
         // Under an emulated probe it lies at once.
         kit.show_standard(|library| standard_sample(library, &standards, &name).map_err(|e| words(&e)))
             .map_err(Ended::Failed)?;

@@ -65,7 +65,7 @@ pub use record_wishes::{RecordAct, RecordNews, RecordWish};
 pub use replay::{Replay, ReplayDifference, ReplayError, ReplayField, replay, spectrum_again};
 pub use running::{Refused, Session};
 pub use saved_kit::{BadKitName, KitId, KitName, KitParts, SavedDevice, SavedKit, SavedLaser};
-pub use scan_exposure::{FixedExposure, ScanExposure};
+pub use scan_exposure::{AutomaticExposure, FixedExposure, ScanExposure};
 pub use set_aside::{SetAsideError, TakeInError, TakenIn, take_in};
 pub use settings::{Colours, Settings};
 pub use standard_finding::{MeasuredStandard, StandardFindingError, StandardPurpose, find_in_standards};

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use crate::casebook::Act;
-use crate::session::{CheckPolicy, Command, FixedExposure, KitChoices, ScanExposure};
+use crate::session::{AutomaticExposure, CheckPolicy, Command, FixedExposure, KitChoices, ScanExposure};
 
 use super::kit_model::DevicePage;
 use super::model::Model;
@@ -13,6 +13,8 @@ use super::model::Model;
 pub struct KitSettings {
     /// True for an exposure that is the same for every sample.
     pub fixed: bool,
+    /// Time for dark and light where the exposure is chosen for each sample, seconds.
+    pub budget_s: String,
     /// Integration time of one readout, milliseconds.
     pub integration_ms: String,
     /// Light exposures.
@@ -34,12 +36,13 @@ pub struct KitSettings {
 impl KitSettings {
     /// As they are kept.
     pub fn of(choices: &KitChoices) -> Self {
-        let (fixed, exposure) = match choices.exposure {
-            ScanExposure::Automatic => (false, FixedExposure::default()),
-            ScanExposure::Fixed(exposure) => (true, exposure),
+        let (fixed, automatic, exposure) = match choices.exposure {
+            ScanExposure::Automatic(automatic) => (false, automatic, FixedExposure::default()),
+            ScanExposure::Fixed(exposure) => (true, AutomaticExposure::default(), exposure),
         };
         Self {
             fixed,
+            budget_s: automatic.budget_s.to_string(),
             integration_ms: exposure.integration_ms.to_string(),
             exposures: exposure.exposures.to_string(),
             averages: exposure.averages.to_string(),
@@ -54,7 +57,9 @@ impl KitSettings {
     /// The exposure that is typed; else a sentence.
     fn exposure(&self) -> Result<ScanExposure, String> {
         if !self.fixed {
-            return Ok(ScanExposure::Automatic);
+            let (least, most) = AutomaticExposure::BUDGET_S.into_inner();
+            let budget_s = number(&self.budget_s, least, most, "The time of a scan in s")?;
+            return Ok(ScanExposure::Automatic(AutomaticExposure { budget_s }));
         }
         let integration_ms = number(&self.integration_ms, 1, FixedExposure::LONGEST_MS, "The integration time in ms")?;
         let exposures = number(&self.exposures, 1, FixedExposure::MOST_EXPOSURES, "The number of exposures")?;
@@ -155,7 +160,8 @@ mod tests {
         let fixed = FixedExposure { integration_ms: 1_200, exposures: 4, averages: 2 };
         let policy =
             CheckPolicy { valid_for: SignedDuration::from_hours(50), tolerance_cm1: 1.5, refuse_unverified: true };
-        for exposure in [ScanExposure::Automatic, ScanExposure::Fixed(fixed)] {
+        let longer = ScanExposure::Automatic(AutomaticExposure { budget_s: 60 });
+        for exposure in [ScanExposure::default(), longer, ScanExposure::Fixed(fixed)] {
             let choices = KitChoices { policy, exposure, ..KitChoices::default() };
             let shown = KitSettings::of(&choices);
             assert_eq!(shown.exposure(), Ok(exposure));
@@ -169,6 +175,10 @@ mod tests {
         for bad in ["", "0", "-1", "60001", "1e9", "abc"] {
             let settings = KitSettings { integration_ms: bad.to_owned(), ..usual.clone() };
             assert!(settings.exposure().unwrap_err().contains("from 1 to 60000"), "{bad}");
+        }
+        for bad in ["", "3", "121", "-1", "2.5"] {
+            let settings = KitSettings { fixed: false, budget_s: bad.to_owned(), ..usual.clone() };
+            assert!(settings.exposure().unwrap_err().contains("from 4 to 120"), "{bad}");
         }
         let policy = CheckPolicy::default();
         for bad in ["", "0", "10.1", "NaN", "inf", "-2"] {

@@ -214,6 +214,9 @@ fn the_wait_for_a_warm_detector_is_said_and_its_end_is_computed() {
     kit.acquire(&settings(Driver::Wasatch), &|| false, &mut follow, &mut |_| {}).unwrap();
     let (dark_at, after) = dark_at.unwrap();
     assert!(cooling.len() > 20, "{}", cooling.len());
+    let (began, first_said, _) = cooling[0];
+    let (said, real) = (first_said.saturating_sub(after), dark_at.saturating_sub(began));
+    assert!(said >= real, "before it is known, the longest wait is said: {said:?}, {real:?} taken");
     assert!(cooling.windows(2).all(|pair| pair[0].2 <= pair[1].2), "the bar never falls");
     for (at, remaining, _) in cooling.iter().filter(|(at, ..)| *at > cooling[0].0 + Duration::from_secs(3)) {
         let (said, real) = (remaining.saturating_sub(after), dark_at.saturating_sub(*at));

@@ -19,6 +19,7 @@ mod engine;
 mod engine_suites;
 mod evidence;
 mod evidence_client;
+mod exposure_as_shipped;
 mod fault_matrix;
 mod foreign_client;
 mod foreign_lasers;

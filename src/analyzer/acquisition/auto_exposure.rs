@@ -28,8 +28,8 @@ const DARK_SHARE: f64 = 0.4;
 /// top of a band that is four pixels wide stands 1.15 times as high.
 const AROUND: usize = 5;
 const ALONE: f64 = 1.5;
-/// Below this fill the light counts as too weak.
-const WEAK_FILL: f64 = 0.3;
+/// Below this fill, the lower end of the target, the light counts as too weak for the time allowed.
+const WEAK_FILL: f64 = 0.6;
 
 /// What auto exposure aims at.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -158,7 +158,8 @@ impl Prober {
         let least = f64::from(self.possible(0.0));
         let integration_us = self.possible(wanted_us);
         let fill = (base + rate * f64::from(integration_us)) / saturation;
-        let brightness = if fill < WEAK_FILL {
+        // Below the target only because the device takes no finer time is not too weak.
+        let brightness = if fill < WEAK_FILL && integration_us >= self.last_us() {
             Brightness::TooWeak
         } else if wanted_us < least && fill > 0.95 {
             Brightness::TooBright

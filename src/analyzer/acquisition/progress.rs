@@ -118,10 +118,15 @@ impl<'a> Ticker<'a> {
 
     /// Begins the next stage.
     pub fn enter(&mut self, stage: AcquireStage) {
+        self.enter_for(stage, Duration::ZERO);
+    }
+
+    /// Begins a stage that takes so much longer than it was planned: the first time left that a user sees is the right one.
+    pub fn enter_for(&mut self, stage: AcquireStage, beyond: Duration) {
         let now = self.clock.now();
         self.stage = stage;
         self.stage_start = now;
-        self.beyond = Duration::ZERO;
+        self.beyond = beyond;
         self.say(now);
     }
 

@@ -59,8 +59,7 @@ impl Kit {
             match first {
                 None => {
                     first = Some(off_c);
-                    ticker.enter(AcquireStage::Cooling);
-                    ticker.takes_longer(SETTLE_MAX);
+                    ticker.enter_for(AcquireStage::Cooling, SETTLE_MAX);
                 }
                 Some(first_c) => {
                     ticker.takes_longer(left(first_c, off_c, waited).min(SETTLE_MAX.saturating_sub(waited)));

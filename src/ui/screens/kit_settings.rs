@@ -78,7 +78,12 @@ fn exposure(ui: &mut Ui, settings: &mut KitSettings, has_laser: bool) {
     }
     either(ui, "Automatic", "Fixed", &mut settings.fixed);
     if !settings.fixed {
-        note(ui, "Integration time and exposures are chosen for each sample: 60 to 80 % of saturation, at most 10 s");
+        let label = "Longest time for dark and light / s, from 4 to 120";
+        labelled_field(ui, Id::unique("budget"), label, "10", &mut settings.budget_s);
+        note(
+            ui,
+            "Integration time and exposures are chosen for each sample: 60 to 80 % of saturation. More time for weak light",
+        );
         return;
     }
     let fields = [

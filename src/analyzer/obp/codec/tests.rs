@@ -58,6 +58,14 @@ fn captured_requests() -> Vec<(&'static str, Message)> {
             "c1c000100000000010001100000000000000000000000004a0860100000000000000000000000000",
             Message { version: VERSION_OLD, ..Message::query(kinds::SET_INTEGRATION_TIME, &100_000_u32.to_le_bytes()) },
         ),
+        // The same: mode 2, from pixel 100, every pixel, ten of them.
+        (
+            "c1c0001000000000102010000000000000000000000000080200640001000a000000000000000000",
+            Message {
+                version: VERSION_OLD,
+                ..Message::query(kinds::SET_PARTIAL_SPECTRUM, &[2, 0, 100, 0, 1, 0, 10, 0])
+            },
+        ),
     ]
 }
 
