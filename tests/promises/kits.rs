@@ -426,7 +426,7 @@ fn a_near_infrared_scan_stands_on_the_stored_white_reference_and_names_nothing()
 }
 
 #[test]
-fn a_probe_knows_every_device_that_there_is_a_driver_for() {
+fn a_probe_knows_every_device_that_there_is_a_driver_for_and_its_line_speed() {
     let library = Library::bundled().unwrap();
     let bench =
         || Bench::with_detector(3, Gap::NONE, sample_from_name(&library, "sucrose").unwrap(), ObpModel::Sts.detector());
@@ -442,28 +442,32 @@ fn a_probe_knows_every_device_that_there_is_a_driver_for() {
         let unit = ObpUnit { model, serial_number: 3, checksum: Checksum::None, baud: 115_200 };
         Box::new(ObpDevice::new(unit, bench(), log(), none())) as Box<dyn Device>
     };
-    let devices: Vec<(ProbedProtocol, Option<&str>, Box<dyn Device>)> = vec![
-        (ProbedProtocol::Obp, Some("EMU00003"), obp(ObpModel::Sts)),
-        (ProbedProtocol::Obp, Some("EMU00003"), obp(ObpModel::QePro)),
-        (ProbedProtocol::Obp, Some("EMU00003"), obp(ObpModel::Ventana)),
-        (ProbedProtocol::Wasatch, None, Box::new(Wasatch::new(WasatchForm::new(3), module, log(), none()))),
+    let devices: Vec<(ProbedProtocol, u32, Option<&str>, Box<dyn Device>)> = vec![
+        (ProbedProtocol::Obp, 115_200, Some("EMU00003"), obp(ObpModel::Sts)),
+        (ProbedProtocol::Obp, 115_200, Some("EMU00003"), obp(ObpModel::QePro)),
+        (ProbedProtocol::Obp, 115_200, Some("EMU00003"), obp(ObpModel::Ventana)),
+        (ProbedProtocol::Wasatch, 921_600, None, Box::new(Wasatch::new(WasatchForm::new(3), module, log(), none()))),
         (
             ProbedProtocol::Nirscan,
+            115_200,
             Some("EMU0003"),
             Box::new(NirScan::new(NirWindow::new(NirSample::White), 3, log(), none())),
         ),
-        (ProbedProtocol::MatchBox, Some("000003"), Box::new(MatchBox::new(bench(), 3, log(), none()))),
-        (ProbedProtocol::Obis, Some("000003"), Box::new(Obis::new(bench(), 3, log(), none()))),
-        (ProbedProtocol::Cobolt, Some("000003"), Box::new(Cobolt::new(bench(), 3, log(), none()))),
-        (ProbedProtocol::Ondax, Some("EMU000003"), Box::new(Ondax::new(bench(), 3, log(), none()))),
-        (ProbedProtocol::OceanLetter, None, Box::new(OceanLetter::new(letter_bench, 3, log(), none()))),
+        (ProbedProtocol::MatchBox, 115_200, Some("000003"), Box::new(MatchBox::new(bench(), 3, log(), none()))),
+        (ProbedProtocol::Obis, 115_200, Some("000003"), Box::new(Obis::new(bench(), 3, log(), none()))),
+        (ProbedProtocol::Cobolt, 115_200, Some("000003"), Box::new(Cobolt::new(bench(), 3, log(), none()))),
+        (ProbedProtocol::Ondax, 19_200, Some("EMU000003"), Box::new(Ondax::new(bench(), 3, log(), none()))),
+        (ProbedProtocol::OceanLetter, 9_600, None, Box::new(OceanLetter::new(letter_bench, 3, log(), none()))),
     ];
-    for (protocol, serial, device) in devices {
+    // As on a real line: whatever is said at another speed is garbled both ways, and half of a question may lie in the
+    // device when its own comes.
+    for (protocol, baud, serial, device) in devices {
         let clock: Arc<dyn Clock> = Arc::new(VirtualClock::default());
-        let mut link = MemoryLink::new("probed", device, Arc::clone(&clock));
+        let wire = FaultyWire::new(device, Traffic::ShortReplies, none(), 3).minding_speed();
+        let mut link = MemoryLink::new("probed", wire, Arc::clone(&clock));
         let answered = probe(&mut link, clock.as_ref()).unwrap().unwrap_or_else(|| panic!("{protocol:?} is silent"));
         println!("{answered:?} after {:.1} s", clock.now().as_secs_f64());
-        assert_eq!(answered.protocol, protocol);
+        assert_eq!((answered.protocol, answered.baud), (protocol, baud));
         assert!(answered.serial.as_deref() == serial || protocol == ProbedProtocol::Nirscan, "{answered:?}");
     }
 }

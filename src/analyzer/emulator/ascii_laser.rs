@@ -194,6 +194,10 @@ impl<D: Dialect> Device for AsciiLaser<D> {
         self.line.arrived(now, most)
     }
 
+    fn line_speed(&self) -> Option<u32> {
+        Some(D::BAUD)
+    }
+
     fn next_due(&self) -> Option<Duration> {
         self.line.next_due()
     }

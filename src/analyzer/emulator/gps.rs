@@ -119,6 +119,10 @@ impl Device for Gps {
         self.line.arrived(now, most)
     }
 
+    fn line_speed(&self) -> Option<u32> {
+        Some(BAUD)
+    }
+
     fn next_due(&self) -> Option<Duration> {
         Some(self.line.next_due().map_or(self.next_at, |due| due.min(self.next_at)))
     }

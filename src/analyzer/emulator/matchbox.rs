@@ -222,6 +222,10 @@ impl Device for MatchBox {
         self.line.arrived(now, most)
     }
 
+    fn line_speed(&self) -> Option<u32> {
+        Some(BAUD)
+    }
+
     fn next_due(&self) -> Option<Duration> {
         let command = (!self.heard.is_empty()).then_some(self.heard_at + SILENCE);
         [self.line.next_due(), command].into_iter().flatten().min()

@@ -66,7 +66,7 @@ pub trait Device: Send {
     fn next_due(&self) -> Option<Duration>;
     /// Hears at which speed the host's end of the line runs, bits per second. A wire in good order does not mind.
     fn host_speed(&mut self, _baud: u32) {}
-    /// The speed of the device's own end, where it can change it, bits per second.
+    /// The speed of the device's own end, bits per second; `None` for what has none, a wire with nothing behind it.
     fn line_speed(&self) -> Option<u32> {
         None
     }

@@ -283,6 +283,10 @@ impl Device for NirScan {
         self.line.arrived(now, most)
     }
 
+    fn line_speed(&self) -> Option<u32> {
+        Some(BAUD)
+    }
+
     fn next_due(&self) -> Option<Duration> {
         let gap = (self.decoder.pending() > 0).then_some(self.heard_at + 2 * GAP);
         [self.line.next_due(), self.scanning_until, self.interpreting_until, gap].into_iter().flatten().min()

@@ -284,6 +284,9 @@ impl OceanLetter {
     }
 
     fn finish(&mut self, now: Duration) {
+        if self.new_baud.is_some_and(|(_, until)| now > until) {
+            self.new_baud = None;
+        }
         let Some(done) = self.acquiring.take_if(|acquiring| acquiring.end <= now) else { return };
         let scans = done.variables.scans;
         let mean = self.bench.read_out(done.start, done.end, scans);
@@ -333,9 +336,6 @@ impl OceanLetter {
 impl Device for OceanLetter {
     fn receive(&mut self, bytes: &[u8], now: Duration) {
         self.finish(now);
-        if self.new_baud.is_some_and(|(_, until)| now > until) {
-            self.new_baud = None;
-        }
         if self.host_baud.is_some_and(|baud| baud != self.listens_at()) {
             // At another speed nothing of it can be understood; a change of speed ends with that.
             self.new_baud = None;
@@ -354,6 +354,10 @@ impl Device for OceanLetter {
     fn transmit_at_most(&mut self, now: Duration, most: usize) -> Vec<u8> {
         self.finish(now);
         self.line.arrived(now, most)
+    }
+
+    fn line_speed(&self) -> Option<u32> {
+        Some(self.listens_at())
     }
 
     fn next_due(&self) -> Option<Duration> {

@@ -361,6 +361,10 @@ impl Device for Wasatch {
         self.line.arrived(now, most)
     }
 
+    fn line_speed(&self) -> Option<u32> {
+        Some(BAUD)
+    }
+
     fn next_due(&self) -> Option<Duration> {
         [self.line.next_due(), self.acquiring.map(|(_, end)| end)].into_iter().flatten().min()
     }

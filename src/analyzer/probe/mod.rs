@@ -85,6 +85,16 @@ impl ProbedProtocol {
         }
     }
 
+    /// What ends a command of a laser that hears lines. Questions of other protocols, and what came at another speed, may
+    /// lie in it as the beginning of a line that would swallow its own question.
+    const fn line_end(self) -> Option<&'static [u8]> {
+        match self {
+            Self::Obis | Self::Cobolt => Some(b"\r\n"),
+            Self::Ondax => Some(b"\r"),
+            Self::Obp | Self::Wasatch | Self::Nirscan | Self::MatchBox | Self::OceanLetter => None,
+        }
+    }
+
     /// How a Raman spectrometer that speaks it is set up, with the usual settings; `None` for what is none.
     pub fn spectrometer_setup(self) -> Option<SpectrometerSetup> {
         match self {
@@ -156,6 +166,9 @@ pub fn ask(
     port.set_baud(baud)?;
     let mut asked = Asked { port, clock };
     asked.quieten()?;
+    if let Some(end) = protocol.line_end() {
+        asked.end_line(end)?;
+    }
     // The model, where the protocol has a question for it, and the serial number.
     let found = match protocol {
         ProbedProtocol::Obp => match asked.obp(kinds::SERIAL_NUMBER_LENGTH)? {
@@ -342,13 +355,20 @@ mod tests {
         let mut device = Device::new(&clock, 0, |_| Vec::new());
         assert_eq!(probe(&mut device, &clock), Ok(None));
         let question = codec::encode(&Message::query(kinds::SERIAL_NUMBER_LENGTH, &[]));
-        let lasers: [(u32, &[u8]); 8] = [
+        // A laser that hears lines may have the beginning of one from the questions before: it is ended first.
+        let lasers: [(u32, &[u8]); 14] = [
             (USUAL_BAUD, b"NM?"),
+            (USUAL_BAUD, b"\r\n"),
             (USUAL_BAUD, b"*IDN?\r\n"),
+            (9_600, b"\r\n"),
             (9_600, b"*IDN?\r\n"),
+            (USUAL_BAUD, b"\r\n"),
             (USUAL_BAUD, b"gsn?\r\n"),
+            (19_200, b"\r"),
             (19_200, b"rsn?\r"),
+            (9_600, b"\r"),
             (9_600, b"rsn?\r"),
+            (USUAL_BAUD, b"\r"),
             (USUAL_BAUD, b"rsn?\r"),
             (9_600, b"v"),
         ];

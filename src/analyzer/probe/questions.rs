@@ -31,6 +31,12 @@ impl Asked<'_> {
         self.port.drain(QUIET, self.clock.now() + DRAIN)
     }
 
+    /// Ends the line that a device may have begun to hear, and lets it complain.
+    pub(super) fn end_line(&mut self, end: &[u8]) -> Result<(), TransportError> {
+        self.port.write_all(end, self.clock.now() + PATIENCE)?;
+        self.quieten()
+    }
+
     /// The data of the answer to an OBP question. Only a whole, valid frame that answers this question counts.
     pub(super) fn obp(&mut self, kind: u32) -> Result<Option<Vec<u8>>, TransportError> {
         let mut decoder = Decoder::new();
