@@ -24,6 +24,9 @@ pub const AGE_MAX: Duration = Duration::from_secs(10);
 /// Longest sentence that is read; the standard has 82 characters, some receivers take a few more.
 const SENTENCE_MAX: usize = 120;
 
+/// Places of the latitude in GGA and RMC; the longitude stands two places behind it.
+const GGA_LATITUDE: usize = 2;
+const RMC_LATITUDE: usize = 3;
 /// Places of magnetic variation (two fields) and mode in RMC, the name of the sentence counted as place 0.
 const RMC_VARIATION: usize = 10;
 const RMC_MODE: usize = 12;
@@ -53,6 +56,8 @@ pub struct GpsFix {
 pub enum NoFix {
     /// No receiver is set up, or its port cannot be opened.
     NoReceiver,
+    /// A receiver is set up and its line speed is not found yet.
+    Listening,
     /// Nothing readable came for a while.
     Silent,
     /// The receiver says that it has no valid position.
@@ -87,6 +92,9 @@ impl Place {
                 )
             }
             Self::NoFix { why: NoFix::NoReceiver } => "no position: no GPS receiver".to_owned(),
+            Self::NoFix { why: NoFix::Listening } => {
+                "no position yet: the line speed of the GPS receiver is being found".to_owned()
+            }
             Self::NoFix { why: NoFix::Silent } => "no position: the GPS receiver says nothing readable".to_owned(),
             Self::NoFix { why: NoFix::Searching } => "no position: the GPS receiver has no fix".to_owned(),
         }
@@ -304,6 +312,16 @@ fn checked(line: &str) -> Option<String> {
         return None;
     }
     let mut fields: Vec<&str> = body.split(',').collect();
+    let first_angle = match fields.first() {
+        Some(name) if name.ends_with("GGA") => Some(GGA_LATITUDE),
+        Some(name) if name.ends_with("RMC") => Some(RMC_LATITUDE),
+        _ => None,
+    };
+    // Latitude, its side, longitude.
+    let angles = first_angle.map(|place| [place, place + 2]).into_iter().flatten();
+    if angles.filter_map(|place| fields.get(place)).any(|angle| !minutes_fit(angle)) {
+        return None;
+    }
     if fields.first().is_some_and(|name| name.ends_with("RMC")) {
         fields.truncate(RMC_MODE + 1);
         fields.iter_mut().take(RMC_MODE).skip(RMC_VARIATION).for_each(|field| *field = "");
@@ -314,6 +332,13 @@ fn checked(line: &str) -> Option<String> {
     let body = fields.join(",");
     let sum = sum(&body);
     Some(format!("${body}*{sum:02X}"))
+}
+
+/// Whether an angle of degrees and minutes, as NMEA writes it, has less than sixty minutes; also one that is not given.
+fn minutes_fit(angle: &str) -> bool {
+    let whole = angle.split('.').next().unwrap_or_default();
+    let minutes = whole.len().checked_sub(2).and_then(|tens| whole.get(tens..)).unwrap_or(whole);
+    minutes.is_empty() || minutes.parse::<u8>().is_ok_and(|minutes| minutes < 60)
 }
 
 /// Dead reckoning and positions typed in by hand are no fixes.

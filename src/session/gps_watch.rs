@@ -30,17 +30,25 @@ enum Heard {
 
 /// Listens until the session is gone. A receiver only talks: nothing is ever sent to it.
 pub(super) fn watch(shared: &Arc<Shared>, ports: &Receiver<GpsPort>) {
-    let mut port: GpsPort = None;
+    // The session names one, or none, before anything else.
+    let Ok(mut port) = ports.recv() else { return };
+    let mut told_of: GpsPort = None;
     loop {
         let Some(name) = port.take() else {
             shared.set_gps_time(None, Instant::now());
             tell(shared, Place::NoFix { why: NoFix::NoReceiver });
+            told_of = None;
             match ports.recv() {
                 Ok(named) => port = named,
                 Err(_) => return,
             }
             continue;
         };
+        if told_of.as_ref() != Some(&name) {
+            told_of = Some(name.clone());
+            shared.set_gps_time(None, Instant::now());
+            tell(shared, Place::NoFix { why: NoFix::Listening });
+        }
         port = match listen(&name, shared, ports) {
             Heard::Moved(port) => port,
             Heard::Closed => return,
@@ -90,7 +98,12 @@ fn listen(port: &str, shared: &Arc<Shared>, ports: &Receiver<GpsPort>) -> Heard 
             Err(TryRecvError::Disconnected) => return Heard::Closed,
             Err(TryRecvError::Empty) => {}
         }
-        tell(shared, receiver.place());
+        let place = receiver.place();
+        if place == (Place::NoFix { why: NoFix::Silent }) {
+            // It may speak at another speed since it was restarted.
+            return Heard::Trouble(NoFix::Silent);
+        }
+        tell(shared, place);
         shared.set_gps_time(receiver.time(), Instant::now());
         if let Err(error) = receiver.listen(LISTEN) {
             tracing::warn!(port, %error, "the GPS receiver is gone");

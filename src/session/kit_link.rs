@@ -233,7 +233,6 @@ impl KitLink {
 
     /// Measures the sample. A near-infrared scanner has settings of its own.
     pub(super) fn acquire(&mut self, settings: &ScanSettings, shared: &Shared) -> Result<Acquisition, Ended> {
-        let place = Some(shared.place());
         match &mut self.linked {
             Linked::Raman { kit, .. } => {
                 let end = kit.acquire(
@@ -243,7 +242,7 @@ impl KitLink {
                     &mut |state: LaserState| shared.events.push(Event::Laser(state)),
                 );
                 let mut acquisition = end.map_err(Ended::from)?;
-                acquisition.conditions.place = place;
+                acquisition.conditions.place = Some(shared.place());
                 Ok(acquisition)
             }
             Linked::Nir(kit) => {
@@ -251,7 +250,7 @@ impl KitLink {
                 let taken_at = restore_white(kit, &self.history, &settings).map_err(Ended::Failed)?;
                 let end =
                     kit.acquire(&settings, &|| shared.cancelled(), &mut |progress| tell(shared, &progress, false));
-                Ok(end.map_err(Ended::from)?.into_record(taken_at, place))
+                Ok(end.map_err(Ended::from)?.into_record(taken_at, Some(shared.place())))
             }
         }
     }

@@ -357,3 +357,11 @@ fn the_resolution_is_read_from_real_calcite_and_agrees_with_polystyrene_on_the_s
     println!("measured: silicon at {:.2} cm-1, {:.2} wide", band.position_cm1, band.fwhm_cm1);
     assert!((band.position_cm1 - 520.5).abs() < 2.0, "{band:?}");
 }
+
+#[test]
+fn a_spectrum_without_any_line_of_the_standard_is_refused_with_no_share_of_it() {
+    let axis: Vec<f64> = (200..=1_900).map(f64::from).collect();
+    let flat = Spectrum::new(Technique::Raman, axis.clone(), vec![100.0; axis.len()]).unwrap();
+    let why = calibrate("polystyrene", &flat, 785.0).unwrap_err().to_string();
+    assert!(why.contains("0 % of their intensity") && !why.contains("-0"), "{why}");
+}

@@ -325,7 +325,7 @@ fn matrix(title: &str, faults: &[Fault], seeds: u64, threads: usize, once: &Once
             cell.broken.len()
         );
         // A cell whose fault never happened would prove nothing; a few seeds may all draw a moment at which it cannot.
-        let is_state = matches!(fault, Fault::InterlockOpen | Fault::OnButReadsOff | Fault::TecUnstable)
+        let is_state = matches!(fault, Fault::InterlockOpen | Fault::TecUnstable)
             || matches!((driver, fault), (Subject::Lone(_), Fault::Saturation));
         if cell.struck == 0 && !is_state && (seeds >= MEMORY_SEEDS.0 || *fault == Fault::OtherSerial) {
             broken.push(format!("{} {fault}: the fault never happened", driver.name()));

@@ -1,10 +1,13 @@
 //! A GPS position is taken only from whole, valid sentences, and no fix is no fix.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use parcelscope::analyzer::emulator::{Fault, Faults, FaultyWire, Gps, Log, MemoryLink, Position, PtyHost, Traffic};
+use parcelscope::analyzer::emulator::{
+    Device, Fault, Faults, FaultyWire, Gps, Log, MemoryLink, Position, PtyHost, Traffic,
+};
 use parcelscope::analyzer::gps::{GpsDecoder, GpsReceiver, GpsTime, NoFix, Place};
 use parcelscope::analyzer::{AnalyzerError, Clock, SystemClock, VirtualClock};
 use parcelscope::casebook::{ClockAgainstGps, Subject};
@@ -164,6 +167,11 @@ fn a_sentence_that_is_not_whole_changes_nothing() {
         good.replace("\r\n", ""),              // not ended
         format!("{GGA}*00\r\n"),               // not begun
         format!("${}\r\n", "x".repeat(5_000)), // endless
+        // Sixty minutes of arc and more, the checksum right.
+        sentence(&GGA.replace("5006.0480", "5260.0000")),
+        sentence(&GGA.replace("01415.6000", "01475.2000")),
+        sentence(&RMC.replace("5006.0480", "5275.2000")),
+        sentence(&RMC.replace("01415.6000", "01499.9999")),
         "$*00\r\n".to_owned(),
         "$\r\n".to_owned(),
     ];
@@ -241,6 +249,85 @@ proptest! {
         // A ten-thousandth of a minute is 0.2 m.
         prop_assert!((fix.latitude_deg - latitude_deg).abs() < 2e-6 && (fix.longitude_deg - longitude_deg).abs() < 2e-6, "{fix:?}");
     }
+}
+
+/// A receiver whose line runs at the speed that the test says.
+struct AtSpeed(Gps, Arc<AtomicU32>);
+
+impl Device for AtSpeed {
+    fn receive(&mut self, bytes: &[u8], now: Duration) {
+        self.0.receive(bytes, now);
+    }
+
+    fn transmit_at_most(&mut self, now: Duration, most: usize) -> Vec<u8> {
+        self.0.transmit_at_most(now, most)
+    }
+
+    fn next_due(&self) -> Option<Duration> {
+        self.0.next_due()
+    }
+
+    fn line_speed(&self) -> Option<u32> {
+        Some(self.1.load(Ordering::SeqCst))
+    }
+}
+
+/// A receiver on a pseudo-terminal that is understood only at its own speed, as on a real line.
+#[cfg(unix)]
+fn receiver_at(baud: &Arc<AtomicU32>) -> PtyHost {
+    let gps = Gps::new(Some(Position::AIRPORT), Log::default(), Faults::none());
+    let device = AtSpeed(gps, Arc::clone(baud));
+    let wire = FaultyWire::new(device, Traffic::ShortReplies, Faults::none(), 1).minding_speed();
+    PtyHost::start("gps", wire, Arc::new(SystemClock::start())).unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_receiver_at_any_usual_line_speed_is_waited_for_and_its_place_goes_into_the_record() {
+    for baud in [4_800, 115_200] {
+        let host = receiver_at(&Arc::new(AtomicU32::new(baud)));
+        let dir = tempfile::tempdir().unwrap();
+        let program = |args: &[&str]| {
+            let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_parcelscope"));
+            program.arg("--data-dir").arg(dir.path()).args(args).output().unwrap()
+        };
+        let port = host.present_path().unwrap();
+        let output = program(&["scan", "--port", "emulator", "--seed", "1", "--gps-port", &port]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.contains("SIMULATED position 50.10080, 14.26000"), "{baud}: {said}");
+        let shown = program(&["casebook", "show", "1", "--json"]);
+        let record: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+        let place = &record["record"]["acquisition"]["conditions"]["place"];
+        assert_eq!(place["state"], "fix", "{baud}: {place}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_receiver_that_comes_back_at_another_line_speed_is_found_again() {
+    let baud = Arc::new(AtomicU32::new(9_600));
+    let host = receiver_at(&baud);
+    let dir = tempfile::tempdir().unwrap();
+    let kit = KitChoice::Emulator { sample: "sucrose".to_owned(), seed: 1, virtual_time: true };
+    let session = Session::start(SessionConfig::new(dir.path().to_owned(), kit).with_gps(host.present_path())).unwrap();
+    let until = |what: &str, wanted: &dyn Fn(&Place) -> bool| {
+        let (end, mut seen) = (Instant::now() + seconds(90), Vec::new());
+        while Instant::now() < end {
+            if let Some(Event::Place(place)) = session.recv_timeout(Duration::from_millis(20)) {
+                if wanted(&place) {
+                    return seen;
+                }
+                seen.push(place);
+            }
+        }
+        panic!("no {what}: {seen:?}");
+    };
+    let before = until("position", &|place| matches!(place, Place::Fix(_)));
+    let no_receiver = Place::NoFix { why: NoFix::NoReceiver };
+    assert!(!before.contains(&no_receiver), "a receiver that is still looked for is not missing: {before:?}");
+    baud.store(4_800, Ordering::SeqCst);
+    until("silence", &|place| *place == Place::NoFix { why: NoFix::Silent });
+    until("position at the new speed", &|place| matches!(place, Place::Fix(_)));
 }
 
 #[cfg(unix)]

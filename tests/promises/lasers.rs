@@ -172,13 +172,22 @@ fn a_laser_that_emits_and_says_off_is_unknown_where_its_photodiode_contradicts_i
 }
 
 #[test]
-fn the_ondax_has_no_state_to_lie_with_current_and_power_are_measured() {
-    let rig = Rig::new(LaserKind::Ondax, 8);
-    let mut laser = rig.open().unwrap();
-    std::mem::forget(rig.emit(&mut *laser).unwrap());
-    rig.faults.switch_on(Fault::OnButReadsOff);
-    assert_eq!(laser.state(&mut go_on()), LaserState::On);
-    assert_eq!(laser.disable(), LaserState::Off);
+fn a_laser_whose_every_answer_says_off_while_it_emits_gives_no_light_to_measure_with() {
+    for kind in LaserKind::ALL {
+        let rig = Rig::new(kind, 8);
+        let mut laser = rig.open().unwrap();
+        rig.faults.switch_on(Fault::OnButReadsOff);
+        rig.emit(&mut *laser).map(drop).unwrap_err();
+        assert!(rig.faults.times_struck(Fault::OnButReadsOff) > 0, "{kind}: the fault was never shown");
+        assert!(!rig.bench.laser_shines(), "{kind}");
+        // Also where it begins to lie in the middle of an exposure.
+        rig.faults.clear();
+        std::mem::forget(rig.emit(&mut *laser).unwrap());
+        rig.faults.switch_on(Fault::OnButReadsOff);
+        assert_ne!(laser.state(&mut go_on()), LaserState::On, "{kind}");
+        assert_eq!(laser.disable(), LaserState::Off, "{kind}");
+        assert!(!rig.bench.laser_shines(), "{kind}");
+    }
 }
 
 #[test]

@@ -73,9 +73,14 @@ impl Emission {
         self.bench.laser_off(now);
     }
 
+    /// Whether it emits and what it has to say of that is the contrary.
+    pub(super) fn reads_off(&self) -> bool {
+        self.on_since.is_some() && self.faults.shows(Fault::OnButReadsOff)
+    }
+
     /// Whether it says that it emits.
     pub(super) fn says_on(&self) -> bool {
-        self.on_since.is_some() && !self.faults.is_on(Fault::OnButReadsOff)
+        self.on_since.is_some() && !self.reads_off()
     }
 
     /// Whether it emits and is not yet at power.

@@ -177,6 +177,19 @@ impl Faults {
         self.map().get(&fault).is_some_and(|left| *left != Some(0))
     }
 
+    /// Whether a fault that is a state holds now, where the device shows it: counted as one occurrence, none used up.
+    pub fn shows(&self, fault: Fault) -> bool {
+        let shown = self.is_on(fault);
+        if shown {
+            self.count(fault);
+        }
+        shown
+    }
+
+    fn count(&self, fault: Fault) {
+        *self.struck.lock().unwrap_or_else(PoisonError::into_inner).entry(fault).or_default() += 1;
+    }
+
     /// Whether a fault happens now; uses up one occurrence.
     pub fn strikes(&self, fault: Fault) -> bool {
         match self.map().get_mut(&fault) {
@@ -184,11 +197,11 @@ impl Faults {
             Some(None) => {}
             Some(Some(left)) => *left -= 1,
         }
-        *self.struck.lock().unwrap_or_else(PoisonError::into_inner).entry(fault).or_default() += 1;
+        self.count(fault);
         true
     }
 
-    /// How often a fault has happened that happens at moments ([`Self::strikes`]), not as a state ([`Self::is_on`]).
+    /// How often a fault has happened ([`Self::strikes`]) or was shown ([`Self::shows`]).
     pub fn times_struck(&self, fault: Fault) -> u32 {
         self.struck.lock().unwrap_or_else(PoisonError::into_inner).get(&fault).copied().unwrap_or(0)
     }

@@ -52,6 +52,7 @@ pub struct FaultyWire<D> {
     minds_speed: bool,
     host_baud: u32,
     /// Speed of the device's end when the host last sent something: the answer to a change of speed comes at the old one.
+    /// A device that talks by itself does so at its speed of the moment.
     device_baud: Option<u32>,
     /// Speed of the device's end while a fault makes it another one than the host's.
     far_baud: Option<u32>,
@@ -129,6 +130,9 @@ impl<D: Device> FaultyWire<D> {
     /// Decides what happens to the reply that begins now.
     fn begin_reply(&mut self, now: Duration) {
         let awaited = std::mem::take(&mut self.reply.awaited);
+        if !awaited {
+            self.device_baud = self.device.line_speed();
+        }
         let garbled = if awaited { self.reply.garbled } else { self.garbles() };
         let late = self.faults.strikes(Fault::LateReply);
         let late_ms = if late { log_uniform(&mut self.rng, LATE_MS) } else { 0.0 };

@@ -69,7 +69,7 @@ impl MatchBox {
     fn state(&self, now: Duration) -> &'static str {
         match self.on_since {
             None => "OFF",
-            Some(_) if self.faults.is_on(Fault::OnButReadsOff) => "OFF",
+            Some(_) if self.faults.shows(Fault::OnButReadsOff) => "OFF",
             Some(since) if now.saturating_sub(since) < WARM_UP => "WRM",
             Some(_) => "APC",
         }

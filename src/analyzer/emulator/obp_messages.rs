@@ -293,7 +293,7 @@ impl ObpDevice {
             }
             kinds::LIGHT_SOURCE_ENABLE if laser => {
                 only_source(data)?;
-                let lie = self.faults.is_on(Fault::OnButReadsOff);
+                let lie = self.faults.shows(Fault::OnButReadsOff);
                 return say(&[if lie { 0 } else { u8::from(self.bench.laser_shines()) }]);
             }
             kinds::SET_LIGHT_SOURCE_ENABLE if laser => {

@@ -1,5 +1,5 @@
 //! An emulated Ondax LM laser: commands and replies end with CR, sets answer `OK`. There is no question for emission;
-//! only measured current and power tell.
+//! only measured current and power tell, and with the fault *on but reads off* both read zero.
 
 use std::time::Duration;
 
@@ -55,6 +55,7 @@ impl Dialect for OndaxDialect {
         let reply = match (word, number) {
             ("rsv?", _) => "LM EMU 1.0".to_owned(),
             ("rsn?", _) => format!("EMU{:06}", laser.serial()),
+            ("rli?" | "rlp?", _) if laser.reads_off() => "0.00".to_owned(),
             ("rli?", _) => format!("{:.2}", laser.current_ma(now)),
             ("rstli?", _) => format!("{:.2}", self.current_ma),
             ("slc", Some(current)) if current <= self.current_max_ma => keep(&mut self.current_ma, current),

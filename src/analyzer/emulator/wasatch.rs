@@ -216,7 +216,7 @@ impl Wasatch {
             kinds::TEC_ENABLE => vec![u8::from(r.cooling_since.is_some())],
             kinds::DETECTOR_TEMPERATURE => counts_of_temperature(self.detector_c(now)).to_le_bytes().to_vec(),
             kinds::LASER_MODULATION => vec![r.modulation],
-            kinds::LASER_ENABLE if self.faults.is_on(Fault::OnButReadsOff) => vec![0],
+            kinds::LASER_ENABLE if self.faults.shows(Fault::OnButReadsOff) => vec![0],
             kinds::LASER_ENABLE => vec![u8::from(self.laser_since.is_some())],
             kinds::TEST_PATTERN if !self.form.eeprom => vec![r.test_pattern],
             kinds::READ_PAGE if self.form.eeprom => self.page(r.page)?,

@@ -252,8 +252,10 @@ fn judge(
     matched: &[(Expected, Peak)],
     foreign: Option<Peak>,
 ) -> Result<(), CalibrationError> {
-    let sum = |weights: &mut dyn Iterator<Item = f64>| weights.sum::<f64>();
-    let share = sum(&mut matched.iter().map(|m| m.0.weight)) / sum(&mut lines.iter().map(|l| l.weight));
+    // An empty sum of floating-point numbers is minus zero, and a share of nothing none.
+    let found = matched.iter().fold(0.0, |sum, m| sum + m.0.weight);
+    let all = lines.iter().fold(0.0, |sum, l| sum + l.weight);
+    let share = if all > 0.0 { found / all } else { 0.0 };
     let strongest = lines.iter().max_by(|a, b| a.weight.total_cmp(&b.weight));
     let has_strongest = strongest.is_none_or(|s| matched.iter().any(|m| (m.0.shift_cm1 - s.shift_cm1).abs() < 1e-9));
     let why = if matched.len() < LINES_MIN.min(standard.lines.len()) || share < FOUND_SHARE_MIN {
