@@ -425,6 +425,9 @@ fn a_near_infrared_scan_stands_on_the_stored_white_reference_and_names_nothing()
     assert!(Casebook::open(&casebook_path(dir.path())).unwrap().load(stored.id).unwrap() == *stored);
 }
 
+/// Who answers a probe, at which line speed, with which serial number; and the device.
+type Probed = (ProbedProtocol, u32, Option<&'static str>, Box<dyn Device>);
+
 #[test]
 fn a_probe_knows_every_device_that_there_is_a_driver_for_and_its_line_speed() {
     let library = Library::bundled().unwrap();
@@ -442,7 +445,7 @@ fn a_probe_knows_every_device_that_there_is_a_driver_for_and_its_line_speed() {
         let unit = ObpUnit { model, serial_number: 3, checksum: Checksum::None, baud: 115_200 };
         Box::new(ObpDevice::new(unit, bench(), log(), none())) as Box<dyn Device>
     };
-    let devices: Vec<(ProbedProtocol, u32, Option<&str>, Box<dyn Device>)> = vec![
+    let devices: Vec<Probed> = vec![
         (ProbedProtocol::Obp, 115_200, Some("EMU00003"), obp(ObpModel::Sts)),
         (ProbedProtocol::Obp, 115_200, Some("EMU00003"), obp(ObpModel::QePro)),
         (ProbedProtocol::Obp, 115_200, Some("EMU00003"), obp(ObpModel::Ventana)),
