@@ -105,6 +105,11 @@ pub struct FileSpectrum {
 }
 
 impl FileSpectrum {
+    /// True where the file says that no real sample gave it, as our own exports of emulated scans do.
+    pub fn says_simulated(&self) -> bool {
+        self.notes.iter().any(|note| note.trim_start().to_lowercase().starts_with("simulated"))
+    }
+
     /// A sample without any statement about itself; readers add what the file says.
     pub(super) fn sample(title: String, x: impl Into<Arc<[f64]>>, y: Vec<f64>) -> Self {
         Self {

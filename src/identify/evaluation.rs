@@ -19,14 +19,41 @@ pub enum Spectra {
     Measured,
     /// Simulated; says nothing about the field.
     Simulated,
+    /// Neither the files nor their table of labels say where they came from: whoever gave them vouches for it.
+    AsStated,
+    /// Some of each.
+    Several {
+        /// Measured, by their table of labels.
+        measured: usize,
+        /// Simulated, by the files or their table of labels.
+        simulated: usize,
+        /// Nothing says it.
+        as_stated: usize,
+    },
+}
+
+impl Spectra {
+    /// Where so many spectra came from.
+    pub const fn counted(measured: usize, simulated: usize, as_stated: usize) -> Self {
+        match (measured, simulated, as_stated) {
+            (1.., 0, 0) => Self::Measured,
+            (0, 1.., 0) => Self::Simulated,
+            (0, 0, _) => Self::AsStated,
+            _ => Self::Several { measured, simulated, as_stated },
+        }
+    }
 }
 
 impl fmt::Display for Spectra {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Measured => "measured",
-            Self::Simulated => "simulated",
-        })
+        match self {
+            Self::Measured => f.write_str("measured"),
+            Self::Simulated => f.write_str("simulated"),
+            Self::AsStated => f.write_str("as stated by the operator"),
+            Self::Several { measured, simulated, as_stated } => {
+                write!(f, "{measured} measured, {simulated} simulated, {as_stated} as stated by the operator")
+            }
+        }
     }
 }
 

@@ -282,6 +282,11 @@ fn candidate(
     if let Some(first) = supposed.first() {
         return Err(format!("a reference must not rest on a supposition ({first}); state it of the source"));
     }
+    if spectrum.says_simulated() && statement.tier != Tier::Simulated {
+        return Err(
+            "the file says that it is simulated; bring it in with the tier simulated, or leave it out".to_owned()
+        );
+    }
     let label = label.ok_or_else(|| "nothing says what it is: no label names it".to_owned())?;
     let laser_nm = laser(spectrum, &choices, &mut comparable);
     let model =

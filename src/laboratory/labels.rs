@@ -29,6 +29,17 @@ pub struct Label {
     pub laser_nm: Option<f64>,
     /// Technique.
     pub technique: Option<Technique>,
+    /// Whether it was measured on a real sample, or simulated.
+    pub origin: Option<Origin>,
+}
+
+/// Where a spectrum came from, as a table of labels says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Measured on a real sample.
+    Measured,
+    /// Simulated or emulated.
+    Simulated,
 }
 
 /// How spectra get their substance.
@@ -73,7 +84,7 @@ pub(super) fn suffixes(path: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Reads a table of labels: columns `file` and `substance`, and where wanted `spectrum`, `cas`, `formula`, `group`
-/// (several with `|`), `form`, `laser_nm` (or `laser`), `technique`. Other columns are an error: a misspelt one would be
+/// (several with `|`), `form`, `laser_nm` (or `laser`), `technique`, `origin` (`measured` or `simulated`). Other columns are an error: a misspelt one would be
 /// lost.
 pub fn read_labels(path: &Path) -> Result<HashMap<String, Vec<Label>>, LaboratoryError> {
     let refuse = |what: String| LaboratoryError::Labels { path: path.to_owned(), what };
@@ -89,7 +100,19 @@ pub fn read_labels(path: &Path) -> Result<HashMap<String, Vec<Label>>, Laborator
         .iter()
         .map(|h| h.trim_start_matches('\u{feff}').to_lowercase())
         .collect();
-    let known = ["file", "substance", "spectrum", "cas", "formula", "group", "form", "laser", "laser_nm", "technique"];
+    let known = [
+        "file",
+        "substance",
+        "spectrum",
+        "cas",
+        "formula",
+        "group",
+        "form",
+        "laser",
+        "laser_nm",
+        "technique",
+        "origin",
+    ];
     if let Some(strange) = headers.iter().find(|h| !known.contains(&h.as_str())) {
         return Err(refuse(format!("there is no column `{strange}`; the columns are {}", known.join(", "))));
     }
@@ -118,6 +141,11 @@ pub fn read_labels(path: &Path) -> Result<HashMap<String, Vec<Label>>, Laborator
         let technique = optional("technique").map(|t| {
             serde_json::from_value(serde_json::Value::String(t.to_lowercase())).map_err(|_| number("technique", t))
         });
+        let origin = optional("origin").map(|t| match t.to_lowercase().as_str() {
+            "measured" => Ok(Origin::Measured),
+            "simulated" => Ok(Origin::Simulated),
+            _ => Err(number("origin; write measured or simulated", t)),
+        });
         let label = Label {
             spectrum: spectrum.transpose()?,
             substance: substance.to_owned(),
@@ -127,6 +155,7 @@ pub fn read_labels(path: &Path) -> Result<HashMap<String, Vec<Label>>, Laborator
             form: optional("form").unwrap_or_default().to_owned(),
             laser_nm: laser.transpose()?,
             technique: technique.transpose()?,
+            origin: origin.transpose()?,
         };
         rows.entry(file.replace('\\', "/")).or_default().push(label);
     }

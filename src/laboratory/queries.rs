@@ -3,13 +3,22 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use crate::formats::{Choices, FileTechnique, SpectrumKind};
-use crate::identify::{Query, Truth};
+use crate::formats::{Choices, FileSpectrum, FileTechnique, SpectrumKind};
+use crate::identify::{Query, Spectra, Truth};
 use crate::library::is_valid_cas;
 
-use super::labels::{Label, Naming, suffixes};
+use super::labels::{Label, Naming, Origin, suffixes};
 use super::reading::{on_every_core, read};
 use super::{LaboratoryError, collect_files, read_labels};
+
+/// Spectra with what they are.
+#[derive(Clone, Debug)]
+pub struct LabelledQueries {
+    /// The spectra.
+    pub queries: Vec<Query>,
+    /// Where they came from, as far as the files or the labels say.
+    pub spectra: Spectra,
+}
 
 /// Reads the spectra of a folder that a table of labels names ([`read_labels`]); the others are left out. A label whose file
 /// is not there, and a labelled file that cannot be compared, are errors: an evaluation of half the spectra would look like
@@ -18,17 +27,23 @@ pub fn labelled_queries(
     folder: &Path,
     labels: &Path,
     go_on: &(dyn Fn(usize, usize) -> bool + Sync),
-) -> Result<Vec<Query>, LaboratoryError> {
+) -> Result<LabelledQueries, LaboratoryError> {
     let rows = read_labels(labels)?;
     let mut files = collect_files(&[folder.to_owned()])?;
     files.retain(|f| f != labels);
     let naming = Naming::Table(rows.clone());
     let read = on_every_core(&files, |path| of_file(path, &naming), go_on)?;
     let (mut queries, mut seen) = (Vec::new(), HashSet::new());
+    let (mut measured, mut simulated, mut as_stated) = (0, 0, 0);
     for found in read {
-        for (file, query) in found? {
+        for (file, query, origin) in found? {
             seen.insert(file);
             queries.push(query);
+            *match origin {
+                Some(Origin::Measured) => &mut measured,
+                Some(Origin::Simulated) => &mut simulated,
+                None => &mut as_stated,
+            } += 1;
         }
     }
     let named: HashSet<&str> = seen.iter().flat_map(|s| suffixes(s)).collect();
@@ -38,10 +53,10 @@ pub fn labelled_queries(
         let what = format!("{} of its files are not in {}, the first is {first}", missing.len(), folder.display());
         return Err(LaboratoryError::Labels { path: labels.to_owned(), what });
     }
-    Ok(queries)
+    Ok(LabelledQueries { queries, spectra: Spectra::counted(measured, simulated, as_stated) })
 }
 
-fn of_file(path: &Path, naming: &Naming) -> Result<Vec<(String, Query)>, LaboratoryError> {
+fn of_file(path: &Path, naming: &Naming) -> Result<Vec<(String, Query, Option<Origin>)>, LaboratoryError> {
     let found = read(path)?;
     let mut out = Vec::new();
     // What cannot be read is wrong only where a label names it.
@@ -70,6 +85,7 @@ fn of_file(path: &Path, naming: &Naming) -> Result<Vec<(String, Query)>, Laborat
             };
             let comparable =
                 spectrum.comparable(&choices).map_err(|source| LaboratoryError::File { name: name.clone(), source })?;
+            let origin = origin_of(spectrum, &label, &name)?;
             let number = if spectra.len() > 1 { format!(" #{}", i + 1) } else { String::new() };
             let short = name.rsplit('/').next().unwrap_or(&name);
             let query = Query {
@@ -78,10 +94,23 @@ fn of_file(path: &Path, naming: &Naming) -> Result<Vec<(String, Query)>, Laborat
                 beside: Vec::new(),
                 spectrum: comparable.spectrum,
             };
-            out.push((name.clone(), query));
+            out.push((name.clone(), query, origin));
         }
     }
     Ok(out)
+}
+
+/// What the file says, else the label; where they contradict each other nothing is believed.
+fn origin_of(spectrum: &FileSpectrum, label: &Label, name: &str) -> Result<Option<Origin>, LaboratoryError> {
+    match (spectrum.says_simulated(), label.origin) {
+        (true, Some(Origin::Measured)) => Err(LaboratoryError::Labels {
+            path: name.into(),
+            what: "the file says that it is simulated, and its label that it was measured; correct the label"
+                .to_owned(),
+        }),
+        (true, _) => Ok(Some(Origin::Simulated)),
+        (false, stated) => Ok(stated),
+    }
 }
 
 fn truth(label: &Label) -> Truth {

@@ -62,9 +62,9 @@ pub type PortLister = Box<dyn Fn() -> Result<Vec<PortListing>, TransportError> +
 /// What answers the spectrum of an acquisition.
 pub type Identifier = Box<dyn Fn(&Acquisition) -> Answer>;
 
-/// Loads the library and makes what answers with it, on the thread that will use it, so that the window need not wait.
-/// The error is a sentence that says what to do.
-pub type EngineLoader = Box<dyn FnOnce() -> Result<(Arc<Library>, Identifier), String> + Send>;
+/// Loads the library in use and makes what answers with it, on the thread that will use it, so that the window need not wait:
+/// once at the start, and again whenever another pack is in use. The error is a sentence that says what to do.
+pub type EngineLoader = Box<dyn FnMut() -> Result<(Arc<Library>, Identifier), String> + Send>;
 
 /// How to start a [`super::Session`].
 pub struct SessionConfig {

@@ -10,11 +10,13 @@ use jiff::Timestamp;
 
 use crate::analyzer::Acquisition;
 use crate::casebook::{Actor, Casebook, LastBlank, ScanRecord, Standing, StoredScan, Subject};
+use crate::library::LibraryIdentity;
 
 use super::casebook_worker::CasebookRequest;
 use super::config::Identifier;
 use super::judged::judged;
 use super::kit_worker::KitRequest;
+use super::library_in_use::in_use_mark;
 use super::set_aside::set_aside;
 use super::shared::{Shared, caught};
 use super::{EngineLoader, Event, Stage, UNENROLLED, casebook_path};
@@ -31,8 +33,16 @@ pub(super) struct Job {
     pub(super) acquisition: Acquisition,
 }
 
+/// What the engine's thread is asked.
+pub(super) enum EngineRequest {
+    /// Answer and record.
+    Answer(Box<Job>),
+    /// Another pack may be in use.
+    LookAgain,
+}
+
 pub(super) struct IdentifyWorker {
-    pub(super) jobs: Receiver<Job>,
+    pub(super) requests: Receiver<EngineRequest>,
     pub(super) casebook: SyncSender<CasebookRequest>,
     pub(super) shared: Arc<Shared>,
     pub(super) data_dir: PathBuf,
@@ -41,26 +51,29 @@ pub(super) struct IdentifyWorker {
 }
 
 impl IdentifyWorker {
-    /// Makes the engine, hands the library to the kit's thread, then works until that thread is gone.
-    pub(super) fn run(self, loader: EngineLoader, kit: SyncSender<KitRequest>) {
-        let engine = match caught(loader) {
-            Ok(Ok((library, engine))) => {
-                // The loader runs once, so the slot is empty.
-                let _ = self.shared.library.set(Arc::clone(&library));
-                // The kit's thread may be gone already; then there is nothing to tell.
-                let _ = kit.send(KitRequest::Library(Ok(library)));
-                Ok(engine)
-            }
-            Ok(Err(why)) => Err(why),
-            Err(words) => Err(format!("the library cannot be loaded ({words}); install the program again")),
-        };
+    /// Makes the engine, hands the library to the kit's thread, then works until nobody can ask any more. What is in use is
+    /// looked at before every answer, so that a pack which this program or another one installed answers from the next scan
+    /// on, and one whose key was taken back answers no more.
+    pub(super) fn run(self, mut loader: EngineLoader, kit: &SyncSender<KitRequest>) {
+        let mut mark = in_use_mark(&self.data_dir);
+        let (mut answers, mut engine) = self.load(&mut loader, kit);
         if let Err(why) = &engine {
+            // The kit's thread may be gone already; then there is nothing to tell.
             let _ = kit.send(KitRequest::Library(Err(why.clone())));
         }
-        drop(kit);
-        while let Ok(job) = self.jobs.recv() {
+        while let Ok(request) = self.requests.recv() {
+            let now = in_use_mark(&self.data_dir);
+            if now != mark {
+                mark = now;
+                let before = answers;
+                (answers, engine) = self.load(&mut loader, kit);
+                if answers != before {
+                    self.shared.report_after_panic([Event::LibraryInUse(answers.clone())]);
+                }
+            }
+            let EngineRequest::Answer(job) = request else { continue };
             let (ticket, claimed) = (job.ticket, Cell::new(false));
-            if let Err(words) = caught(|| self.answer(&engine, job, &claimed)) {
+            if let Err(words) = caught(|| self.answer(&engine, *job, &claimed)) {
                 if !claimed.get() && !self.shared.end_identifying(ticket) {
                     continue; // cancelled before, so that nobody waits for it
                 }
@@ -70,6 +83,26 @@ impl IdentifyWorker {
                 ))]);
             }
         }
+    }
+
+    /// Loads what is in use and tells those who look things up in it.
+    fn load(
+        &self,
+        loader: &mut EngineLoader,
+        kit: &SyncSender<KitRequest>,
+    ) -> (Result<LibraryIdentity, String>, Result<Identifier, String>) {
+        let why = match caught(loader) {
+            Ok(Ok((library, engine))) => {
+                self.shared.set_library(&library);
+                let identity = library.identity.clone();
+                // The kit's thread may be gone already; then there is nothing to tell.
+                let _ = kit.send(KitRequest::Library(Ok(library)));
+                return (Ok(identity), Ok(engine));
+            }
+            Ok(Err(why)) => why,
+            Err(words) => format!("the library cannot be loaded ({words}); install the program again"),
+        };
+        (Err(why.clone()), Err(why))
     }
 
     /// Answers and records a job. `claimed` becomes true when the scan is this thread's to end.

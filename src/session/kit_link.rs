@@ -227,6 +227,17 @@ impl KitLink {
         Ok(())
     }
 
+    /// Another library is in use: emulated samples are taken from it. One that it does not have stays as it is until another
+    /// is chosen.
+    pub(super) fn take_samples_from(&mut self, library: &Arc<Library>, sample: &str) {
+        if let Linked::Raman { emulated: Some((_, old)), .. } = &mut self.linked {
+            *old = Arc::clone(library);
+            if let Err(why) = self.set_sample(sample) {
+                tracing::info!(why, "the emulated sample stays as it is");
+            }
+        }
+    }
+
     pub(super) fn set_sample(&self, sample: &str) -> Result<(), String> {
         self.show(Gap::MEASURED, |library| sample_from_name(library, sample).map_err(|e| words(&e)))
     }

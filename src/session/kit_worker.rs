@@ -8,7 +8,7 @@ use crate::analyzer::LaserState;
 use crate::casebook::{Act, Actor, Subject};
 use crate::library::Library;
 
-use super::identify_worker::Job;
+use super::identify_worker::{EngineRequest, Job};
 use super::kit_link::{Ended, KitLink, LaserKeeping};
 use super::kit_open::Opening;
 use super::kit_wishes::KitWish;
@@ -66,7 +66,7 @@ pub(super) struct KitWorker {
     /// True after the user let the kit go: none is looked for.
     pub(super) released: bool,
     requests: Receiver<KitRequest>,
-    jobs: SyncSender<Job>,
+    jobs: SyncSender<EngineRequest>,
     pub(super) shared: Arc<Shared>,
     /// True while a scan is this worker's to end.
     pub(super) scanning: bool,
@@ -79,7 +79,7 @@ impl KitWorker {
         keeping: LaserKeeping,
         ports: PortLister,
         requests: Receiver<KitRequest>,
-        jobs: SyncSender<Job>,
+        jobs: SyncSender<EngineRequest>,
         shared: Arc<Shared>,
     ) -> Self {
         let sample = match &choice {
@@ -157,7 +157,12 @@ impl KitWorker {
             Ok(KitRequest::Scan { parcel, subject, operator }) => self.scan(parcel, subject, operator),
             Ok(KitRequest::SetSample(sample)) => self.set_sample(sample),
             Ok(KitRequest::Wish(wish)) => self.fulfil(wish),
-            Ok(KitRequest::Library(library)) => self.library = Some(library),
+            Ok(KitRequest::Library(library)) => {
+                if let (Ok(library), Link::Up { kit, .. }) = (&library, &mut self.link) {
+                    kit.take_samples_from(library, &self.sample);
+                }
+                self.library = Some(library);
+            }
             Ok(KitRequest::Close) | Err(RecvTimeoutError::Disconnected) => return false,
             Err(RecvTimeoutError::Timeout) => self.look(),
         }
@@ -338,7 +343,8 @@ impl KitWorker {
             // Whoever cancelled after this line has ended the scan already.
             return if self.shared.end_identifying(ticket) { Err(Ended::Cancelled) } else { Ok(()) };
         }
-        match self.jobs.send(Job { ticket, parcel, subject, operator, emulated_sample, acquisition }) {
+        let job = Job { ticket, parcel, subject, operator, emulated_sample, acquisition };
+        match self.jobs.send(EngineRequest::Answer(Box::new(job))) {
             Err(_) if self.shared.end_identifying(ticket) => {
                 Err(Ended::Failed("The engine's thread has ended; start the program again.".to_owned()))
             }

@@ -130,7 +130,7 @@ impl DeskWorker {
                 format!("Took {} out of the draft.", references(done.len()))
             }
             LaboratoryWish::Evaluate { folder, labels } => {
-                let queries = labelled_queries(&folder, &labels, go_on)?;
+                let queries = labelled_queries(&folder, &labels, go_on)?.queries;
                 let in_use = self.in_use(now)?;
                 let draft = Arc::new(self.content()?.library.clone());
                 let report = compare(&in_use, &draft, &queries, now, go_on)?;
@@ -150,15 +150,12 @@ impl DeskWorker {
             LaboratoryWish::Sign(order) => self.sign(&order, now)?,
             LaboratoryWish::Install { pack, other_name } => {
                 let installed = PackShelf::of(&self.data_dir).install(&pack, now, other_name)?;
-                format!(
-                    "Installed {} {}. Scans use it from the next start of the program.",
-                    installed.name, installed.version
-                )
+                format!("Installed {} {}.", installed.name, installed.version)
             }
             LaboratoryWish::Rollback(to) => {
                 let used = PackShelf::of(&self.data_dir).rollback(Some(to.trim()).filter(|t| !t.is_empty()))?;
                 let what = used.map_or("the bundled library".to_owned(), |p| format!("{} {}", p.name, p.version));
-                format!("In use from the next start of the program: {what}.")
+                format!("Chosen: {what}.")
             }
             LaboratoryWish::CreateKey { name, passphrase } => self.create_key(name.trim(), &passphrase)?,
             LaboratoryWish::Trust(verifier) => {

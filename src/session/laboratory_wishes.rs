@@ -113,6 +113,13 @@ impl LaboratoryWish {
     }
 }
 
+impl LaboratoryWish {
+    /// True where another pack may be in use afterwards, or none.
+    pub(super) const fn changes_use(&self) -> bool {
+        matches!(self, Self::Install { .. } | Self::Rollback(_) | Self::Trust(_) | Self::Revoke { .. })
+    }
+}
+
 /// What to read from others.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImportOrder {

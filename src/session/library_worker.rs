@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, SyncSender};
 
 use crate::identify::{Answer, Engine};
 use crate::laboratory::engine_for_evaluation;
 
 use super::Event;
+use super::identify_worker::EngineRequest;
 use super::laboratory_desk::DeskWorker;
 use super::laboratory_wishes::{Desk, Done, LaboratoryWish};
 use super::shared::{Shared, caught};
@@ -50,6 +51,7 @@ pub enum LibraryNews {
 
 pub(super) struct LibraryWorker {
     requests: Receiver<LibraryWish>,
+    answers: SyncSender<EngineRequest>,
     shared: Arc<Shared>,
     desk: DeskWorker,
     /// An engine of its own: the one that answers scans is never kept waiting.
@@ -57,13 +59,19 @@ pub(super) struct LibraryWorker {
 }
 
 impl LibraryWorker {
-    pub(super) fn new(data_dir: PathBuf, requests: Receiver<LibraryWish>, shared: Arc<Shared>) -> Self {
-        Self { requests, shared, desk: DeskWorker::new(data_dir), engine: None }
+    pub(super) fn new(
+        data_dir: PathBuf,
+        requests: Receiver<LibraryWish>,
+        answers: SyncSender<EngineRequest>,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self { requests, answers, shared, desk: DeskWorker::new(data_dir), engine: None }
     }
 
     /// Works until nobody can ask any more.
     pub(super) fn run(mut self) {
         while let Ok(wish) = self.requests.recv() {
+            let changes_use = matches!(&wish, LibraryWish::Laboratory(wish) if wish.changes_use());
             let news = caught(|| self.fulfil(wish)).unwrap_or_else(|words| {
                 self.engine = None;
                 Some(LibraryNews::Trouble(format!(
@@ -72,6 +80,10 @@ impl LibraryWorker {
             });
             if let Some(news) = news {
                 self.shared.report_after_panic([Event::Library(news)]);
+            }
+            if changes_use {
+                // Where there is no room somebody else has asked, and what is in use is looked at then.
+                let _ = self.answers.try_send(EngineRequest::LookAgain);
             }
         }
     }
@@ -98,10 +110,11 @@ impl LibraryWorker {
     }
 
     fn alike(&mut self, reference: usize) -> LibraryNews {
-        let Some(library) = self.shared.library.get() else {
+        let Some(library) = self.shared.library() else {
             return LibraryNews::Trouble("The library is not loaded yet; try again in a moment.".to_owned());
         };
-        let engine = self.engine.get_or_insert_with(|| engine_for_evaluation(Arc::clone(library)));
+        self.engine.take_if(|engine| !Arc::ptr_eq(engine.library(), &library));
+        let engine = self.engine.get_or_insert_with(|| engine_for_evaluation(library));
         LibraryNews::Alike { reference, answer: engine.answer_without_itself(reference).map(Box::new) }
     }
 }

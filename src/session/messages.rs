@@ -8,6 +8,7 @@ use crate::analyzer::laser::{LaserCondition, LaserPower};
 use crate::analyzer::probe::Answered;
 use crate::analyzer::{CheckState, DeviceIdentity, LaserState, PortListing, PreviewFrame, PreviewSettings};
 use crate::casebook::{Actor, Secret, StoredScan, Subject};
+use crate::library::LibraryIdentity;
 use crate::spectrum::Spectrum;
 
 use super::{
@@ -288,6 +289,8 @@ pub enum Event {
     Records(RecordNews),
     /// News about the library.
     Library(LibraryNews),
+    /// Another library answers from now on, or none does and a sentence says why and what to do.
+    LibraryInUse(Result<LibraryIdentity, String>),
     /// Long work on a library moved on: the share that is done, 0..=1.
     LibraryProgress(f32),
     /// A verification or a count of records moved on: the share that is done, 0..=1.

@@ -88,12 +88,13 @@ impl Session {
         let shared = Arc::new(Shared::new(Events::new(waker), Operators::new(operator, idle_lock)));
         shared.set_clock_keeping(clock.unwrap_or_else(|| Settings::of(&data_dir).clock));
         let (kit, kit_requests) = sync_channel(QUEUE);
-        let (jobs, jobs_waiting) = sync_channel(1);
+        // One scan runs at a time; beside it there is room for whoever says that another pack is in use.
+        let (jobs, jobs_waiting) = sync_channel(QUEUE);
         let (casebook, casebook_requests) = sync_channel(QUEUE);
 
         let writer = CasebookWorker::new(data_dir.clone(), casebook_requests, Arc::clone(&shared));
         let thinker = IdentifyWorker {
-            jobs: jobs_waiting,
+            requests: jobs_waiting,
             casebook: casebook.clone(),
             shared: Arc::clone(&shared),
             data_dir: data_dir.clone(),
@@ -102,7 +103,7 @@ impl Session {
         let (records, record_wishes) = sync_channel(QUEUE);
         let reader = RecordsWorker::new(data_dir.clone(), record_wishes, Arc::clone(&shared));
         let (library, library_wishes) = sync_channel(QUEUE);
-        let curator = LibraryWorker::new(data_dir.clone(), library_wishes, Arc::clone(&shared));
+        let curator = LibraryWorker::new(data_dir.clone(), library_wishes, jobs.clone(), Arc::clone(&shared));
         let gps_port = gps_port.or_else(|| read_choices(&data_dir).gps_port);
         let keeping = LaserKeeping { data_dir, guardian };
         let scanner = KitWorker::new(choice, exposure, keeping, ports, kit_requests, jobs, Arc::clone(&shared));
@@ -122,7 +123,7 @@ impl Session {
         session.spawn("casebook", move || writer.run())?;
         session.spawn("records", move || reader.run())?;
         session.spawn("library", move || curator.run())?;
-        session.spawn("identify", move || thinker.run(engine, library_to))?;
+        session.spawn("identify", move || thinker.run(engine, &library_to))?;
         let listener = Arc::clone(&session.shared);
         session.spawn("gps", move || gps_watch::watch(&listener, &gps_ports))?;
         session.spawn("kit", move || scanner.run())?;

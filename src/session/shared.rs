@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -40,7 +40,7 @@ pub(super) struct Shared {
     /// Number of the last acquisition that was handed to the engine.
     last_ticket: AtomicU64,
     /// The library that answers, once it is loaded.
-    pub(super) library: OnceLock<Arc<Library>>,
+    library: Mutex<Option<Arc<Library>>>,
     /// What the GPS receiver said last, and when.
     place: Mutex<Option<(Place, Instant)>>,
     /// What time the GPS receiver stated last, and when that was handed over.
@@ -67,13 +67,23 @@ impl Shared {
             unsaved_full: AtomicBool::new(false),
             identifying: AtomicU64::new(0),
             last_ticket: AtomicU64::new(0),
-            library: OnceLock::new(),
+            library: Mutex::new(None),
             place: Mutex::new(None),
             gps_time: Mutex::new(None),
             clock_said: Mutex::new(None),
             clock_keeping: Mutex::new(ClockKeeping::System),
             unsaved_blanks: Mutex::new(BTreeMap::new()),
         }
+    }
+
+    /// The library that answers from now on.
+    pub(super) fn set_library(&self, library: &Arc<Library>) {
+        *self.library.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(library));
+    }
+
+    /// The library that answers, once it is loaded.
+    pub(super) fn library(&self) -> Option<Arc<Library>> {
+        self.library.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// States who keeps the clock of the machine right.

@@ -1,6 +1,7 @@
 //! The window's content: takes events in, draws the present screen, sends commands out. It draws into any
 //! [`egui::Ui`], so that tests drive it without a window.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use egui::{Align, CentralPanel, Context, Event as Input, Frame, Key, Layout, Rect, Theme, Ui, UiBuilder};
@@ -68,14 +69,13 @@ impl App {
     /// Takes in what the session reported. Runs before every frame, and while the window is hidden.
     pub fn logic(&mut self, ctx: &Context) {
         let Some(link) = &self.link else { return };
-        if self.model.library.is_none() {
-            match link.library() {
-                Some(library) => {
-                    self.ready.set_library(&library);
-                    self.model.library = Some(library);
-                }
-                None => ctx.request_repaint_after(LIBRARY_POLL),
+        match (link.library(), &self.model.library) {
+            (Some(library), Some(known)) if Arc::ptr_eq(&library, known) => {}
+            (Some(library), _) => {
+                self.ready.set_library(&library);
+                self.model.use_library(library);
             }
+            (None, _) => ctx.request_repaint_after(LIBRARY_POLL),
         }
         self.model.pack = link.pack_note();
         for _ in 0..EVENTS_PER_FRAME {

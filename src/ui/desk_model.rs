@@ -8,7 +8,7 @@ use crate::laboratory::{
     AlarmLevel, Answers, FactEdit, GroupEdit, Imported, Naming, PreparedReference, StandardFacts, SubstanceEdit,
     SubstanceFacts, Verdict,
 };
-use crate::library::Tier;
+use crate::library::{LibraryIdentity, Tier};
 use crate::session::{Command, Desk, Done, ImportOrder, LaboratoryWish, LibraryWish, ReleaseOrder};
 use crate::spectrum::Technique;
 
@@ -280,6 +280,22 @@ impl Model {
     pub(super) fn desk_refused(&mut self, why: String) {
         let desk = std::mem::take(&mut self.desk.desk);
         self.desk.done(Err(why), desk);
+    }
+
+    /// Another library answers, or none does.
+    pub(super) fn library_in_use(&mut self, used: Result<LibraryIdentity, String>) {
+        match used {
+            Ok(identity) => {
+                let now = format!("Scans use {} {} from now on.", identity.name, identity.version);
+                let before = self.desk.said.take().and_then(Result::ok);
+                self.desk.said = Some(Ok(before.map_or_else(|| now.clone(), |said| format!("{now} {said}"))));
+            }
+            Err(why) => {
+                let why = format!("No scan gets an answer now: {why}");
+                self.desk.said = Some(Err(why.clone()));
+                self.remark(why);
+            }
+        }
     }
 
     /// Ends the step that runs.

@@ -164,6 +164,12 @@ impl Shelf {
 }
 
 impl Model {
+    /// Looks things up in this library from now on. What was looked up in another one stood at other places of it.
+    pub fn use_library(&mut self, library: Arc<Library>) {
+        self.shelf = Shelf { query: std::mem::take(&mut self.shelf.query), kind: self.shelf.kind, ..Shelf::default() };
+        self.library = Some(library);
+    }
+
     /// Takes a substance of the library in hand. Its first reference is drawn; curves that were drawn by hand stay.
     pub fn choose_substance(&mut self, library: &Arc<Library>, index: usize) {
         let first = best_reference(library, index);

@@ -1,7 +1,7 @@
 //! What the window needs of a session: commands go out, events come in, and neither ever waits.
 
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
@@ -36,29 +36,31 @@ pub struct PackNote {
 /// A running session, with the library that its engine has loaded.
 pub struct RunningSession {
     session: Session,
-    library: Arc<OnceLock<Arc<Library>>>,
-    pack_age: Arc<OnceLock<PackAge>>,
+    loaded: Arc<Mutex<Loaded>>,
+}
+
+/// The library that answers, and the pack it came from.
+#[derive(Default)]
+struct Loaded {
+    library: Option<Arc<Library>>,
+    pack_age: Option<PackAge>,
 }
 
 impl RunningSession {
     /// Starts the session. Library and engine are loaded on the session's own thread; the window sees the library as
     /// soon as it is there.
     pub fn start(mut config: SessionConfig) -> io::Result<Self> {
-        let library = Arc::new(OnceLock::new());
-        let slot = Arc::clone(&library);
-        let pack_age = Arc::new(OnceLock::new());
-        let (age_slot, data_dir) = (Arc::clone(&pack_age), config.data_dir.clone());
-        let load = config.engine;
+        let loaded = Arc::new(Mutex::new(Loaded::default()));
+        let (slot, data_dir) = (Arc::clone(&loaded), config.data_dir.clone());
+        let mut load = config.engine;
         config.engine = Box::new(move || {
-            let loaded = load()?;
-            // The loader runs once, so the slot is empty.
-            let _ = slot.set(Arc::clone(&loaded.0));
-            if let Ok(Some(age)) = session::pack_age(&data_dir) {
-                let _ = age_slot.set(age);
-            }
-            Ok(loaded)
+            let (library, engine) = load()?;
+            let pack_age = session::pack_age(&data_dir).unwrap_or_default();
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) =
+                Loaded { library: Some(Arc::clone(&library)), pack_age };
+            Ok((library, engine))
         });
-        Ok(Self { session: Session::start(config)?, library, pack_age })
+        Ok(Self { session: Session::start(config)?, loaded })
     }
 }
 
@@ -79,12 +81,13 @@ impl SessionLink for RunningSession {
     }
 
     fn library(&self) -> Option<Arc<Library>> {
-        self.library.get().cloned()
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).library.clone()
     }
 
     fn pack_note(&self) -> Option<PackNote> {
         let now = Timestamp::now();
-        let age = self.pack_age.get()?;
+        let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let age = loaded.pack_age.as_ref()?;
         Some(PackNote { days: age.days(now), words: age.words(now), warning: age.warning(now) })
     }
 }

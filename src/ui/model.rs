@@ -191,7 +191,7 @@ impl Model {
     }
 
     /// Says something beside the point, where it disturbs nothing.
-    fn remark(&mut self, text: String) {
+    pub(super) fn remark(&mut self, text: String) {
         if let Phase::Idle(note) = &mut self.phase {
             *note = Some(text);
         }
@@ -371,6 +371,7 @@ impl Model {
             Event::Library(LibraryNews::Laboratory { done, desk }) => self.desk.done(done, *desk),
             // A step that failed inside has no other end.
             Event::Library(LibraryNews::Trouble(why)) if self.desk.working.is_some() => self.desk_refused(why),
+            Event::LibraryInUse(used) => self.library_in_use(used),
             Event::Library(news) => self.shelf.news(news, self.library.as_deref()),
             Event::LibraryProgress(share) => {
                 if let Some(working) = &mut self.desk.working {

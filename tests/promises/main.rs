@@ -38,6 +38,7 @@ mod kit_commands;
 mod kit_state;
 #[cfg(unix)]
 mod kits;
+mod labelled_queries;
 mod laboratory;
 mod laboratory_day;
 mod laboratory_facts;
@@ -46,11 +47,16 @@ mod large_casebook;
 mod lasers;
 mod left_on;
 mod library;
+#[cfg(unix)]
+mod library_add;
+mod library_switch;
 mod measured_data;
 mod nirscan;
 mod obp_models;
 mod ocean_letter;
 mod packs;
+#[cfg(unix)]
+mod packs_killed;
 mod packs_large;
 mod pill;
 mod power_cut;

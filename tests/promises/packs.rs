@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -16,15 +15,15 @@ use parcelscope::spectrum::{Spectrum, Technique};
 
 use super::accounts::program;
 
-fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     "2026-11-24T12:00:00Z".parse().unwrap()
 }
 
-fn signer(name: &str) -> NoteSigner {
+pub fn signer(name: &str) -> NoteSigner {
     NoteSigner::new(name, &[name.len() as u8; 32]).unwrap()
 }
 
-fn trusting(signer: &NoteSigner) -> TrustList {
+pub fn trusting(signer: &NoteSigner) -> TrustList {
     let mut list = TrustList::default();
     list.trust(&signer.verifier(), now()).unwrap();
     list
@@ -63,7 +62,7 @@ fn signed(folder: &Path, version: &str, key: &NoteSigner) -> PathBuf {
     path
 }
 
-fn shelf(folder: &Path, key: &NoteSigner) -> PackShelf {
+pub fn shelf(folder: &Path, key: &NoteSigner) -> PackShelf {
     let shelf = PackShelf::of(folder);
     shelf.change_trust(|list| list.trust(&key.verifier(), now())).unwrap();
     shelf
@@ -251,66 +250,6 @@ fn the_search_uses_the_measured_array_of_a_pack() {
     let wrong: Vec<f64> = axis.iter().map(|x| 1_000.0 * (-((x - 2_000.0) / 9.0).powi(2)).exp() + 5.0).collect();
     let wrong = rank(Some(Spectrum::new(Technique::Raman, axis.clone(), wrong).unwrap()));
     assert!(wrong.is_none_or(|score| score < 0.5), "{wrong:?}");
-}
-
-/// Kills installs at random moments: afterwards the unit has the old pack or the new one, whole. 12 moments here, 200 with
-/// PARCELSCOPE_LONG=1.
-#[test]
-#[cfg(unix)]
-fn an_install_that_is_killed_leaves_the_old_pack_or_the_new_one() {
-    use rand::{RngExt as _, SeedableRng as _};
-    let folder = tempfile::tempdir().unwrap();
-    let key = signer("lab");
-    let data = folder.path().join("data");
-    let shelf = shelf(&data, &key);
-    let content = |version: &str| {
-        let bundled = Library::bundled().unwrap().as_ref().clone().renamed("killed", version);
-        PackContent::of_bundled(&bundled, &[], now())
-    };
-    let path = |version: u32| folder.path().join(format!("{version}.pack"));
-    let sign_one = |version: u32| sign(&path(version), &content(&version.to_string()), &key).unwrap();
-    sign_one(1);
-    shelf.install(&path(1), now(), false).unwrap();
-    let rounds = if std::env::var_os("PARCELSCOPE_LONG").is_some() { 200 } else { 12 };
-    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(5);
-    let (mut old, mut new, mut longest) = (1, 0, 60_000_u64);
-    for round in 2..2 + rounds {
-        sign_one(round);
-        let started = std::time::Instant::now();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_parcelscope"))
-            .arg("--data-dir")
-            .arg(&data)
-            .args(["library", "install"])
-            .arg(path(round))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let wait = rng.random_range(0..longest);
-        std::thread::sleep(std::time::Duration::from_micros(wait));
-        child.kill().unwrap();
-        let status = child.wait().unwrap();
-        if status.success() {
-            longest = u64::midpoint(longest, started.elapsed().as_micros() as u64);
-        }
-        let used = library_in_use(&data, now()).unwrap();
-        let version: u32 = used.library.identity.version.parse().unwrap();
-        assert!(version == old || version == round, "round {round}: {version} after {old}");
-        new += u32::from(version == round);
-        old = version;
-        let file = used.installed.unwrap().file;
-        Pack::open(&data.join("packs").join(file), &trusting(&key)).unwrap();
-        fs::remove_file(path(round)).unwrap();
-    }
-    println!("{rounds} kills: {new} left the new pack, {} the old one", rounds - new);
-    let last = 2 + rounds;
-    sign_one(last);
-    shelf.install(&path(last), now(), false).unwrap();
-    let left = fs::read_dir(data.join("packs"))
-        .unwrap()
-        .flatten()
-        .filter(|e| e.file_name().to_string_lossy().ends_with(".new"));
-    assert_eq!(left.count(), 0, "the next install clears what a killed one left");
 }
 
 fn parcelscope(data: &Path, arguments: &[&str], input: &str) -> (Option<i32>, String, String) {

@@ -30,7 +30,7 @@ fn config(dir: &Path, virtual_time: bool) -> SessionConfig {
 }
 
 /// Reads events up to the first that `wanted` takes, which is returned with all before it.
-fn until<T>(session: &Session, what: &str, mut wanted: impl FnMut(&Event) -> Option<T>) -> (T, Vec<Event>) {
+pub fn until<T>(session: &Session, what: &str, mut wanted: impl FnMut(&Event) -> Option<T>) -> (T, Vec<Event>) {
     let end = Instant::now() + PATIENCE;
     let mut seen = Vec::new();
     while Instant::now() < end {
@@ -54,11 +54,11 @@ fn brief(event: &Event) -> String {
     }
 }
 
-fn ready(session: &Session) -> Vec<Event> {
+pub fn ready(session: &Session) -> Vec<Event> {
     until(session, "ready kit", |e| matches!(e, Event::Connection(Connection::Ready(_))).then_some(())).1
 }
 
-fn saved(session: &Session) -> (Arc<StoredScan>, Vec<Event>) {
+pub fn saved(session: &Session) -> (Arc<StoredScan>, Vec<Event>) {
     until(session, "saved scan", |e| match e {
         Event::Saved(scan) => Some(Arc::clone(scan)),
         Event::Failed(why) => panic!("the scan failed: {why}"),
@@ -66,7 +66,7 @@ fn saved(session: &Session) -> (Arc<StoredScan>, Vec<Event>) {
     })
 }
 
-fn failed(session: &Session) -> (String, Vec<Event>) {
+pub fn failed(session: &Session) -> (String, Vec<Event>) {
     until(session, "failure", |e| match e {
         Event::Failed(why) => Some(why.clone()),
         Event::Saved(_) => panic!("the scan was saved"),
@@ -74,7 +74,7 @@ fn failed(session: &Session) -> (String, Vec<Event>) {
     })
 }
 
-fn scan(session: &Session) {
+pub fn scan(session: &Session) {
     session.send(Command::Scan { parcel: "RR123456785DE".to_owned(), subject: Subject::default() }).unwrap();
 }
 
@@ -170,6 +170,7 @@ fn a_cancel_while_the_search_runs_does_not_wait_for_it_and_the_next_scan_is_reco
     config.engine = Box::new(move || {
         let library = Library::bundled().map_err(|e| e.to_string())?;
         let engine = Engine::new(Arc::clone(&library));
+        let begun = Arc::clone(&begun);
         let identify = move |acquisition: &Acquisition| {
             if begun.fetch_add(1, Ordering::SeqCst) == 0 {
                 std::thread::sleep(Duration::from_secs(2));

@@ -3,6 +3,7 @@
 // Helpers of tests stop a test by panicking, which clippy only excuses inside `#[test]` functions.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod on_facts;
 mod on_gate;
 mod on_kit;
 mod on_laboratory;

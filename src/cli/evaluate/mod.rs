@@ -130,10 +130,13 @@ impl EvaluateArgs {
     }
 
     /// The laboratory's own spectra, else those of the manifest.
-    fn own_or(&self, folder: &str) -> Result<Vec<Query>, anyhow::Error> {
+    fn own_or(&self, folder: &str) -> Result<(Spectra, Vec<Query>), anyhow::Error> {
         match (&self.queries, &self.labels) {
-            (Some(queries), Some(labels)) => Ok(labelled_queries(queries, labels, &|_, _| true)?),
-            _ => labelled(&data_folder(self.data.as_deref())?, folder),
+            (Some(queries), Some(labels)) => {
+                let own = labelled_queries(queries, labels, &|_, _| true)?;
+                Ok((own.spectra, own.queries))
+            }
+            _ => Ok((Spectra::Measured, labelled(&data_folder(self.data.as_deref())?, folder)?)),
         }
     }
 }
@@ -222,10 +225,10 @@ fn evaluate(suite: Suite, engine: &Engine, args: &EvaluateArgs) -> Result<Table,
         Suite::Reference => table(Spectra::Measured, (engine, measured("raman-reference/")?), false, true),
         Suite::LeaveOneOut if args.library.is_some() && args.data.is_none() => own_spectra::table(engine, &name)?,
         Suite::LeaveOneOut => table(Spectra::Measured, (engine, measured("raman-reference/")?), true, true),
-        Suite::Queries | Suite::All | Suite::Calibrate => {
-            table(Spectra::Measured, (engine, args.own_or("raman-queries/")?), false, false)
+        Suite::Queries | Suite::QueriesLeaveOneOut | Suite::All | Suite::Calibrate => {
+            let (spectra, queries) = args.own_or("raman-queries/")?;
+            table(spectra, (engine, queries), matches!(suite, Suite::QueriesLeaveOneOut), false)
         }
-        Suite::QueriesLeaveOneOut => table(Spectra::Measured, (engine, args.own_or("raman-queries/")?), true, false),
         Suite::Emulator => table(Spectra::Simulated, (engine, emulated(engine, true)?), false, false),
         Suite::EmulatorLeaveOneOut => table(Spectra::Simulated, (engine, emulated(engine, false)?), true, false),
         Suite::Bagged => parts(scenes::bagged(engine.library())?),

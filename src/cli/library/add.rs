@@ -270,7 +270,7 @@ impl OriginArgs {
             from: SourceFile { name: base, sha256 },
             spectrum: comparable.spectrum,
             laser_nm,
-            simulated: false,
+            simulated: sample.says_simulated(),
             instrument: self.instrument.clone().unwrap_or_default(),
             converted: comparable.converted,
             stated,

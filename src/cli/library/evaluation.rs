@@ -46,7 +46,7 @@ impl QueryArgs {
 
     fn read(&self) -> Result<Vec<Query>, anyhow::Error> {
         match (&self.queries, &self.labels) {
-            (Some(folder), Some(labels)) => Ok(labelled_queries(folder, labels, &|_, _| true)?),
+            (Some(folder), Some(labels)) => Ok(labelled_queries(folder, labels, &|_, _| true)?.queries),
             _ => labelled(&data_folder(self.data.as_deref())?, &self.folder),
         }
     }
