@@ -13,6 +13,7 @@ mod outcome;
 mod package;
 mod photos;
 mod plot;
+mod preview;
 mod record_report;
 mod selection;
 mod sheet;
@@ -27,7 +28,8 @@ pub use intelligence::{CommonSubstance, Find, FoundSubstance, Likeness, intellig
 pub use laboratory::{LaboratoryOutcome, LaboratoryResult, LaboratorySubstance, RESULT_BYTES_MAX};
 pub use outcome::laboratory_outcome;
 pub use package::package;
-pub use record_report::record_pdf;
+pub use preview::{PreviewMark, PreviewPage};
+pub use record_report::{record_pdf, record_preview};
 pub use selection::{SelectedRow, Selection, selection_csv};
 pub use sheet::Paper;
 pub use shift::{Counted, FieldRates, Rate, ShiftSummary};

@@ -14,7 +14,8 @@ use super::digest::hex;
 use super::letters::{Letters, Weight};
 use super::photos::{Photo, photos, put_photos};
 use super::plot::plot;
-use super::sheet::{BLACK, Ink, MARGIN, MUTE, Mark, NOTE, Paper, Sheet, TEXT};
+use super::preview::PreviewPage;
+use super::sheet::{BLACK, Drawn, Ink, MARGIN, MUTE, Mark, NOTE, Paper, Sheet, TEXT};
 use super::{ReportError, words};
 
 /// Most lines of each list of findings; the record holds all.
@@ -33,6 +34,19 @@ const PRESUMPTIVE: &str = "Presumptive means that the result rests on one screen
 ///
 /// `library` is used to draw the reference, if it is the very library of the record.
 pub fn record_pdf(dossier: &Dossier, library: Option<&Library>, paper: Paper) -> Result<Vec<u8>, ReportError> {
+    drawn(dossier, library, paper).map(|drawn| drawn.pdf)
+}
+
+/// The pages of the same report, to be looked at before it is saved.
+pub fn record_preview(
+    dossier: &Dossier,
+    library: Option<&Library>,
+    paper: Paper,
+) -> Result<Vec<PreviewPage>, ReportError> {
+    drawn(dossier, library, paper).map(|drawn| drawn.pages)
+}
+
+fn drawn(dossier: &Dossier, library: Option<&Library>, paper: Paper) -> Result<Drawn, ReportError> {
     let whole = rendered(dossier, library, paper, &photos(dossier));
     // A photo may turn out damaged only when its pixels are read. The report is worth more than the picture.
     if whole.is_err() && !dossier.files.is_empty() { rendered(dossier, library, paper, &[]) } else { whole }
@@ -43,7 +57,7 @@ fn rendered(
     library: Option<&Library>,
     paper: Paper,
     pictures: &[Photo<'_>],
-) -> Result<Vec<u8>, ReportError> {
+) -> Result<Drawn, ReportError> {
     let letters = Letters::new()?;
     let mut sheet = Sheet::new(&letters, paper);
     let record = &dossier.scan.record;

@@ -16,6 +16,7 @@ use krilla::text::TextDirection;
 
 use super::ReportError;
 use super::letters::{Letters, Weight};
+use super::preview::PreviewPage;
 
 /// Size of the paper.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,6 +61,12 @@ pub(super) enum Mark {
     Box { x: f32, y: f32, width: f32, height: f32, ink: Ink },
     Line { points: Vec<(f32, f32)>, width: f32, ink: Ink },
     Photo { x: f32, y: f32, width: f32, height: f32, image: Image },
+}
+
+/// A finished document: for a file and, from the same marks, for a screen.
+pub(super) struct Drawn {
+    pub(super) pdf: Vec<u8>,
+    pub(super) pages: Vec<PreviewPage>,
 }
 
 /// The pages so far and the place where the next thing goes.
@@ -191,12 +198,12 @@ impl<'a> Sheet<'a> {
         self.put(Mark::Line { points: vec![(MARGIN, edge), (right, edge)], width: 0.35, ink: RULE });
     }
 
-    /// Draws everything. `foot` puts what stands at the foot of a page, given its number and how many there are.
+    /// Draws everything, and gives the pages for a screen too. `foot` puts what stands at the foot of a page, given its number and how many there are.
     pub(super) fn finish(
         mut self,
         metadata: Metadata,
         foot: impl Fn(&mut Self, f32, usize, usize),
-    ) -> Result<Vec<u8>, ReportError> {
+    ) -> Result<Drawn, ReportError> {
         let filled = std::mem::take(&mut self.pages);
         let total = filled.len();
         let mut document = Document::new_with(SerializeSettings {
@@ -207,6 +214,7 @@ impl<'a> Sheet<'a> {
             ..SerializeSettings::default()
         });
         document.set_metadata(metadata);
+        let mut pages = Vec::with_capacity(total);
         for (number, marks) in filled.into_iter().enumerate() {
             self.pages = vec![marks];
             let foot_top = self.size.1 - FOOT + 12.0;
@@ -220,8 +228,10 @@ impl<'a> Sheet<'a> {
             }
             surface.finish();
             page.finish();
+            pages.extend(self.pages.iter().map(|marks| PreviewPage::new(self.size, marks)));
         }
-        document.finish().map_err(|e| ReportError::Pdf(format!("{e:?}")))
+        let pdf = document.finish().map_err(|e| ReportError::Pdf(format!("{e:?}")))?;
+        Ok(Drawn { pdf, pages })
     }
 }
 

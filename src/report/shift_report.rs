@@ -87,7 +87,9 @@ pub fn shift_pdf(
         metadata = metadata.creation_date(date(last));
     }
     let simulated = summary.simulated > 0;
-    sheet.finish(metadata, |sheet, top, page, pages| foot(sheet, &digest, simulated, (top, page, pages)))
+    let drawn =
+        sheet.finish(metadata, |sheet, top, page, pages| foot(sheet, &digest, simulated, (top, page, pages)))?;
+    Ok(drawn.pdf)
 }
 
 fn counts(sheet: &mut Sheet<'_>, summary: &ShiftSummary) {

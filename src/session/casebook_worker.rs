@@ -12,12 +12,15 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::analyzer::WireLog;
-use crate::casebook::{Act, Actor, Casebook, CasebookError, NewAccount, Reference, Role, Secret, StoredScan};
+use crate::casebook::{
+    Act, Actor, Casebook, CasebookError, ClockKeeping, Event as NewEvent, NewAccount, Reference, Role, Secret,
+    StoredScan,
+};
 
 use super::operators::Enrolment;
 use super::set_aside::{remove, set_aside, take_in};
 use super::shared::{Shared, caught};
-use super::{Event, RecordAct, RecordNews, Settings, Stage, casebook_path, system_uptime};
+use super::{Colours, Event, RecordAct, RecordNews, Settings, Stage, UNENROLLED, casebook_path, system_uptime};
 
 /// How often scans that could not be written are tried again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -44,8 +47,10 @@ pub(super) enum CasebookRequest {
     SignOut,
     /// Ask whether somebody may do something, so that a refusal is recorded.
     Permit(Actor, Act),
-    /// Write the user's choices.
-    KeepSettings(Settings),
+    /// Write the colours of the window.
+    KeepColours(Colours),
+    /// Say and keep who keeps the clock right.
+    SetClock(ClockKeeping),
     /// Write the wire log to a file of its own.
     ExportWireLog(WireLog),
 }
@@ -144,6 +149,7 @@ impl CasebookWorker {
                 Err(error) => Event::CasebookTrouble(error.to_string()),
             });
         }
+        self.shared.events.push(Event::ClockKeeping(self.shared.clock_keeping()));
         match self.casebook().and_then(|casebook| casebook.has_accounts()) {
             Ok(enrolled) => {
                 let enrolment = if enrolled { Enrolment::Somebody } else { Enrolment::Nobody };
@@ -185,7 +191,10 @@ impl CasebookWorker {
                 }
             }
             Ok(CasebookRequest::Permit(actor, act)) => self.permit(&actor, act),
-            Ok(CasebookRequest::KeepSettings(settings)) => self.keep(settings),
+            Ok(CasebookRequest::KeepColours(colours)) => {
+                self.keep(Settings { colours, ..Settings::of(&self.data_dir) });
+            }
+            Ok(CasebookRequest::SetClock(keeping)) => self.set_clock(keeping),
             Ok(CasebookRequest::ExportWireLog(log)) => self.export(&log),
             Err(RecvTimeoutError::Timeout) => self.retry_and_tell(),
             Err(RecvTimeoutError::Disconnected) => return false,
@@ -384,6 +393,23 @@ impl CasebookWorker {
         if let Err(error) = self.casebook().and_then(|casebook| casebook.permit(Timestamp::now(), actor, act, None)) {
             tracing::info!(%error, "an act was refused");
         }
+    }
+
+    /// The word of who keeps the clock stands in every record, so that a change of it is an event.
+    fn set_clock(&mut self, keeping: ClockKeeping) {
+        let operator = self.shared.operators.current();
+        if let Err(why) = self.shared.operators.admit(operator.as_ref(), Act::ManageKits, true, || true) {
+            return self.shared.events.push(Event::SettingsNotKept(why.to_owned()));
+        }
+        let body = serde_json::json!({ "before": self.shared.clock_keeping(), "kept_by": keeping });
+        let by = operator.as_ref().map_or(UNENROLLED, Actor::name);
+        let event = NewEvent { operator: by, kind: "clock-keeping", scan_id: None, body: &body };
+        if let Err(error) = self.casebook().and_then(|casebook| casebook.append_event(Timestamp::now(), &event)) {
+            return self.shared.events.push(Event::SettingsNotKept(error.to_string()));
+        }
+        self.shared.set_clock_keeping(keeping);
+        self.keep(Settings { clock: keeping, ..Settings::of(&self.data_dir) });
+        self.shared.events.push(Event::ClockKeeping(keeping));
     }
 
     fn keep(&self, settings: Settings) {

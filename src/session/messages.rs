@@ -7,13 +7,13 @@ use crate::analyzer::gps::Place;
 use crate::analyzer::laser::{LaserCondition, LaserPower};
 use crate::analyzer::probe::Answered;
 use crate::analyzer::{CheckState, DeviceIdentity, LaserState, PortListing, PreviewFrame, PreviewSettings};
-use crate::casebook::{Actor, Secret, StoredScan, Subject};
+use crate::casebook::{Actor, ClockKeeping, Secret, StoredScan, Subject};
 use crate::library::LibraryIdentity;
 use crate::spectrum::Spectrum;
 
 use super::{
-    CheckPolicy, KitChoice, KitHistory, KitId, KitName, KitRecord, KitShelf, LibraryNews, LibraryWish, RecordNews,
-    RecordWish, ScanExposure, Settings,
+    CheckPolicy, Colours, KitChoice, KitHistory, KitId, KitName, KitRecord, KitShelf, LibraryNews, LibraryWish,
+    RecordNews, RecordWish, ScanExposure,
 };
 
 /// A wish of the user.
@@ -61,8 +61,11 @@ pub enum Command {
     SignOut,
     /// The user did something: who is signed in stays so.
     Active,
-    /// Remember the user's choices for the next start.
-    KeepSettings(Settings),
+    /// Remember the colours of the window for the next start.
+    KeepColours(Colours),
+    /// State who keeps the clock of this machine right, for every record from now on; kept, and said in the casebook:
+    /// [`Event::ClockKeeping`].
+    SetClock(ClockKeeping),
     /// Ask for the saved kits: [`Event::Kits`].
     ListKits,
     /// Ask for the serial ports of this machine: [`Event::Ports`]. Nothing is sent to them.
@@ -329,6 +332,8 @@ pub enum Event {
     KitTrouble(String),
     /// A standard was measured.
     Measured(Box<KitMeasured>),
+    /// Who keeps the clock of this machine right, as stated: at the start, and when it changed.
+    ClockKeeping(ClockKeeping),
     /// The machine's clock is far from GPS time, as the sentence says; none when it is not any more.
     ClockWarning(Option<String>),
     /// Where the machine is, when that changed.

@@ -1,11 +1,12 @@
 //! What the window asks about records, and what it hears.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::casebook::{Disposition, HistoryEntry, RecordFilter, ScanSummary, Secret, Statement, Verification};
-use crate::report::{Period, Statistics};
+use crate::report::{Paper, Period, PreviewPage, Statistics};
 
 /// A wish about records. What only reads or computes is done on a thread of its own, so that scans are saved meanwhile.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,9 +30,11 @@ pub enum RecordWish {
         act: RecordAct,
     },
     /// Write the report as a PDF into the data folder: [`RecordNews::Written`].
-    Report(i64),
+    Report(i64, Paper),
     /// Write the case package into the data folder: [`RecordNews::Written`].
-    Package(i64),
+    Package(i64, Paper),
+    /// Draw the pages of the report, and write nothing: [`RecordNews::Previewed`].
+    Preview(i64, Paper),
     /// Verify the whole casebook: progress, then [`RecordNews::Verified`].
     Verify,
     /// Count what was found over time: progress, then [`RecordNews::Counted`].
@@ -117,6 +120,15 @@ pub enum RecordNews {
         id: i64,
         /// The file.
         outcome: Result<PathBuf, String>,
+    },
+    /// The pages of a report were drawn, or a sentence says why not.
+    Previewed {
+        /// Number of the record.
+        id: i64,
+        /// The paper.
+        paper: Paper,
+        /// The pages.
+        outcome: Result<Arc<Vec<PreviewPage>>, String>,
     },
     /// The casebook was verified; none when it was stopped.
     Verified(Result<Option<Box<Verification>>, String>),

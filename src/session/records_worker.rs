@@ -11,8 +11,9 @@ use std::thread::{self, JoinHandle};
 
 use jiff::Timestamp;
 
-use crate::casebook::{Act, Casebook, CasebookError, VerifyOptions, verify};
-use crate::report::{Paper, Period, Statistics, package, record_pdf};
+use crate::casebook::{Act, Casebook, CasebookError, Dossier, VerifyOptions, verify};
+use crate::library::Library;
+use crate::report::{Paper, Period, Statistics, package, record_pdf, record_preview};
 
 use super::shared::{Shared, caught};
 use super::{Event, RecordNews, RecordWish, casebook_path, library_by_digest};
@@ -81,9 +82,11 @@ impl RecordsWorker {
                 Ok(entries) => RecordNews::History { id, entries },
                 Err(error) => RecordNews::Trouble(error.to_string()),
             }),
-            RecordWish::Report(_) | RecordWish::Package(_) | RecordWish::Verify | RecordWish::Count { .. } => {
-                self.begin(wish)
-            }
+            RecordWish::Report(..)
+            | RecordWish::Package(..)
+            | RecordWish::Preview(..)
+            | RecordWish::Verify
+            | RecordWish::Count { .. } => self.begin(wish),
             // The casebook's thread writes, and stopping needs no thread.
             RecordWish::State { .. } | RecordWish::Stop => None,
         }
@@ -136,8 +139,14 @@ fn long_work(wish: &RecordWish, data_dir: &Path, shared: &Shared) -> RecordNews 
     };
     let path = casebook_path(data_dir);
     match *wish {
-        RecordWish::Report(id) => RecordNews::Written { id, outcome: written(data_dir, id, false) },
-        RecordWish::Package(id) => RecordNews::Written { id, outcome: written(data_dir, id, true) },
+        RecordWish::Report(id, paper) => RecordNews::Written { id, outcome: written(data_dir, id, false, paper) },
+        RecordWish::Package(id, paper) => RecordNews::Written { id, outcome: written(data_dir, id, true, paper) },
+        RecordWish::Preview(id, paper) => {
+            let pages = whole(data_dir, id).and_then(|(dossier, library)| {
+                record_preview(&dossier, library.as_deref(), paper).map_err(|e| e.to_string())
+            });
+            RecordNews::Previewed { id, paper, outcome: pages.map(Arc::new) }
+        }
         RecordWish::Count { period, from } => RecordNews::Counted(
             counted(&path, period, from, &mut progress).map(|c| c.map(Box::new)).map_err(|e| e.to_string()),
         ),
@@ -149,15 +158,21 @@ fn long_work(wish: &RecordWish, data_dir: &Path, shared: &Shared) -> RecordNews 
     }
 }
 
-/// Writes the report or the package of a record under a name that is not taken.
-fn written(data_dir: &Path, id: i64, whole_case: bool) -> Result<PathBuf, String> {
+/// Everything about a record, and the library of its day where it is kept.
+fn whole(data_dir: &Path, id: i64) -> Result<(Dossier, Option<Arc<Library>>), String> {
     let dossier =
         Casebook::open(&casebook_path(data_dir)).and_then(|book| book.dossier(id)).map_err(|e| e.to_string())?;
     let library = library_by_digest(data_dir, &dossier.scan.record.answer.library.sha256).map_err(|e| e.to_string())?;
+    Ok((dossier, library))
+}
+
+/// Writes the report or the package of a record under a name that is not taken.
+fn written(data_dir: &Path, id: i64, whole_case: bool, paper: Paper) -> Result<PathBuf, String> {
+    let (dossier, library) = whole(data_dir, id)?;
     let (bytes, folder, ending) = if whole_case {
-        (package(&dossier, library.as_deref(), Paper::A4), "packages", "zip")
+        (package(&dossier, library.as_deref(), paper), "packages", "zip")
     } else {
-        (record_pdf(&dossier, library.as_deref(), Paper::A4), "reports", "pdf")
+        (record_pdf(&dossier, library.as_deref(), paper), "reports", "pdf")
     };
     let bytes = bytes.map_err(|e| e.to_string())?;
     let folder = data_dir.join(folder);

@@ -166,9 +166,10 @@ impl Session {
                 self.shared.operators.active();
                 Ok(())
             }
-            Command::KeepSettings(settings) => {
-                self.shared.set_clock_keeping(settings.clock);
-                self.ask_casebook(CasebookRequest::KeepSettings(settings))
+            Command::KeepColours(colours) => self.ask_casebook(CasebookRequest::KeepColours(colours)),
+            Command::SetClock(keeping) => {
+                self.permitted(Act::ManageKits)?;
+                self.ask_casebook(CasebookRequest::SetClock(keeping))
             }
             Command::ListKits => self.wish(KitWish::List),
             Command::ListPorts => self.wish(KitWish::Ports),

@@ -91,10 +91,18 @@ impl Shared {
         *self.clock_keeping.lock().unwrap_or_else(PoisonError::into_inner) = keeping;
     }
 
+    /// Who keeps the clock, as stated.
+    pub(super) fn clock_keeping(&self) -> ClockKeeping {
+        *self.clock_keeping.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What is known of the clock now.
     pub(super) fn time_source(&self) -> TimeSource {
-        let kept_by = *self.clock_keeping.lock().unwrap_or_else(PoisonError::into_inner);
-        TimeSource { kept_by, synchronised: system_clock_synchronised(), gps: self.clock_against_gps() }
+        TimeSource {
+            kept_by: self.clock_keeping(),
+            synchronised: system_clock_synchronised(),
+            gps: self.clock_against_gps(),
+        }
     }
 
     /// The machine's clock against the time of the GPS receiver now, where one was heard lately.

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use crate::casebook::Act;
+use crate::casebook::{Act, ClockKeeping};
 use crate::session::{AutomaticExposure, CheckPolicy, Command, FixedExposure, KitChoices, ScanExposure};
 
 use super::kit_model::DevicePage;
@@ -29,13 +29,15 @@ pub struct KitSettings {
     pub valid_days: String,
     /// True where a kit without a valid check does not scan.
     pub refuse_unverified: bool,
+    /// Who keeps the clock of the machine right.
+    pub clock: ClockKeeping,
     /// What cannot be kept, or that it was.
     pub note: Option<String>,
 }
 
 impl KitSettings {
     /// As they are kept.
-    pub fn of(choices: &KitChoices) -> Self {
+    pub fn of(choices: &KitChoices, clock: ClockKeeping) -> Self {
         let (fixed, automatic, exposure) = match choices.exposure {
             ScanExposure::Automatic(automatic) => (false, automatic, FixedExposure::default()),
             ScanExposure::Fixed(exposure) => (true, AutomaticExposure::default(), exposure),
@@ -50,6 +52,7 @@ impl KitSettings {
             tolerance_cm1: choices.policy.tolerance_cm1.to_string(),
             valid_days: (choices.policy.valid_for.as_hours() / 24).to_string(),
             refuse_unverified: choices.policy.refuse_unverified,
+            clock,
             note: None,
         }
     }
@@ -97,7 +100,8 @@ where
 impl Model {
     /// Opens the page of the settings.
     pub fn show_kit_settings(&mut self) {
-        let kept = self.device.shelf.as_ref().map(|shelf| KitSettings::of(&shelf.choices)).unwrap_or_default();
+        let kept = self.device.shelf.as_ref().map(|shelf| shelf.choices.clone()).unwrap_or_default();
+        let kept = KitSettings::of(&kept, self.clock_keeping);
         self.show_device(DevicePage::Settings(Box::new(kept)));
     }
 
@@ -113,6 +117,7 @@ impl Model {
     pub fn save_kit_settings(&mut self) {
         let kept = self.device.shelf.as_ref().map(|shelf| shelf.choices.clone()).unwrap_or_default();
         let manages = self.role_may(Act::ManageKits);
+        let clock = self.clock_keeping;
         self.device.trouble = None;
         let Some(settings) = self.kit_settings_mut() else { return };
         let policy = if manages { settings.policy(&kept.policy) } else { Ok(kept.policy) };
@@ -135,6 +140,9 @@ impl Model {
         if policy != kept.policy {
             wishes.push(Command::SetCheckPolicy(policy));
         }
+        if manages && settings.clock != clock {
+            wishes.push(Command::SetClock(settings.clock));
+        }
         settings.note = wishes.is_empty().then(|| "Nothing was changed.".to_owned());
         for wish in wishes {
             self.send(wish);
@@ -143,9 +151,10 @@ impl Model {
 
     /// The kept settings are there, for the first time or changed.
     pub(super) fn kept_settings(&mut self) {
+        let clock = self.clock_keeping;
         let Some(choices) = self.device.shelf.as_ref().map(|shelf| shelf.choices.clone()) else { return };
         if let Some(settings) = self.kit_settings_mut() {
-            *settings = KitSettings::of(&choices);
+            *settings = KitSettings::of(&choices, clock);
             settings.note = Some("These are the settings that are kept.".to_owned());
         }
     }
@@ -163,7 +172,7 @@ mod tests {
         let longer = ScanExposure::Automatic(AutomaticExposure { budget_s: 60 });
         for exposure in [ScanExposure::default(), longer, ScanExposure::Fixed(fixed)] {
             let choices = KitChoices { policy, exposure, ..KitChoices::default() };
-            let shown = KitSettings::of(&choices);
+            let shown = KitSettings::of(&choices, ClockKeeping::Gps);
             assert_eq!(shown.exposure(), Ok(exposure));
             assert_eq!(shown.policy(&policy), Ok(policy), "also hours that are no whole days");
         }
@@ -171,7 +180,7 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused_with_the_bounds() {
-        let usual = KitSettings { fixed: true, ..KitSettings::of(&KitChoices::default()) };
+        let usual = KitSettings { fixed: true, ..KitSettings::of(&KitChoices::default(), ClockKeeping::System) };
         for bad in ["", "0", "-1", "60001", "1e9", "abc"] {
             let settings = KitSettings { integration_ms: bad.to_owned(), ..usual.clone() };
             assert!(settings.exposure().unwrap_err().contains("from 1 to 60000"), "{bad}");

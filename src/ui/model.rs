@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::analyzer::LaserState;
-use crate::casebook::{ScanKind, Spot, StoredScan, Subject};
+use crate::casebook::{ClockKeeping, ScanKind, Spot, StoredScan, Subject};
 use crate::library::Library;
-use crate::session::{Command, Connection, Event, KitStatus, LibraryNews, LibraryWish, Settings, Stage};
+use crate::session::{Colours, Command, Connection, Event, KitStatus, LibraryNews, LibraryWish, Stage};
 
 use super::aim_view::AimView;
 use super::answer_view::AnswerView;
@@ -113,8 +113,8 @@ pub struct Model {
     pub desk: DeskView,
     /// Who is signed in.
     pub gate: Gate,
-    /// The user's choices.
-    pub settings: Settings,
+    /// Who keeps the clock of this machine right, as stated.
+    pub clock_keeping: ClockKeeping,
     /// The clock is far from GPS time.
     pub clock_warning: Option<String>,
     /// The live view.
@@ -144,7 +144,7 @@ impl Model {
             gate: Gate::new(),
             records: Records::default(),
             shelf: Shelf::default(),
-            settings: Settings::default(),
+            clock_keeping: ClockKeeping::default(),
             desk: DeskView::default(),
             clock_warning: None,
             aim: Aim::Off,
@@ -185,6 +185,7 @@ impl Model {
             | Command::KeepCalibration
             | Command::DiscardCalibration
             | Command::SetExposure(_)
+            | Command::SetClock(_)
             | Command::UseGps(_) => self.kit_trouble(why),
             _ => self.remark(why),
         }
@@ -299,10 +300,9 @@ impl Model {
         self.outbox.push(Command::SetEmulatedSample { sample });
     }
 
-    /// Has the user's choices remembered.
-    pub fn keep_settings(&mut self, settings: Settings) {
-        self.settings = settings;
-        self.outbox.push(Command::KeepSettings(settings));
+    /// Has the colours of the window remembered.
+    pub fn keep_colours(&mut self, colours: Colours) {
+        self.outbox.push(Command::KeepColours(colours));
     }
 
     /// Shows a screen. The Records screen asks for its list anew each time.
@@ -391,13 +391,22 @@ impl Model {
             Event::SignedIn(actor) => self.gate.signed_in(actor),
             Event::SignInRefused(why) => self.gate.refused(why),
             Event::SignedOut { idle } => self.gate.signed_out(idle),
-            Event::SettingsNotKept(why) => self.remark(why),
+            Event::SettingsNotKept(why) => {
+                if let Some(settings) = self.kit_settings_mut() {
+                    settings.note = Some(why.clone());
+                }
+                self.remark(why);
+            }
             Event::Preview(frame) => {
                 if matches!(self.aim, Aim::Starting | Aim::Live(_)) {
                     self.aim = Aim::Live(Box::new(AimView::new(&frame)));
                 }
             }
             Event::Place(place) => self.device.place = Some(place),
+            Event::ClockKeeping(keeping) => {
+                self.clock_keeping = keeping;
+                self.kept_settings();
+            }
             Event::ClockWarning(warning) => self.clock_warning = warning,
             Event::PreviewEnded => self.aiming_ended(None),
             Event::Measured(measured) => {

@@ -1,12 +1,13 @@
 //! What the window knows of the records: what is looked for, the page at hand, the open record, and long work on them.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::casebook::{HistoryEntry, RecordFilter, ScanSummary, Verification};
 use crate::identify::Level;
-use crate::report::{Period as Step, Statistics};
+use crate::report::{Paper, Period as Step, PreviewPage, Statistics};
 use crate::session::{Command, RecordAct, RecordNews, RecordWish};
 
 use super::answer_view::AnswerView;
@@ -103,6 +104,8 @@ pub enum RecordFace {
     Answer,
     /// What was said and done about it.
     History,
+    /// The report as it would be saved.
+    Preview,
 }
 
 /// A long work that runs.
@@ -139,6 +142,10 @@ pub struct Records {
     pub face: RecordFace,
     /// What is being said about it.
     pub form: RecordForm,
+    /// Paper of reports.
+    pub paper: Paper,
+    /// The pages of the report; none while they are drawn.
+    pub preview: Option<Result<Arc<Vec<PreviewPage>>, String>>,
     /// True while a report or package is written.
     pub writing: bool,
     /// The last file that was written, or why not.
@@ -202,7 +209,17 @@ impl Model {
     pub fn write_record(&mut self, id: i64, package: bool) {
         self.records.writing = true;
         self.records.written = None;
-        self.records_wish(if package { RecordWish::Package(id) } else { RecordWish::Report(id) });
+        let paper = self.records.paper;
+        self.records_wish(if package { RecordWish::Package(id, paper) } else { RecordWish::Report(id, paper) });
+    }
+
+    /// Has the pages of a report drawn on this paper.
+    pub fn preview_record(&mut self, id: i64, paper: Paper) {
+        self.records.trouble = None;
+        self.records.paper = paper;
+        self.records.preview = None;
+        self.records.face = RecordFace::Preview;
+        self.records_wish(RecordWish::Preview(id, paper));
     }
 
     /// Says something about the open record.
@@ -268,6 +285,12 @@ impl Model {
             RecordNews::Written { id, outcome } => {
                 records.writing = false;
                 records.written = Some((id, outcome));
+            }
+            // Pages on a paper that was chosen before, or of another record, are not shown.
+            RecordNews::Previewed { id, paper, outcome } => {
+                if paper == records.paper && records.open.as_ref().is_some_and(|open| open.scan.id == id) {
+                    records.preview = Some(outcome);
+                }
             }
             RecordNews::Verified(outcome) => {
                 records.work = None;

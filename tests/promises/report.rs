@@ -4,7 +4,9 @@ use std::path::Path;
 use std::process::Command;
 
 use jiff::Timestamp;
-use parcelscope::casebook::{Casebook, Event, ScanRecord};
+use parcelscope::casebook::{
+    Casebook, ClockAgainstGps, ClockKeeping, Event, LastBlank, ScanKind, ScanRecord, Subject, TimeSource,
+};
 use parcelscope::casebook::{StoredScan, VerifyOptions, verify};
 use parcelscope::identify::{Candidate, Component, DetectionLimit, Identified, ReferenceNote, Strength, Verdict};
 use parcelscope::library::{Library, Tier};
@@ -18,6 +20,14 @@ pub fn full_record() -> ScanRecord {
     let mut record = plain_record(1);
     let long = "N-(4-fluorophenyl)-2-methyl-N-[1-(2-phenylethyl)piperidin-4-yl]propanamide-hydrochloride-monohydrate"
         .to_owned();
+    record.subject = Subject { kind: ScanKind::Control, spot: Some("2/5 left corner".parse().unwrap()) };
+    record.time_source = Some(TimeSource {
+        kept_by: ClockKeeping::Gps,
+        synchronised: Some(false),
+        gps: Some(ClockAgainstGps { ahead_ms: -61_000, simulated: true }),
+    });
+    record.last_blank =
+        Some(LastBlank { record: Some(7), taken_at: record.taken_at, found: Some("lactose".to_owned()) });
     "RR123456785HR \u{202e}Čaša Ωμ 漢字".clone_into(&mut record.parcel);
     let answer = &mut record.answer;
     answer.verdict = Verdict::alarm(

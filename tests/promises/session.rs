@@ -214,14 +214,14 @@ fn settings_are_kept_by_the_session_or_it_says_why_not() {
     let session = Session::start(config(&folder, true)).unwrap();
     ready(&session);
     let night = Settings { colours: Colours::Night, ..Settings::default() };
-    session.send(Command::KeepSettings(night)).unwrap();
+    session.send(Command::KeepColours(Colours::Night)).unwrap();
     let end = Instant::now() + PATIENCE;
     while Settings::of(&folder) != night {
         assert!(Instant::now() < end, "the settings were never written");
         std::thread::sleep(Duration::from_millis(5));
     }
     fs::rename(&folder, dir.path().join("elsewhere")).unwrap();
-    session.send(Command::KeepSettings(Settings::default())).unwrap();
+    session.send(Command::KeepColours(Colours::Day)).unwrap();
     until(&session, "trouble", |e| {
         matches!(e, Event::SettingsNotKept(why) if why.contains("cannot be written")).then_some(())
     });

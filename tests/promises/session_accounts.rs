@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use parcelscope::casebook::{Act, BackupPlan, Casebook, RecordFilter, Role, Secret, Subject};
-use parcelscope::report::Period;
+use parcelscope::report::{Paper, Period};
 use parcelscope::session::{
     CheckPolicy, Command, Connection, Event, KitChoice, KitId, KitName, KitShelf, RecordNews, RecordWish, Refused,
     Session, SessionConfig, casebook_path,
@@ -176,8 +176,9 @@ fn records_are_shown_to_nobody_who_is_not_signed_in() {
         [
             RecordWish::Find { filter: RecordFilter::default(), before: None, limit: 10 },
             RecordWish::History(1),
-            RecordWish::Report(1),
-            RecordWish::Package(1),
+            RecordWish::Report(1, Paper::A4),
+            RecordWish::Package(1, Paper::A4),
+            RecordWish::Preview(1, Paper::A4),
             RecordWish::Verify,
             RecordWish::Count { period: Period::Month, from: None },
         ]

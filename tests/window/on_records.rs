@@ -8,6 +8,7 @@ use parcelscope::casebook::{
     Casebook, HistoryEntry, NewAccount, RecordFilter, Role, ScanKind, ScanSummary, Secret, Statement,
 };
 use parcelscope::identify::Level;
+use parcelscope::report::{Paper, PreviewMark, PreviewPage};
 use parcelscope::session::{Command, Event, RecordNews, RecordWish, casebook_path};
 use parcelscope::ui::App;
 
@@ -114,12 +115,33 @@ fn the_package_for_reachback_is_two_clicks_from_the_list_and_says_where_it_is() 
     let script = Script::new();
     let mut h = opened(&script);
     press(&mut h, "Write the case package");
-    assert_eq!(script.commands(), [Command::Records(RecordWish::Package(5))]);
+    assert_eq!(script.commands(), [Command::Records(RecordWish::Package(5, Paper::A4))]);
     script.happen(Event::Records(RecordNews::Written { id: 5, outcome: Ok("/data/packages/record-5.zip".into()) }));
     h.run_ok();
     assert!(name_starting(&h, "Written: /data/packages/record-5.zip").is_some(), "{:?}", names(&h));
+    press(&mut h, "Preview the report");
+    assert_eq!(script.commands(), [Command::Records(RecordWish::Preview(5, Paper::A4))]);
+    let page = |text: &str| {
+        let text = PreviewMark::Text { x: 50.0, y: 60.0, size: 11.0, strong: true, ink: [0; 3], text: text.to_owned() };
+        Ok(Arc::new(vec![PreviewPage { width: 612.0, height: 792.0, marks: vec![text] }]))
+    };
+    press(&mut h, "Paper Letter");
+    assert_eq!(script.commands(), [Command::Records(RecordWish::Preview(5, Paper::Letter))]);
+    let drawn = |id, paper, text| Event::Records(RecordNews::Previewed { id, paper, outcome: page(text) });
+    script.happen(drawn(5, Paper::A4, "of the other paper"));
+    script.happen(drawn(4, Paper::Letter, "of another record"));
+    h.run_ok();
+    assert!(name_starting(&h, "Drawing the pages").is_some() && name_starting(&h, "Page 1").is_none());
+    script.happen(drawn(5, Paper::Letter, "Screening report"));
+    h.run_ok();
+    assert!(name_starting(&h, "Page 1 of 1: Screening report").is_some(), "{:?}", names(&h));
+    for size in SIZES {
+        h.set_size(size.into());
+        h.run_ok();
+        check_targets(&h, size, "a preview");
+    }
     press(&mut h, "Write the report");
-    assert_eq!(script.commands(), [Command::Records(RecordWish::Report(5))]);
+    assert_eq!(script.commands(), [Command::Records(RecordWish::Report(5, Paper::Letter))]);
     script.happen(Event::Records(RecordNews::Written { id: 5, outcome: Err("The disk is full.".to_owned()) }));
     h.run_ok();
     assert!(name_starting(&h, "The disk is full.").is_some());
@@ -216,10 +238,16 @@ fn a_record_is_held_handed_over_by_two_people_reported_and_verified_in_the_windo
     type_into(&mut h, "Reason", "typed wrong");
     press(&mut h, "Record it");
     wait_for(&mut h, "Corrects scan 1, parcel");
+    press(&mut h, "Preview the report");
+    let page = wait_for(&mut h, "Page 1 of ");
+    for words in ["Screening report", "Record 1", "Chain of custody", "omar"] {
+        assert!(names(&h).concat().contains(words), "{words} in {page}");
+    }
     press(&mut h, "Write the report");
     let written = wait_for(&mut h, "Written: ");
     let pdf = std::fs::read(written.trim_start_matches("Written: ")).expect("the report");
     assert!(pdf.starts_with(b"%PDF-"));
+    press(&mut h, "Back to the record");
     press(&mut h, "Back to the list");
     press(&mut h, "Statistics");
     press(&mut h, "Count now");

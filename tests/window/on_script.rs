@@ -8,7 +8,7 @@ use egui_kittest::kittest::NodeT;
 use parcelscope::analyzer::LaserState;
 use parcelscope::casebook::{RecordFilter, Subject};
 use parcelscope::identify::{Level, Verdict};
-use parcelscope::session::{Colours, Command, Connection, Event, Settings, Stage};
+use parcelscope::session::{Colours, Command, Connection, Event, Stage};
 use parcelscope::ui::{App, PackNote};
 
 use crate::on_records::{found, summary};
@@ -120,9 +120,9 @@ fn the_chosen_colours_are_kept() {
     let script = Script::new();
     let mut h = ready(&script, true);
     press(&mut h, "Night colours");
-    assert_eq!(script.commands(), [Command::KeepSettings(Settings { colours: Colours::Night, ..Settings::default() })]);
+    assert_eq!(script.commands(), [Command::KeepColours(Colours::Night)]);
     press(&mut h, "Day colours");
-    assert_eq!(script.commands(), [Command::KeepSettings(Settings { colours: Colours::Day, ..Settings::default() })]);
+    assert_eq!(script.commands(), [Command::KeepColours(Colours::Day)]);
     script.happen(Event::SettingsNotKept("The settings hold only until the program ends.".to_owned()));
     h.run_ok();
     assert!(name_starting(&h, "The settings hold only").is_some());

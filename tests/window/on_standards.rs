@@ -6,7 +6,7 @@ use egui::Key;
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use parcelscope::analyzer::CheckState;
-use parcelscope::casebook::{Act, Actor, Casebook, NewAccount, Role, Secret, Uptime};
+use parcelscope::casebook::{Act, Actor, Casebook, ClockKeeping, NewAccount, Role, Secret, Uptime};
 use parcelscope::session::{
     CheckPolicy, Command, Connection, Event, FixedExposure, KitFinding, KitId, KitMeasured, KitMeasurement, KitRecord,
     KitShelf, KitStatus, ScanExposure,
@@ -106,6 +106,7 @@ fn exposure_receiver_and_policy_are_set_in_the_window_and_what_makes_no_sense_is
     type_into(&mut h, "Its port; empty for none", "/dev/ttyACM7");
     type_into(&mut h, "Largest error of a line / cm⁻¹, from 0.1 to 10", "2.5");
     press(&mut h, "Does not scan");
+    press(&mut h, "Clock kept by a GPS receiver");
     press(&mut h, "Save settings");
     let exposure = FixedExposure { integration_ms: 1_500, ..FixedExposure::default() };
     let policy = CheckPolicy { tolerance_cm1: 2.5, refuse_unverified: true, ..CheckPolicy::default() };
@@ -113,8 +114,10 @@ fn exposure_receiver_and_policy_are_set_in_the_window_and_what_makes_no_sense_is
         Command::SetExposure(ScanExposure::Fixed(exposure)),
         Command::UseGps(Some("/dev/ttyACM7".to_owned())),
         Command::SetCheckPolicy(policy),
+        Command::SetClock(ClockKeeping::Gps),
     ];
     assert_eq!(script.commands(), wanted);
+    happen(&script, &mut h, Event::ClockKeeping(ClockKeeping::Gps));
     let mut shelf = KitShelf::default();
     shelf.choices.policy = policy;
     happen(&script, &mut h, Event::Kits(shelf));

@@ -2,7 +2,7 @@
 
 use egui::{Align, Frame, Label, Layout, Margin, Panel, RichText, Theme, Ui};
 
-use crate::session::{Colours, Command, Settings};
+use crate::session::{Colours, Command};
 use crate::ui::model::{Model, Screen};
 use crate::ui::tokens::{self, BAR_HEIGHT, RAIL_WIDTH, TARGET, tokens};
 use crate::ui::widgets::{Button, Chip, Icon, Look, chip, status_lamp};
@@ -38,7 +38,7 @@ pub fn top_bar(ui: &mut Ui, model: &mut Model, operator: &str, clock: &Clock) {
                 let button = Button::new("", Look::Bar).icon(icon).name(name).size(TARGET, TARGET);
                 if ui.add(button).on_hover_text(name).clicked() {
                     ui.ctx().set_theme(theme);
-                    model.keep_settings(Settings { colours, ..model.settings });
+                    model.keep_colours(colours);
                 }
                 ui.add(Label::new(text(&clock.text)));
                 if model.gate.can_sign_out() {

@@ -2,6 +2,7 @@
 
 use egui::{Id, Rect, ScrollArea, Ui};
 
+use crate::casebook::ClockKeeping;
 use crate::ui::kit_model::DevicePage;
 use crate::ui::kit_settings_model::KitSettings;
 use crate::ui::layout;
@@ -18,6 +19,7 @@ pub fn settings_page(ui: &mut Ui, content: Rect, model: &mut Model) {
     title_line(ui, places.head, "Settings of the kit");
     let place_words = model.device.place.as_ref().map(|place| words::sentence(&place.words()));
     let manages = model.manage_refusal();
+    let clock_warning = model.clock_warning.clone();
     let has_laser = model.kit().is_none_or(|kit| kit.laser.is_some());
     if let Some(settings) = model.kit_settings_mut() {
         card(ui, places.left, "Scans", |ui| {
@@ -41,7 +43,11 @@ pub fn settings_page(ui: &mut Ui, content: Rect, model: &mut Model) {
             if let Some(why) = manages {
                 note(ui, why);
             }
-            ui.add_enabled_ui(manages.is_none(), |ui| checks(ui, settings));
+            ui.add_enabled_ui(manages.is_none(), |ui| {
+                checks(ui, settings);
+                ui.add_space(GAP_SMALL);
+                clock(ui, settings, clock_warning.as_deref());
+            });
             if let Some(note) = &settings.note {
                 ui.add_space(GAP_SMALL);
                 paragraph(ui, note);
@@ -97,6 +103,29 @@ fn exposure(ui: &mut Ui, settings: &mut KitSettings, has_laser: bool) {
         }
     });
     note(ui, "From two exposures on cosmic rays are found; averages are readouts of which each exposure is the mean");
+}
+
+/// Who keeps the clock of the machine right; every record says it.
+fn clock(ui: &mut Ui, settings: &mut KitSettings, warning: Option<&str>) {
+    heading(ui, "Clock of this machine");
+    note(ui, "Who keeps it right; every record says so, and a change is said in the casebook");
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 8.0;
+        for keeping in ClockKeeping::ALL {
+            let (words, name) = match keeping {
+                ClockKeeping::System => ("The system", "Clock kept by the system"),
+                ClockKeeping::Gps => ("A GPS receiver", "Clock kept by a GPS receiver"),
+                ClockKeeping::Operator => ("A person", "Clock kept by a person"),
+            };
+            let tab = Button::new(words, Look::Tab(settings.clock == keeping)).text_size(tokens::TEXT_LABEL);
+            if ui.add(tab.name(name)).clicked() {
+                settings.clock = keeping;
+            }
+        }
+    });
+    if let Some(warning) = warning {
+        paragraph(ui, warning);
+    }
 }
 
 fn checks(ui: &mut Ui, settings: &mut KitSettings) {

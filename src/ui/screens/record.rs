@@ -4,12 +4,13 @@ use egui::{Align, Key, Layout, OpenUrl, Rect, RichText, ScrollArea, Ui, UiBuilde
 
 use crate::casebook::HistoryEntry;
 use crate::identify::Level;
+use crate::report::Paper;
 use crate::ui::layout;
 use crate::ui::model::{Model, Saved};
 use crate::ui::record_form::{Saying, Wrong};
 use crate::ui::records_model::RecordFace;
 use crate::ui::tokens::{self, GAP_SMALL, TARGET, tokens};
-use crate::ui::widgets::{Button, Look, card, heading, line_field, note, paragraph, secret_field};
+use crate::ui::widgets::{Button, Look, card, heading, line_field, note, paper_view, paragraph, secret_field};
 use crate::ui::words;
 
 use super::answer::{AnswerTab, answer_page};
@@ -21,6 +22,9 @@ pub fn record_page(ui: &mut Ui, content: Rect, model: &mut Model, tab: &mut Answ
     let record = &view.scan.record;
     let parcel = if record.parcel.is_empty() { String::new() } else { format!(" · parcel {}", record.parcel) };
     let title = format!("Record {id} · {}{parcel} · {}", words::local_time(record.taken_at), record.operator);
+    if model.records.face == RecordFace::Preview {
+        return preview_page(ui, content, model, id, &title, level);
+    }
     let history = model.records.face == RecordFace::History;
     let (head, actions) = if history {
         let places = layout::device(content);
@@ -44,7 +48,12 @@ pub fn record_page(ui: &mut Ui, content: Rect, model: &mut Model, tab: &mut Answ
         if ui.add(Button::new(other, Look::Plain).name(&format!("Show the {other}")).size(110.0, height)).clicked() {
             model.records.face = face;
         }
-        write_buttons(ui, model, id, level, height);
+        if ui.add(Button::new("Report", Look::Plain).name("Preview the report").size(100.0, height)).clicked() {
+            let paper = model.records.paper;
+            model.preview_record(id, paper);
+        }
+        package_button(ui, model, id, level, height);
+        outcome(ui, model, id, height);
     });
     if back || ui.input(|i| i.key_pressed(Key::Escape)) {
         model.records.open = None;
@@ -57,6 +66,12 @@ pub fn write_buttons(ui: &mut Ui, model: &mut Model, id: i64, level: Level, heig
     if ui.add_enabled(idle, Button::new("Report", Look::Plain).name("Write the report").size(100.0, height)).clicked() {
         model.write_record(id, false);
     }
+    package_button(ui, model, id, level, height);
+    outcome(ui, model, id, height);
+}
+
+fn package_button(ui: &mut Ui, model: &mut Model, id: i64, level: Level, height: f32) {
+    let idle = !model.records.writing;
     // What an expert elsewhere needs to help with a scan that decided nothing.
     let words = if level == Level::Inconclusive { "Reachback" } else { "Case package" };
     if ui
@@ -65,6 +80,9 @@ pub fn write_buttons(ui: &mut Ui, model: &mut Model, id: i64, level: Level, heig
     {
         model.write_record(id, true);
     }
+}
+
+fn outcome(ui: &mut Ui, model: &Model, id: i64, height: f32) {
     if model.records.writing {
         note(ui, "Writing");
     }
@@ -79,6 +97,47 @@ pub fn write_buttons(ui: &mut Ui, model: &mut Model, id: i64, level: Level, heig
             note(ui, why);
         }
         None => {}
+    }
+}
+
+/// The report as it would be saved, with its paper.
+fn preview_page(ui: &mut Ui, content: Rect, model: &mut Model, id: i64, title: &str, level: Level) {
+    let places = layout::device(content);
+    let mut paper = model.records.paper;
+    ui.scope_builder(UiBuilder::new().max_rect(places.head).layout(Layout::left_to_right(Align::Center)), |ui| {
+        ui.spacing_mut().item_spacing.x = 8.0;
+        for (one, words) in [(Paper::A4, "A4"), (Paper::Letter, "Letter")] {
+            let tab = Button::new(words, Look::Tab(paper == one)).text_size(tokens::TEXT_NOTE);
+            if ui.add(tab.name(&format!("Paper {words}"))).clicked() {
+                paper = one;
+            }
+        }
+        let t = tokens(ui);
+        let title = RichText::new(format!("Report of {title}")).font(tokens::strong(tokens::TEXT_LEAD));
+        ui.add(egui::Label::new(title.color(t.page.ink)).truncate());
+    });
+    card(ui, places.left.union(places.right), "Preview", |ui| match &model.records.preview {
+        Some(Ok(pages)) => paper_view(ui, pages),
+        Some(Err(why)) => drop(paragraph(ui, &words::sentence(why))),
+        None => drop(paragraph(ui, model.records.trouble.as_deref().unwrap_or("Drawing the pages"))),
+    });
+    let mut back = ui.input(|i| i.key_pressed(Key::Escape));
+    ui.scope_builder(UiBuilder::new().max_rect(places.actions).layout(Layout::left_to_right(Align::Center)), |ui| {
+        ui.spacing_mut().item_spacing.x = 8.0;
+        let height = places.actions.height();
+        let idle = !model.records.writing && matches!(model.records.preview, Some(Ok(_)));
+        let save = Button::new("Save", Look::Main).name("Write the report").size(110.0, height);
+        if ui.add_enabled(idle, save).clicked() {
+            model.write_record(id, false);
+        }
+        package_button(ui, model, id, level, height);
+        back |= ui.add(Button::new("Back", Look::Plain).name("Back to the record").size(100.0, height)).clicked();
+        outcome(ui, model, id, height);
+    });
+    if back {
+        model.records.face = RecordFace::Answer;
+    } else if paper != model.records.paper {
+        model.preview_record(id, paper);
     }
 }
 

@@ -36,7 +36,11 @@ hold(manifest, "manifest")
 with open(sys.argv[2], encoding="utf-8") as file:
     hold(json.load(file), "laboratory-result")
 for change in (lambda d: d["record"]["answer"]["verdict"].update(level="safe"), lambda d: d.pop("digest"),
-               lambda d: d["record"]["acquisition"].update(light=[])):
+               lambda d: d["record"]["acquisition"].update(light=[]),
+               lambda d: d["record"]["subject"].update(kind="sugar"), lambda d: d["record"]["subject"]["spot"].update(number="2"),
+               lambda d: d["record"]["time_source"].update(kept_by="sundial"),
+               lambda d: d["record"]["time_source"]["gps"].update(ahead_ms=0.5),
+               lambda d: d["record"]["last_blank"].update(record=0), lambda d: d["record"]["last_blank"].pop("found")):
     bent = json.loads(files["record.json"])
     change(bent)
     assert not validator.is_valid(bent), "the schema refuses what is not a record"
