@@ -85,7 +85,8 @@ pub struct CheckArgs {
     /// Hold the lines of this check to a smaller distance from their places, cm-1 [default: that of 'parcelscope kit policy']
     #[arg(long, value_name = "CM-1")]
     tolerance: Option<f64>,
-    /// Tell the state as if a passed check held for so many days [default: those of 'parcelscope kit policy']
+    /// Tell the state as if a passed check held for fewer days; nothing is kept of it [default: those of 'parcelscope kit
+    /// policy', which it cannot exceed]
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=366))]
     valid_days: Option<u32>,
     #[command(flatten)]
@@ -276,6 +277,12 @@ pub fn check(mut args: CheckArgs, context: &Context) -> Result<ExitCode, anyhow:
         bail!(
             "--tolerance makes one check stricter: give a distance above 0 and up to the {} cm-1 of the policy; 'parcelscope kit policy --tolerance' changes that",
             policy.tolerance_cm1
+        );
+    }
+    if days.is_some_and(|days| days > policy.valid_for) {
+        bail!(
+            "--valid-days tells the state by a stricter rule: give at most the {} hours of the policy; 'parcelscope kit policy --valid-days' changes that",
+            policy.valid_for.as_hours()
         );
     }
     let policy = CheckPolicy { valid_for: days.unwrap_or(policy.valid_for), ..policy };

@@ -32,7 +32,7 @@ use super::{Context, on_kit, output};
 pub struct KitCommand {
     #[command(subcommand)]
     command: Command,
-    /// Account of whoever saves, forgets or sets the policy, by name or badge; the secret is read from standard input
+    /// Account of whoever saves, chooses, forgets or sets the policy, by name or badge; the secret is read from standard input
     #[arg(long, value_name = "NAME", global = true)]
     user: Option<String>,
 }
@@ -127,7 +127,10 @@ fn tolerance(text: &str) -> Result<f64, String> {
 pub fn run(args: KitCommand, context: &Context) -> Result<ExitCode, anyhow::Error> {
     let folder = data_dir(context.data_dir.as_deref())?;
     let manager = match args.command {
-        Command::List | Command::Status { .. } | Command::Use { .. } => None,
+        Command::List | Command::Status { .. } => None,
+        Command::Use { .. } => {
+            on_kit::permitted(args.user.as_deref(), Act::ChooseKit, context).context("nothing was changed")?
+        }
         Command::Save(_) | Command::Forget { .. } | Command::Policy(_) => {
             on_kit::permitted(args.user.as_deref(), Act::ManageKits, context).context("nothing was changed")?
         }

@@ -13,14 +13,10 @@ use serde::Deserialize;
 use crate::analyzer::laser::{LaserKind, LaserSetup};
 use crate::analyzer::wasatch::{Calibration, CalibrationSource, WasatchOptions};
 use crate::analyzer::{SpectrometerSetup, UnknownSpectrometer};
-use crate::session::KitChoice;
+use crate::session::{KitChoice, KitParts};
 
 /// Laser wavelength of a kit on ports where nothing states it, nm.
 const USUAL_EXCITATION_NM: f64 = 785.0;
-/// Laser wavelengths of Raman kits, nm.
-const EXCITATION_NM: (f64, f64) = (200.0, 1200.0);
-/// Laser powers of handheld Raman kits, mW. What the laser itself can give is asked of it.
-const LASER_POWER_MW: (f64, f64) = (1.0, 1000.0);
 /// Largest file of settings or calibrations that is read; a list of a hundred units has less.
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -192,8 +188,9 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, anyhow::Error> {
 
 /// A laser wavelength that a Raman kit can have.
 fn excitation(text: &str) -> Result<f64, String> {
-    let (shortest, longest) = EXCITATION_NM;
-    text.parse().ok().filter(|nm| (shortest..=longest).contains(nm)).ok_or_else(|| {
+    let range = KitParts::EXCITATION_NM;
+    let (shortest, longest) = (range.start(), range.end());
+    text.parse().ok().filter(|nm| range.contains(nm)).ok_or_else(|| {
         format!(
             "'{text}' is no laser wavelength of a Raman kit; give nanometres between {shortest:.0} and {longest:.0}"
         )
@@ -202,8 +199,9 @@ fn excitation(text: &str) -> Result<f64, String> {
 
 /// A laser power that a handheld kit can have.
 fn laser_power(text: &str) -> Result<f64, String> {
-    let (least, most) = LASER_POWER_MW;
-    text.parse().ok().filter(|mw| (least..=most).contains(mw)).ok_or_else(|| {
+    let range = KitParts::LASER_POWER_MW;
+    let (least, most) = (range.start(), range.end());
+    text.parse().ok().filter(|mw| range.contains(mw)).ok_or_else(|| {
         format!("'{text}' is no laser power of a Raman kit; give milliwatts between {least:.0} and {most:.0}")
     })
 }

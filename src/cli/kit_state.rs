@@ -48,7 +48,8 @@ pub(super) fn print(status: &KitStatus, context: &Context) -> Result<ExitCode, a
         output::print_text(&output::printable(&in_words(status)?))?;
     }
     if let Some(why) = obstacle {
-        output::complain(&format!("the laser cannot emit: {why}; put that right before a scan"));
+        let remedy = status.laser_remedy().unwrap_or("put that right before a scan");
+        output::complain(&format!("the laser cannot emit: {why}. {remedy}"));
     }
     Ok(ExitCode::SUCCESS)
 }

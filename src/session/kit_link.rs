@@ -191,6 +191,13 @@ impl KitLink {
         })
     }
 
+    /// Power that the laser is set to before each scan from now on, mW; none leaves it as it is.
+    pub(super) fn set_laser_power_mw(&mut self, power_mw: Option<f64>) {
+        if let Linked::Raman { kit, .. } = &mut self.linked {
+            kit.set_laser_power_mw(power_mw);
+        }
+    }
+
     /// Sets the laser to the power of the kit, where it has one, and reads it back.
     pub(super) fn apply_laser_power(&mut self) -> Result<(), String> {
         match &mut self.linked {

@@ -31,6 +31,7 @@ pub(super) enum KitWish {
     Use(KitChoice),
     Policy(CheckPolicy),
     Exposure(ScanExposure),
+    Power(Option<f64>),
     Gps(Option<String>),
     Measure(KitMeasurement),
     Keep { wanted: bool },
@@ -54,9 +55,17 @@ impl KitWorker {
             KitWish::Probe(ports) => self.probe(&ports),
             KitWish::Save(name, kit) => self.save(name, &kit),
             KitWish::Forget(id) => self.forget(&id),
-            KitWish::Use(kit) => self.use_kit(kit),
+            KitWish::Use(kit) => match self.may(Act::ChooseKit) {
+                Ok(()) => self.use_kit(kit),
+                Err(why) => self.trouble(why),
+            },
+            KitWish::Power(power_mw) => {
+                if let Err(why) = self.may(Act::ManageKits).and_then(|()| self.set_power(power_mw)) {
+                    self.trouble(why);
+                }
+            }
             KitWish::Policy(policy) => {
-                if let Err(why) = self.may_manage() {
+                if let Err(why) = self.may(Act::ManageKits) {
                     return self.trouble(why);
                 }
                 self.policy = policy.bounded();
@@ -74,6 +83,9 @@ impl KitWorker {
                 self.tell_kits();
             }
             KitWish::Gps(gps_port) => {
+                if let Err(why) = self.may(Act::ChooseKit) {
+                    return self.trouble(why);
+                }
                 let choices = KitChoices { gps_port, ..read_choices(&self.keeping.data_dir) };
                 if let Err(error) = keep_choices(&self.keeping.data_dir, &choices) {
                     self.trouble(words(&error));
@@ -173,16 +185,46 @@ impl KitWorker {
         self.pending = None;
     }
 
-    /// Whether who is signed in may change the kits and what is demanded of them. Where no account is enrolled anybody may.
-    fn may_manage(&self) -> Result<(), String> {
+    /// Whether who is signed in may change something about the kits. Where no account is enrolled anybody may.
+    fn may(&self, act: Act) -> Result<(), String> {
         let operator = self.shared.operators.current();
-        let admitted =
-            self.shared.operators.admit(operator.as_ref(), Act::ManageKits, true, || self.shared.cancelled());
+        let admitted = self.shared.operators.admit(operator.as_ref(), act, true, || self.shared.cancelled());
         admitted.map_err(ToOwned::to_owned)
     }
 
+    /// Sets the power of the connected saved kit: at once at the laser, which is dark, where it is read back, and then for
+    /// every scan. What the laser does not take is not kept.
+    fn set_power(&mut self, power_mw: Option<f64>) -> Result<(), String> {
+        let range = KitParts::LASER_POWER_MW;
+        if power_mw.is_some_and(|mw| !range.contains(&mw)) {
+            return Err(format!(
+                "The laser power of a Raman kit is from {} to {} mW; give such a number, or none.",
+                range.start(),
+                range.end()
+            ));
+        }
+        let connect = "Only the power of a saved kit that is connected can be set; connect it, or save the kit first.";
+        let Link::Up { kit, .. } = &mut self.link else { return Err(connect.to_owned()) };
+        let mut saved = kit.saved.clone().ok_or(connect)?;
+        let KitParts::Raman { laser_power_mw, .. } = &mut saved.parts else {
+            return Err("A near-infrared scanner has no laser.".to_owned());
+        };
+        let before = std::mem::replace(laser_power_mw, power_mw);
+        kit.set_laser_power_mw(power_mw);
+        let kept =
+            kit.apply_laser_power().and_then(|()| save_kit(&self.keeping.data_dir, &saved).map_err(|e| words(&e)));
+        match kept {
+            Ok(()) => kit.saved = Some(saved),
+            // What the laser was set to before is set again before the next scan.
+            Err(_) => kit.set_laser_power_mw(before),
+        }
+        self.refresh();
+        self.tell_kits();
+        kept
+    }
+
     fn forget(&mut self, id: &KitId) {
-        if let Err(why) = self.may_manage() {
+        if let Err(why) = self.may(Act::ManageKits) {
             return self.trouble(why);
         }
         if let Err(error) = forget_kit(&self.keeping.data_dir, id) {
@@ -240,7 +282,7 @@ impl KitWorker {
 
     /// Connects to a kit and saves it. Where that fails the kit of before is looked for again.
     fn save(&mut self, name: KitName, choice: &KitChoice) {
-        if let Err(why) = self.may_manage() {
+        if let Err(why) = self.may(Act::ManageKits) {
             return self.shared.end_scan(Event::KitTrouble(why));
         }
         self.let_go();

@@ -90,6 +90,10 @@ pub enum Command {
     SetCheckPolicy(CheckPolicy),
     /// Expose Raman scans so from now on; kept.
     SetExposure(ScanExposure),
+    /// Set the laser of the connected kit, which must be a saved one, to this power (mW) before each scan from now on, or
+    /// leave it as it is: [`Event::Kits`], or [`Event::KitTrouble`] and it stays as it was. The laser is set at once, dark,
+    /// and read back.
+    SetLaserPower(Option<f64>),
     /// Listen to the GPS receiver on this port from now on, or to none; kept.
     UseGps(Option<String>),
     /// Measure a standard: progress events, then [`Event::Measured`], [`Event::Failed`] or [`Event::Cancelled`].
@@ -216,6 +220,11 @@ impl KitStatus {
     /// Why the laser cannot emit, for a sentence; `None` where nothing is known that stops it.
     pub fn laser_obstacle(&self) -> Option<String> {
         self.laser_condition.as_ref().and_then(LaserCondition::obstacle)
+    }
+
+    /// What to do about that.
+    pub fn laser_remedy(&self) -> Option<&'static str> {
+        self.laser_condition.as_ref().and_then(LaserCondition::remedy)
     }
 
     /// True when every device of the kit says that it is emulated.

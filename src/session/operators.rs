@@ -99,6 +99,12 @@ impl Operators {
         if idle < limit { None } else { self.state().actor.take() }
     }
 
+    /// True where accounts are enrolled and nobody is signed in.
+    pub(super) fn someone_must_sign_in(&self) -> bool {
+        let state = self.state();
+        state.enrolment == Enrolment::Somebody && state.actor.is_none()
+    }
+
     /// Whether accounts are enrolled. It may wait for the casebook to be opened, unless it is cancelled.
     fn enrolment(&self, cancelled: impl Fn() -> bool) -> Enrolment {
         let end = Instant::now() + PATIENCE;

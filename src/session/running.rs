@@ -177,7 +177,14 @@ impl Session {
                 self.permitted(Act::ManageKits)?;
                 self.wish(KitWish::Forget(id))
             }
-            Command::UseKit(kit) => self.wish(KitWish::Use(kit)),
+            Command::UseKit(kit) => {
+                self.permitted(Act::ChooseKit)?;
+                self.wish(KitWish::Use(kit))
+            }
+            Command::SetLaserPower(power_mw) => {
+                self.permitted(Act::ManageKits)?;
+                self.wish(KitWish::Power(power_mw))
+            }
             Command::SetCheckPolicy(policy) => {
                 self.permitted(Act::ManageKits)?;
                 self.wish(KitWish::Policy(policy))
@@ -191,6 +198,10 @@ impl Session {
             Command::Connect => self.wish(KitWish::Connect),
             Command::ExportWireLog => self.ask_casebook(CasebookRequest::ExportWireLog(self.wire_log())),
             Command::UseGps(port) => {
+                self.permitted(Act::ChooseKit)?;
+                if self.shared.operators.someone_must_sign_in() {
+                    return self.wish(KitWish::Gps(port));
+                }
                 self.gps.as_ref().map_or(Err(Refused::Ended), |gps| self.ask(gps, port.clone()))?;
                 self.wish(KitWish::Gps(port))
             }

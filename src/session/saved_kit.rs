@@ -1,6 +1,7 @@
 //! A kit as it is saved: what it is made of, and by which numbers its devices are known again.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -127,6 +128,13 @@ pub enum KitParts {
         /// The scanner.
         scanner: SavedDevice,
     },
+}
+
+impl KitParts {
+    /// Laser powers of handheld Raman kits, mW. What the laser itself can give is asked of it.
+    pub const LASER_POWER_MW: RangeInclusive<f64> = 1.0..=1000.0;
+    /// Laser wavelengths of Raman kits, nm.
+    pub const EXCITATION_NM: RangeInclusive<f64> = 200.0..=1200.0;
 }
 
 /// A saved kit.

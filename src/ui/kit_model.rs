@@ -206,8 +206,14 @@ impl Model {
     /// Why kits and what is demanded of them cannot be changed.
     pub fn manage_refusal(&self) -> Option<&'static str> {
         (!self.role_may(Act::ManageKits)).then_some(
-            "Your role may not save or forget kits or set the check policy; somebody whose role may must sign in",
+            "Your role may not save or forget kits or set laser power and check policy; somebody whose role may must sign in",
         )
+    }
+
+    /// Why neither the kit nor the GPS receiver in use can be chosen.
+    pub fn choose_refusal(&self) -> Option<&'static str> {
+        (!self.role_may(Act::ChooseKit))
+            .then_some("Your role may not choose the kit or the GPS receiver; somebody whose role may must sign in")
     }
 
     /// Why a standard cannot be measured now.

@@ -3,9 +3,12 @@
 use jiff::SignedDuration;
 
 use crate::casebook::{Act, ClockKeeping};
-use crate::session::{AutomaticExposure, CheckPolicy, Command, FixedExposure, KitChoices, ScanExposure};
+use crate::session::{
+    AutomaticExposure, CheckPolicy, Command, FixedExposure, KitChoices, KitParts, SavedKit, SavedLaser, ScanExposure,
+};
 
 use super::kit_model::DevicePage;
+use super::kit_setup_model::typed_power;
 use super::model::Model;
 
 /// What is typed.
@@ -23,6 +26,8 @@ pub struct KitSettings {
     pub averages: String,
     /// Port of the GPS receiver; empty for none.
     pub gps_port: String,
+    /// Laser power of the saved kit that is connected, mW; empty leaves the laser as it is set.
+    pub laser_power_mw: String,
     /// Largest distance of a line from its place, cm-1.
     pub tolerance_cm1: String,
     /// Days for which a passed check holds.
@@ -49,6 +54,7 @@ impl KitSettings {
             exposures: exposure.exposures.to_string(),
             averages: exposure.averages.to_string(),
             gps_port: choices.gps_port.clone().unwrap_or_default(),
+            laser_power_mw: String::new(),
             tolerance_cm1: choices.policy.tolerance_cm1.to_string(),
             valid_days: (choices.policy.valid_for.as_hours() / 24).to_string(),
             refuse_unverified: choices.policy.refuse_unverified,
@@ -88,6 +94,11 @@ impl KitSettings {
     }
 }
 
+/// A power as it stands in its field.
+fn shown_power(power_mw: Option<f64>) -> String {
+    power_mw.map_or_else(String::new, |mw| mw.to_string())
+}
+
 /// A whole number in its bounds; else a sentence.
 fn number<T>(text: &str, least: T, most: T, what: &str) -> Result<T, String>
 where
@@ -101,8 +112,30 @@ impl Model {
     /// Opens the page of the settings.
     pub fn show_kit_settings(&mut self) {
         let kept = self.device.shelf.as_ref().map(|shelf| shelf.choices.clone()).unwrap_or_default();
-        let kept = KitSettings::of(&kept, self.clock_keeping);
+        let mut kept = KitSettings::of(&kept, self.clock_keeping);
+        kept.laser_power_mw = shown_power(self.kit_power_mw());
         self.show_device(DevicePage::Settings(Box::new(kept)));
+    }
+
+    /// The saved kit that is connected.
+    fn saved_kit(&self) -> Option<&SavedKit> {
+        let id = self.kit()?.saved.as_ref()?;
+        self.device.shelf.as_ref()?.kits.iter().find(|kit| kit.id() == *id)
+    }
+
+    /// Whether the connected kit is a saved one with a laser on a port of its own: lasers inside a spectrometer have no
+    /// public command for their power.
+    pub fn power_settable(&self) -> bool {
+        let own = |kit: &SavedKit| matches!(&kit.parts, KitParts::Raman { laser: SavedLaser::OwnPort { .. }, .. });
+        self.saved_kit().is_some_and(own)
+    }
+
+    /// The power that the laser of the connected saved kit is set to before each scan, mW; none leaves it as it is.
+    pub fn kit_power_mw(&self) -> Option<f64> {
+        match &self.saved_kit()?.parts {
+            KitParts::Raman { laser_power_mw, .. } => *laser_power_mw,
+            KitParts::Nir { .. } => None,
+        }
     }
 
     /// The settings that are shown.
@@ -116,14 +149,17 @@ impl Model {
     /// Keeps what was changed. Nothing is kept where anything typed makes no sense.
     pub fn save_kit_settings(&mut self) {
         let kept = self.device.shelf.as_ref().map(|shelf| shelf.choices.clone()).unwrap_or_default();
-        let manages = self.role_may(Act::ManageKits);
+        let (manages, chooses) = (self.role_may(Act::ManageKits), self.role_may(Act::ChooseKit));
+        let (settable, power_now) = (self.power_settable(), self.kit_power_mw());
         let clock = self.clock_keeping;
         self.device.trouble = None;
         let Some(settings) = self.kit_settings_mut() else { return };
         let policy = if manages { settings.policy(&kept.policy) } else { Ok(kept.policy) };
-        let typed = settings.exposure().and_then(|exposure| Ok((exposure, policy?)));
+        // Without a saved kit with a laser of its own there is nothing to set.
+        let power = if settable && manages { typed_power(&settings.laser_power_mw) } else { Ok(power_now) };
+        let typed = settings.exposure().and_then(|exposure| Ok((exposure, policy?, power?)));
         let gps_port = Some(settings.gps_port.trim().to_owned()).filter(|port| !port.is_empty());
-        let (exposure, policy) = match typed {
+        let (exposure, policy, power) = match typed {
             Ok(typed) => typed,
             Err(why) => {
                 settings.note = Some(why);
@@ -134,7 +170,10 @@ impl Model {
         if exposure != kept.exposure {
             wishes.push(Command::SetExposure(exposure));
         }
-        if gps_port != kept.gps_port {
+        if power != power_now {
+            wishes.push(Command::SetLaserPower(power));
+        }
+        if chooses && gps_port != kept.gps_port {
             wishes.push(Command::UseGps(gps_port));
         }
         if policy != kept.policy {
@@ -153,8 +192,9 @@ impl Model {
     pub(super) fn kept_settings(&mut self) {
         let clock = self.clock_keeping;
         let Some(choices) = self.device.shelf.as_ref().map(|shelf| shelf.choices.clone()) else { return };
+        let power = shown_power(self.kit_power_mw());
         if let Some(settings) = self.kit_settings_mut() {
-            *settings = KitSettings::of(&choices, clock);
+            *settings = KitSettings { laser_power_mw: power, ..KitSettings::of(&choices, clock) };
             settings.note = Some("These are the settings that are kept.".to_owned());
         }
     }

@@ -3,7 +3,7 @@
 use crate::analyzer::PortListing;
 use crate::analyzer::laser::{LaserKind, LaserSetup};
 use crate::analyzer::probe::{Answered, ProbedProtocol};
-use crate::session::{Command, KitChoice, KitName, ProbeOutcome, Probed};
+use crate::session::{Command, KitChoice, KitName, KitParts, ProbeOutcome, Probed};
 
 use super::kit_model::DevicePage;
 use super::model::Model;
@@ -36,10 +36,24 @@ pub struct Setup {
     pub laser: Option<String>,
     /// Laser wavelength in nm, as typed.
     pub excitation_nm: String,
+    /// Laser power in mW, as typed; empty leaves the laser as it is set.
+    pub laser_power_mw: String,
     /// Name, as typed.
     pub name: String,
     /// True while the kit is connected and saved.
     pub saving: bool,
+}
+
+/// A laser power as typed, mW; empty is none. Else a sentence with the bounds.
+pub fn typed_power(text: &str) -> Result<Option<f64>, String> {
+    let (text, range) = (text.trim().replace(',', "."), KitParts::LASER_POWER_MW);
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let typed = text.parse::<f64>().ok().filter(|mw| range.contains(mw));
+    typed.map(Some).ok_or_else(|| {
+        format!("The laser power is a number of mW from {} to {}, or nothing.", range.start(), range.end())
+    })
 }
 
 impl Model {
@@ -172,9 +186,11 @@ impl Setup {
         }
         let setup = answered.protocol.spectrometer_setup().ok_or("This device is no Raman spectrometer.")?;
         let excitation_nm: f64 = self.excitation_nm.trim().parse().unwrap_or(0.0);
-        if !(200.0..=2000.0).contains(&excitation_nm) {
+        if !KitParts::EXCITATION_NM.contains(&excitation_nm) {
             return Err("The laser wavelength is a number of nanometres, like 785. It stands on the laser.".to_owned());
         }
+        // The power of a laser inside the spectrometer cannot be set by any public command.
+        let laser_power_mw = if self.laser.is_some() { typed_power(&self.laser_power_mw)? } else { None };
         // A laser without a port of its own is inside the spectrometer.
         let laser = self.laser.clone().unwrap_or_else(|| port.clone());
         let found = self.laser.as_deref().and_then(|p| self.answer(p));
@@ -188,7 +204,7 @@ impl Setup {
                 laser,
                 laser_setup,
                 excitation_nm,
-                laser_power_mw: None,
+                laser_power_mw,
             },
         ))
     }

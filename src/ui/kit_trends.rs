@@ -25,27 +25,43 @@ impl Trends {
     /// Looks at a history.
     pub fn new(history: &KitHistory) -> Self {
         let mut all = Self {
-            checks: Trend { what: "shift in checks, cm⁻¹".to_owned(), ..Trend::default() },
-            axis: Trend { what: "axis error before calibration, cm⁻¹ rms".to_owned(), ..Trend::default() },
+            checks: Trend {
+                what: "shift in checks, cm⁻¹".to_owned(),
+                beside_what: "without the calibration of the kit".to_owned(),
+                ..Trend::default()
+            },
+            axis: Trend {
+                what: "axis error before calibration, cm⁻¹ rms".to_owned(),
+                beside_what: "after it".to_owned(),
+                ..Trend::default()
+            },
             resolution: Trend { what: "resolution, cm⁻¹".to_owned(), ..Trend::default() },
             lines: history.records.iter().rev().take(SHOWN).map(line).collect(),
         };
         for record in &history.records {
             let point = |value, good| TrendPoint { at_s: record.taken_at.as_second() as f64, value, good };
             match &record.finding {
-                KitFinding::Check { outcome, limits, .. } => {
+                KitFinding::Check { outcome, limits, uncalibrated } => {
+                    if let Some(errors) = uncalibrated {
+                        all.checks.beside.push(point(errors.mean_cm1, true));
+                    }
                     all.checks.points.push(point(outcome.mean_error_cm1, outcome.passed()));
                     all.checks.limit = Some(limits.tolerance_cm1);
                 }
-                KitFinding::Axis { fit, .. } => all.axis.points.push(point(fit.before_rms_cm1, true)),
+                KitFinding::Axis { fit, .. } => {
+                    all.axis.points.push(point(fit.before_rms_cm1, true));
+                    all.axis.beside.push(point(fit.after_rms_cm1, true));
+                }
                 KitFinding::Resolution { fwhm_cm1, .. } => all.resolution.points.push(point(*fwhm_cm1, true)),
                 KitFinding::Response { .. } | KitFinding::White { .. } | KitFinding::Discarded { .. } => {}
             }
         }
         for trend in [&mut all.checks, &mut all.axis, &mut all.resolution] {
-            trend.points.retain(|p| p.value.is_finite());
-            let surplus = trend.points.len().saturating_sub(SHOWN);
-            trend.points.drain(..surplus);
+            for points in [&mut trend.points, &mut trend.beside] {
+                points.retain(|p| p.value.is_finite());
+                let surplus = points.len().saturating_sub(SHOWN);
+                points.drain(..surplus);
+            }
         }
         all
     }

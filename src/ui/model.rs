@@ -126,6 +126,9 @@ pub struct Model {
     outbox: Vec<Command>,
 }
 
+/// Why a scan is refused whose laser a key, an interlock or a fault holds.
+pub const LASER_HELD: &str = "The laser cannot emit: the Device page says why and what to do";
+
 impl Model {
     /// The state of a window that was just opened.
     pub fn new() -> Self {
@@ -186,6 +189,7 @@ impl Model {
             | Command::DiscardCalibration
             | Command::SetExposure(_)
             | Command::SetClock(_)
+            | Command::SetLaserPower(_)
             | Command::UseGps(_) => self.kit_trouble(why),
             _ => self.remark(why),
         }
@@ -232,6 +236,7 @@ impl Model {
             (Connection::Ready(_), _) if self.spot_wrong() => {
                 Some("Write the spot as 2/5 left corner, or leave it empty")
             }
+            (Connection::Ready(kit), _) if kit.laser_obstacle().is_some() => Some(LASER_HELD),
             (Connection::Ready(_), Safety::Dangerous) => Some("Not at full power: see what to do instead"),
             (Connection::Ready(_), Safety::Unanswered) if !self.emulated() => Some("Answer the safety question first"),
             (Connection::Ready(_), Safety::Unanswered | Safety::Harmless) => None,

@@ -31,7 +31,7 @@ pub struct Emulated {
     pub paths: Vec<String>,
     log: PathBuf,
     /// When the emulator's clock was at zero, as well as it can be told from outside.
-    pub started: Instant,
+    started: Instant,
     /// Whether what the spectrometer was told is not the laser's.
     laser_is_apart: bool,
 }
@@ -58,7 +58,7 @@ impl Emulated {
     }
 
     /// What the laser was told, oldest first, with the emulator's seconds.
-    pub fn told(&self) -> Vec<(f64, String)> {
+    fn told(&self) -> Vec<(f64, String)> {
         let log = fs::read_to_string(&self.log).unwrap();
         let lines = log.lines().filter(|line| !self.laser_is_apart || !line.contains(" obp "));
         lines.filter_map(|line| line.split_once(' ')).map(|(t, what)| (t.parse().unwrap(), what.to_owned())).collect()

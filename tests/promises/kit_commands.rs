@@ -53,7 +53,10 @@ fn a_box_with_its_own_laser_is_saved_listed_scanned_by_name_and_held_to_the_poli
     for none in ["0.09", "10.1", "NaN"] {
         assert!(refused(dir.path(), &["kit", "policy", "--tolerance", none]).contains("no tolerance"));
     }
-    let stricter = json(dir.path(), &["check", "--kit", "Box", "--tolerance", "2"]);
+    let why = refused(dir.path(), &["check", "--kit", "Box", "--valid-days", "3"]);
+    assert!(why.contains("the 48 hours of the policy"), "{why}");
+    assert_eq!(json(dir.path(), &["kit", "list"])["check_valid_hours"], 48, "nobody's policy was loosened");
+    let stricter = json(dir.path(), &["check", "--kit", "Box", "--tolerance", "2", "--valid-days", "1"]);
     assert_eq!(stricter["finding"]["limits"]["tolerance_cm1"], 2.0, "{stricter}");
     let verified = json(dir.path(), &["scan", "--kit", "Box"]);
     assert!(!verified["quality"]["problems"].to_string().contains("unverified"), "{verified}");

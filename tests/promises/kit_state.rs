@@ -87,6 +87,37 @@ fn an_open_interlock_is_said_by_kit_status_and_named_by_a_scan_that_never_asks_f
     }
 }
 
+/// Run state 5 of an Ondax is a fault, and its emulator is in it while the interlock is open.
+#[test]
+fn a_laser_with_a_fault_is_opened_shown_refused_to_scans_and_used_again_when_the_fault_is_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let kit = Emulated::start_with("kit", &["--laser", "ondax", "--fault", "laser/interlock-open"], dir.path());
+    let on = ["--port", kit.paths[0].as_str(), "--laser-port", kit.paths[1].as_str()];
+    let ondax = ["--laser", "ondax", "--laser-baud", "19200"];
+    let saved = json(dir.path(), &[&["kit", "save", "Gate"], &on[..], &ondax[..]].concat());
+    assert_eq!(saved["kits"][0]["name"], "Gate", "{saved}");
+    let status = json(dir.path(), &["kit", "status", "Gate"]);
+    let told = (&status["laser_state"], &status["laser_obstacle"]);
+    assert_eq!(told, (&"fault".into(), &"it reports a fault: it shut down for its current".into()), "{status}");
+    let said = String::from_utf8_lossy(&parcelscope(dir.path(), &["kit", "status", "Gate"]).stderr).into_owned();
+    assert!(said.contains("have it repaired"), "{said}");
+    let why = refused(dir.path(), &["scan", "--kit", "Gate"]);
+    assert!(why.contains("cannot emit: it reports a fault: it shut down for its current"), "{why}");
+    assert!(!kit.commands().iter().any(|line| line == "ondax lon"), "{:?}", kit.commands());
+    assert!(parcelscope::analyzer::guardian::Marker::list(dir.path()).is_empty(), "it was read back dark");
+
+    let driver = Driver::Laser(LaserKind::Ondax);
+    let rig = MemoryRig::new(driver, 5);
+    rig.faults().switch_on(Fault::InterlockOpen);
+    let mut kit = rig.connect().unwrap();
+    assert_eq!(kit.report().unwrap().laser_state, LaserState::Fault);
+    let error = scan(&mut kit, &settings(driver)).0.unwrap_err();
+    assert!(matches!(error, AnalyzerError::LaserBlocked { .. }) && !error.loses_the_kit(), "{error:?}");
+    rig.faults().clear();
+    assert_eq!(kit.report().unwrap().laser_condition.obstacle(), None);
+    assert!(scan(&mut kit, &settings(driver)).0.is_ok(), "the same connection scans again");
+}
+
 #[test]
 fn a_scan_names_what_holds_the_laser_before_it_and_during_it_and_tells_the_state_that_was_read_back() {
     let held = [Driver::Laser(LaserKind::Obis), Driver::Laser(LaserKind::Cobolt)];

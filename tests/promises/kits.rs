@@ -18,7 +18,7 @@ use parcelscope::analyzer::{
 use parcelscope::casebook::{Casebook, StoredScan, Subject};
 use parcelscope::library::Library;
 use parcelscope::session::{
-    CheckPolicy, Command, Connection, Event, KitChoice, KitFinding, KitId, KitMeasurement, KitName, KitShelf,
+    CheckPolicy, Command, Connection, Event, KitChoice, KitFinding, KitId, KitMeasurement, KitName, KitParts, KitShelf,
     ProbeOutcome, Refused, Session, SessionConfig, casebook_path, read_kit_records, sample_from_name, standard_sample,
 };
 use parcelscope::signal::calibration::Standards;
@@ -529,4 +529,44 @@ fn wait_for(mut met: impl FnMut() -> bool) {
         assert!(Instant::now() < end, "it did not happen");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+#[test]
+fn the_laser_power_of_a_saved_kit_is_set_read_back_kept_and_refused_where_the_laser_does_not_take_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let unit = Unit::start(8);
+    let listing: Listing = Arc::new(Mutex::new(unit.ports()));
+    let session = session(dir.path(), unit.choice(), &listing);
+    ready(&session);
+    let trouble = |session: &Session| {
+        until(session, "trouble", |e| if let Event::KitTrouble(why) = e { Some(why.clone()) } else { None })
+    };
+    session.send(Command::SetLaserPower(Some(40.0))).unwrap();
+    let why = trouble(&session);
+    assert!(why.contains("saved kit"), "{why}");
+    let id = save(&session, "Gate 4", unit.choice());
+    let kept = || match &KitShelf::of(dir.path()).get(&id).unwrap().parts {
+        KitParts::Raman { laser_power_mw, .. } => *laser_power_mw,
+        KitParts::Nir { .. } => None,
+    };
+    assert_eq!(kept(), None);
+    session.send(Command::SetLaserPower(Some(40.0))).unwrap();
+    let read_back = until(&session, "power", |e| match e {
+        Event::Connection(Connection::Ready(status)) => status.laser_power?.set_mw.filter(|mw| (mw - 40.0).abs() < 0.3),
+        Event::KitTrouble(why) => panic!("{why}"),
+        _ => None,
+    });
+    println!("40 mW wanted, {read_back} mW read back (n=1, emulated MatchBox)");
+    assert_eq!(kept(), Some(40.0));
+    assert!(!unit.log.lines().iter().any(|(_, line)| line.contains("e 1")), "nothing was switched on");
+    // More than this laser gives, and more than any kit has.
+    for too_much in [900.0, 5_000.0, f64::NAN] {
+        session.send(Command::SetLaserPower(Some(too_much))).unwrap();
+        let why = trouble(&session);
+        assert!(why.contains("laser power"), "{why}");
+        assert_eq!(kept(), Some(40.0), "{too_much}");
+    }
+    let record = scan(&session).unwrap();
+    let set = record.record.acquisition.conditions.laser_power.unwrap().set_mw.unwrap();
+    assert!((set - 40.0).abs() < 0.3, "what was kept is what scans have: {set}");
 }

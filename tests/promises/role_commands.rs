@@ -34,6 +34,7 @@ const COMMANDS: &[(Act, &[&str])] = &[
     (Act::Calibrate, &["calibrate", "--port", "emulator", "--standard", "polystyrene"]),
     (Act::Calibrate, &["check", "--port", "emulator"]),
     (Act::ManageKits, &["kit", "policy", "--tolerance", "2.5"]),
+    (Act::ChooseKit, &["kit", "use", "emulator"]),
     (Act::ManagePacks, &["library", "warn-after", "90"]),
     (Act::Describe, &["casebook", "parcel", "1", "--number", "RR473124829CN"]),
     (Act::Describe, &["casebook", "shipment", "1", "--concealment", "in-paper", "--hs", "4901", "--route", "CN,US"]),

@@ -129,9 +129,12 @@ fn kits_and_what_is_demanded_of_them_are_changed_by_the_roles_of_the_table_and_b
     let kit = || KitChoice::Nir { port: "/dev/null".to_owned() };
     let save = || session.send(Command::SaveKit { name: KitName::new("Van").unwrap(), kit: kit() });
     let forget = || session.send(Command::ForgetKit(KitId("1".to_owned())));
+    let gps = || session.send(Command::UseGps(Some("/dev/null".to_owned())));
+    let choose = || session.send(Command::UseKit(kit_in_memory()));
+    let power = || session.send(Command::SetLaserPower(Some(40.0)));
     let trouble =
         || wait(&session, "trouble", |e| if let Event::KitTrouble(why) = e { Some(why.clone()) } else { None });
-    for wish in [&(|| set(1.0)) as &dyn Fn() -> _, &save, &forget] {
+    for wish in [&(|| set(1.0)) as &dyn Fn() -> _, &save, &forget, &gps, &choose, &power] {
         wish().unwrap();
         let why = trouble();
         assert!(why.contains("sign in"), "{why}");
@@ -149,11 +152,26 @@ fn kits_and_what_is_demanded_of_them_are_changed_by_the_roles_of_the_table_and_b
             forget().unwrap();
             wait(&session, "kits", |e| matches!(e, Event::Kits(_)).then_some(()));
         } else {
-            for end in [set(wanted), save(), forget()] {
+            for end in [set(wanted), save(), forget(), power()] {
                 assert_eq!(end, Err(Refused::NotPermitted(Act::ManageKits)), "{}", role.name());
                 refusals += 1;
             }
             assert_eq!(kept(), before, "{}", role.name());
+        }
+        let told = || wait(&session, "kits", |e| matches!(e, Event::Kits(_)).then_some(()));
+        let port = KitShelf::of(dir.path()).choices.gps_port;
+        if role.may(Act::ChooseKit) {
+            gps().unwrap();
+            told();
+            assert_eq!(KitShelf::of(dir.path()).choices.gps_port.as_deref(), Some("/dev/null"), "{}", role.name());
+            choose().unwrap();
+            told();
+        } else {
+            for end in [gps(), choose()] {
+                assert_eq!(end, Err(Refused::NotPermitted(Act::ChooseKit)), "{}", role.name());
+                refusals += 1;
+            }
+            assert_eq!(KitShelf::of(dir.path()).choices.gps_port, port, "{}", role.name());
         }
     }
     set(500.0).unwrap_err();
@@ -218,4 +236,8 @@ fn records_are_shown_to_nobody_who_is_not_signed_in() {
     }
     assert_eq!(count, 21);
     assert!(dir.path().join("reports/record-1.pdf").exists(), "the auditor's report");
+}
+
+fn kit_in_memory() -> KitChoice {
+    KitChoice::Emulator { sample: "sucrose".to_owned(), seed: 1, virtual_time: true }
 }

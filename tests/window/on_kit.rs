@@ -151,6 +151,38 @@ fn what_holds_the_laser_and_its_power_stand_on_the_device_page_before_a_scan() {
     happen(&script, &mut h, Event::Connection(Connection::Ready(Box::new(status))));
     assert!(name_starting(&h, "The laser cannot emit: its interlock is open").is_some(), "{:?}", names(&h));
     assert!(name_starting(&h, "set to 40.0 mW of 100.0 mW").is_some(), "{:?}", names(&h));
+    assert!(name_starting(&h, "Close the cover and plug the interlock in").is_some(), "{:?}", names(&h));
+}
+
+#[test]
+fn a_laser_with_a_fault_is_shown_with_what_to_do_scans_are_refused_with_it_and_possible_again_when_it_is_over() {
+    let script = Script::new();
+    let mut h = device(&script, Vec::new());
+    let mut status = script::kit(true);
+    status.laser_state = LaserState::Fault;
+    let fault = Some("over-current".to_owned());
+    status.laser_condition = Some(LaserCondition { fault, ..LaserCondition::of(LaserState::Fault) });
+    happen(&script, &mut h, Event::Connection(Connection::Ready(Box::new(status))));
+    for said in [
+        "LASER FAULT: treat as on",
+        "NO SCAN POSSIBLE",
+        "The laser cannot emit: it reports a fault: over-current",
+        "Switch the laser off at its key or supply",
+    ] {
+        assert!(name_starting(&h, said).is_some(), "{said}: {:?}", names(&h));
+    }
+    press(&mut h, "Scan page");
+    script.commands();
+    assert!(name_starting(&h, "The laser cannot emit: it reports a fault: over-current").is_some(), "{:?}", names(&h));
+    h.key_press(Key::Space);
+    h.run_ok();
+    press(&mut h, "Live view");
+    assert!(script.commands().is_empty(), "neither a scan nor a live view is asked for");
+    script.connect(true);
+    h.run_ok();
+    h.key_press(Key::Space);
+    h.run_ok();
+    assert_eq!(script.commands(), [Command::Scan { parcel: String::new(), subject: Subject::default() }]);
 }
 
 #[test]
@@ -286,6 +318,15 @@ fn only_the_chosen_ports_are_asked_and_what_answered_is_named_and_saved() {
     press(&mut h, "Name of the kit");
     h.event(egui::Event::Text("Hall 2".to_owned()));
     h.run_ok();
+    press(&mut h, "Laser power / mW, 1 to 1000; empty: as the laser is set");
+    h.event(egui::Event::Text("0.5".to_owned()));
+    h.run_ok();
+    press(&mut h, "Save and use");
+    assert!(script.commands().is_empty() && name_starting(&h, "The laser power is a number of mW from 1").is_some());
+    press(&mut h, "Laser power / mW, 1 to 1000; empty: as the laser is set");
+    h.key_press_modifiers(egui::Modifiers::COMMAND, Key::A);
+    h.event(egui::Event::Text("40".to_owned()));
+    h.run_ok();
     press(&mut h, "Save and use");
     let kit = KitChoice::Ports {
         spectrometer: "/dev/ttyUSB1".to_owned(),
@@ -293,7 +334,7 @@ fn only_the_chosen_ports_are_asked_and_what_answered_is_named_and_saved() {
         laser: "/dev/ttyUSB0".to_owned(),
         laser_setup: LaserSetup::usual(LaserKind::MatchBox),
         excitation_nm: 785.0,
-        laser_power_mw: None,
+        laser_power_mw: Some(40.0),
     };
     assert_eq!(script.commands(), [Command::SaveKit { name: KitName::new("Hall 2").expect("a name"), kit }]);
     happen(&script, &mut h, Event::KitTrouble("The laser says that it is on: treat it as on.".to_owned()));

@@ -6,6 +6,7 @@ use egui::Key;
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use parcelscope::analyzer::CheckState;
+use parcelscope::analyzer::laser::LaserPower;
 use parcelscope::casebook::{Act, Actor, Casebook, ClockKeeping, NewAccount, Role, Secret, Uptime};
 use parcelscope::session::{
     CheckPolicy, Command, Connection, Event, FixedExposure, KitFinding, KitId, KitMeasured, KitMeasurement, KitRecord,
@@ -155,6 +156,10 @@ fn whose_role_may_not_cannot_set_up_forget_or_change_the_policy_in_the_window() 
         press(&mut h, "Kits");
         happen(&script, &mut h, Event::Kits(shelf()));
         script.commands();
+        press(&mut h, "Use Hall 2");
+        let chooses = role.may(Act::ChooseKit);
+        let used = script.commands().iter().any(|c| matches!(c, Command::UseKit(_)));
+        assert_eq!(used, chooses, "{}", role.name());
         press(&mut h, "Forget Hall 2");
         assert_eq!(name_starting(&h, "Forget it").is_some(), may, "{}", role.name());
         press(&mut h, "Set up a new kit");
@@ -170,9 +175,14 @@ fn whose_role_may_not_cannot_set_up_forget_or_change_the_policy_in_the_window() 
         happen(&script, &mut h, Event::Kits(shelf()));
         script.commands();
         press(&mut h, "Does not scan");
+        if chooses {
+            type_into(&mut h, "Its port; empty for none", "/dev/ttyS9");
+        }
         press(&mut h, "Save settings");
-        let sent = script.commands().iter().any(|c| matches!(c, Command::SetCheckPolicy(_)));
-        assert_eq!(sent, may, "{}", role.name());
+        let sent = script.commands();
+        let policy = sent.iter().any(|c| matches!(c, Command::SetCheckPolicy(_)));
+        let receiver = sent.iter().any(|c| matches!(c, Command::UseGps(_)));
+        assert_eq!((policy, receiver), (may, chooses), "{}", role.name());
     }
 }
 
@@ -200,4 +210,30 @@ fn type_into(h: &mut Harness<'_, App>, label: &str, text: &str) {
     h.run_ok();
     h.get_by_label(label).type_text(text);
     h.run_ok();
+}
+
+#[test]
+fn the_laser_power_of_the_connected_kit_is_set_within_its_bounds_and_what_was_read_back_stands_beside_it() {
+    let script = Script::new();
+    let mut h = device(&script, Vec::new());
+    let id = KitId("S12345".to_owned());
+    let mut status = script::kit(true);
+    status.saved = Some(id);
+    status.laser_power = Some(LaserPower { set_mw: Some(40.0), measured_mw: None, rated_mw: Some(100.0) });
+    happen(&script, &mut h, Event::Kits(shelf()));
+    happen(&script, &mut h, Event::Connection(Connection::Ready(Box::new(status))));
+    press(&mut h, "Settings");
+    happen(&script, &mut h, Event::Kits(shelf()));
+    script.commands();
+    assert!(name_starting(&h, "Read back: set to 40.0 mW of 100.0 mW").is_some(), "{:?}", names(&h));
+    let field = "Power / mW, 1 to 1000; empty: as the laser is set";
+    for bad in ["0", "1001", "much", "-4"] {
+        type_into(&mut h, field, bad);
+        press(&mut h, "Save settings");
+        assert!(script.commands().is_empty(), "{bad}");
+        assert!(name_starting(&h, "The laser power is a number of mW from 1 to 1000").is_some(), "{bad}");
+    }
+    type_into(&mut h, field, "62,5");
+    press(&mut h, "Save settings");
+    assert_eq!(script.commands(), [Command::SetLaserPower(Some(62.5))]);
 }

@@ -86,7 +86,7 @@ impl Laser for WatchedLaser {
 
     fn disable(&mut self) -> LaserState {
         let state = self.laser.disable();
-        if state.is_dark() {
+        if state.emission_ended() {
             self.unmark();
         }
         state

@@ -95,14 +95,8 @@ impl<P: Protocol> LineLaser<P> {
         };
         let mut laser = Self { line, protocol, identity };
         let (state, port) = (laser.disable(), laser.line.port());
-        match state {
-            state if state.is_dark() => Ok(laser),
-            LaserState::Fault => {
-                let why = laser.condition(&mut always()).obstacle();
-                Err(AnalyzerError::LaserBlocked { port, why: why.unwrap_or_else(|| "it reports a fault".to_owned()) })
-            }
-            state => Err(AnalyzerError::LaserNotOff { port, state }),
-        }
+        // One that reports a fault is dark: it is opened, so that its fault can be shown and its end be noticed.
+        if state.emission_ended() { Ok(laser) } else { Err(AnalyzerError::LaserNotOff { port, state }) }
     }
 
     fn explain(&self, what: &'static str, trouble: Trouble) -> AnalyzerError {
@@ -158,7 +152,7 @@ impl<P: Protocol> Laser for LineLaser<P> {
                 return LaserState::Unknown;
             }
             state = self.state(on_wait);
-            if state.is_dark() {
+            if state.emission_ended() {
                 break;
             }
         }
@@ -212,7 +206,7 @@ impl<P: Protocol> Laser for LineLaser<P> {
 impl<P: Protocol> Drop for LineLaser<P> {
     fn drop(&mut self) {
         let state = self.disable();
-        if !state.is_dark() {
+        if !state.emission_ended() {
             tracing::error!(?state, port = self.line.port(), "the laser does not confirm that it is off");
         }
     }

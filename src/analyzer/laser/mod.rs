@@ -82,6 +82,22 @@ impl LaserCondition {
             _ => None,
         }
     }
+
+    /// What to do about what stops it, for a sentence of its own; `None` where nothing is known that stops it.
+    pub const fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self { fault: Some(_), .. } => Some(
+                "Switch the laser off at its key or supply, wait a minute and switch it on again; if the fault comes back, do not use it and have it repaired",
+            ),
+            Self { interlock_open: Some(true), .. } => {
+                Some("Close the cover and plug the interlock in; the laser can then be used at once")
+            }
+            Self { key_off: Some(true), .. } => {
+                Some("Turn the key of the laser on; the laser can then be used at once")
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The state of a laser that says it is off: the light that it measures must agree.

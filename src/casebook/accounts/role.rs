@@ -77,8 +77,10 @@ pub enum Act {
     Scan,
     /// Calibrate a kit or check its performance.
     Calibrate,
-    /// Save and forget kits, set what is demanded of performance checks.
+    /// Save and forget kits, set their laser power and what is demanded of performance checks.
     ManageKits,
+    /// Choose which saved kit is in use and the port of the GPS receiver.
+    ChooseKit,
     /// Read records.
     Read,
     /// Verify the chain, print checkpoints and proofs.
@@ -135,11 +137,12 @@ pub enum Act {
 
 /// The role table. Columns are those of [`Role::ALL`]: officer, laboratory, reviewer, releaser, supervisor,
 /// administrator, auditor; `x` allows, `-` refuses. Nobody may edit, delete or hide a record.
-pub const TABLE: [(Act, &str); 29] = [
+pub const TABLE: [(Act, &str); 30] = [
     //                        O L R R S A A
     (Act::Scan, /*         */ "x x - - x - -"),
     (Act::Calibrate, /*    */ "x x - - x - -"),
     (Act::ManageKits, /*   */ "- x - - x x -"),
+    (Act::ChooseKit, /*    */ "x x - - x x -"),
     (Act::Read, /*         */ "x x x x x x x"),
     (Act::Verify, /*       */ "x x x x x x x"),
     (Act::Describe, /*     */ "x x - - x - -"),
@@ -174,7 +177,8 @@ impl Act {
         match self {
             Self::Scan => "scan with a kit",
             Self::Calibrate => "calibrate or check a kit",
-            Self::ManageKits => "save or forget kits, set the check policy",
+            Self::ManageKits => "save or forget kits, set laser power and check policy",
+            Self::ChooseKit => "choose the kit and the GPS receiver in use",
             Self::Read => "read records",
             Self::Verify => "verify the chain",
             Self::Describe => "describe the parcel",

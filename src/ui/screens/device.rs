@@ -169,7 +169,10 @@ fn devices(ui: &mut Ui, model: &Model, kit: &KitStatus) {
         ui.add_space(GAP_SMALL);
     }
     if let Some(why) = kit.laser_obstacle() {
-        paragraph(ui, &format!("The laser cannot emit: {why}. Put that right before a scan"));
+        chip(ui, "NO SCAN POSSIBLE", Chip::Caution);
+        paragraph(ui, &format!("The laser cannot emit: {why}"));
+        note(ui, kit.laser_remedy().unwrap_or("Put that right before a scan"));
+        note(ui, "It is asked every second; a scan is possible as soon as that is over");
         ui.add_space(GAP_SMALL);
     }
     if let Some(power) = kit.laser_power.filter(|power| power.set_mw.is_some() || power.rated_mw.is_some()) {
@@ -229,7 +232,7 @@ fn performance(ui: &mut Ui, model: &Model) {
         results(ui, &trends.lines);
         return;
     }
-    note(ui, "Shift of the axis in each check, cm⁻¹; dashed: what is allowed");
+    note(ui, "Shift of the axis in each check, cm⁻¹; dashed: allowed; open marks: without the kit's calibration");
     trend_plot(ui, &trends.checks);
 }
 

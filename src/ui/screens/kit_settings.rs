@@ -18,8 +18,10 @@ pub fn settings_page(ui: &mut Ui, content: Rect, model: &mut Model) {
     let places = layout::device(content);
     title_line(ui, places.head, "Settings of the kit");
     let place_words = model.device.place.as_ref().map(|place| words::sentence(&place.words()));
-    let manages = model.manage_refusal();
+    let (manages, chooses) = (model.manage_refusal(), model.choose_refusal());
     let clock_warning = model.clock_warning.clone();
+    let settable = model.power_settable();
+    let power = model.kit().and_then(|kit| kit.laser_power).map(|power| power.words());
     let has_laser = model.kit().is_none_or(|kit| kit.laser.is_some());
     if let Some(settings) = model.kit_settings_mut() {
         card(ui, places.left, "Scans", |ui| {
@@ -27,9 +29,18 @@ pub fn settings_page(ui: &mut Ui, content: Rect, model: &mut Model) {
                 ui.spacing_mut().item_spacing.y = 4.0;
                 exposure(ui, settings, has_laser);
                 ui.add_space(GAP_SMALL);
+                if has_laser {
+                    laser_power(ui, settings, settable, manages, power.as_deref());
+                    ui.add_space(GAP_SMALL);
+                }
                 heading(ui, "GPS receiver");
-                let id = Id::unique("gps port");
-                labelled_field(ui, id, "Its port; empty for none", "/dev/ttyACM0", &mut settings.gps_port);
+                if let Some(why) = chooses {
+                    note(ui, why);
+                }
+                ui.add_enabled_ui(chooses.is_none(), |ui| {
+                    let id = Id::unique("gps port");
+                    labelled_field(ui, id, "Its port; empty for none", "/dev/ttyACM0", &mut settings.gps_port);
+                });
                 note(ui, place_words.as_deref().unwrap_or("No receiver was heard yet"));
             });
         });
@@ -126,6 +137,23 @@ fn clock(ui: &mut Ui, settings: &mut KitSettings, warning: Option<&str>) {
     if let Some(warning) = warning {
         paragraph(ui, warning);
     }
+}
+
+/// The power of the kit's laser: what is wanted, and what was read back.
+fn laser_power(ui: &mut Ui, settings: &mut KitSettings, settable: bool, manages: Option<&str>, now: Option<&str>) {
+    heading(ui, "Laser power");
+    if settable {
+        if let Some(why) = manages {
+            note(ui, why);
+        }
+        ui.add_enabled_ui(manages.is_none(), |ui| {
+            let label = "Power / mW, 1 to 1000; empty: as the laser is set";
+            labelled_field(ui, Id::unique("laser power"), label, "100", &mut settings.laser_power_mw);
+        });
+    } else {
+        note(ui, "It can be set for a saved kit that is connected and has a laser on a port of its own");
+    }
+    note(ui, &now.map_or("Nothing was read back yet".to_owned(), |now| format!("Read back: {now}")));
 }
 
 fn checks(ui: &mut Ui, settings: &mut KitSettings) {

@@ -25,10 +25,10 @@ pub fn kits_page(ui: &mut Ui, content: Rect, model: &mut Model) {
     let kits: Vec<SavedKit> = model.device.shelf.as_ref().map_or(Vec::new(), |shelf| shelf.kits.clone());
     let in_use = model.device.shelf.as_ref().and_then(|shelf| shelf.choices.in_use.clone());
     let mut wanted = None;
-    let manages = model.manage_refusal();
+    let (manages, chooses) = (model.manage_refusal(), model.choose_refusal());
     card(ui, places.left.union(places.right), "Saved kits", |ui| {
         trouble(ui, model);
-        if let Some(why) = manages {
+        for why in [manages, chooses].into_iter().flatten() {
             note(ui, why);
         }
         if let Some(id) = model.device.forgetting.clone() {
@@ -43,7 +43,7 @@ pub fn kits_page(ui: &mut Ui, content: Rect, model: &mut Model) {
         ScrollArea::vertical().id_salt("kits").auto_shrink([false, false]).show(ui, |ui| {
             for kit in &kits {
                 let used = in_use.as_ref() == Some(&kit.id());
-                if let Some(wish) = kit_row(ui, kit, used, manages) {
+                if let Some(wish) = kit_row(ui, kit, used, manages, chooses) {
                     wanted = Some((kit.id(), wish));
                 }
             }
@@ -71,7 +71,7 @@ enum Wish {
     Forget,
 }
 
-fn kit_row(ui: &mut Ui, kit: &SavedKit, used: bool, refusal: Option<&str>) -> Option<Wish> {
+fn kit_row(ui: &mut Ui, kit: &SavedKit, used: bool, manages: Option<&str>, chooses: Option<&str>) -> Option<Wish> {
     let mut wish = None;
     ui.horizontal(|ui| {
         ui.set_height(TARGET + 8.0);
@@ -79,11 +79,11 @@ fn kit_row(ui: &mut Ui, kit: &SavedKit, used: bool, refusal: Option<&str>) -> Op
         let (use_name, forget_name) = (format!("Use {}", kit.name), format!("Forget {}", kit.name));
         if used {
             chip(ui, "In use", Chip::Fact);
-        } else if ui.add(Button::new("Use", Look::Plain).name(&use_name)).clicked() {
+        } else if ui.add_enabled(chooses.is_none(), Button::new("Use", Look::Plain).name(&use_name)).clicked() {
             wish = Some(Wish::Use);
         }
         let forget = Button::new("Forget", Look::Tab(false)).name(&forget_name);
-        if ui.add_enabled(refusal.is_none(), forget).clicked() {
+        if ui.add_enabled(manages.is_none(), forget).clicked() {
             wish = Some(Wish::Forget);
         }
         ui.vertical(|ui| {
@@ -92,6 +92,9 @@ fn kit_row(ui: &mut Ui, kit: &SavedKit, used: bool, refusal: Option<&str>) -> Op
             let devices: Vec<String> =
                 kit.devices().into_iter().map(|d| format!("{}, serial {}", d.model, d.serial)).collect();
             let laser = match &kit.parts {
+                KitParts::Raman { excitation_nm, laser_power_mw: Some(mw), .. } => {
+                    format!(" · {excitation_nm:.0} nm, {mw} mW")
+                }
                 KitParts::Raman { excitation_nm, .. } => format!(" · {excitation_nm:.0} nm"),
                 KitParts::Nir { .. } => String::new(),
             };
@@ -304,6 +307,11 @@ fn naming(ui: &mut Ui, setup: &mut Setup) {
             let id = Id::unique("kit laser wavelength");
             labelled_field(ui, id, "Laser wavelength / nm (it stands on the laser)", "785", &mut setup.excitation_nm);
             ui.add_space(GAP_SMALL);
+            if setup.laser.is_some() {
+                let label = "Laser power / mW, 1 to 1000; empty: as the laser is set";
+                labelled_field(ui, Id::unique("kit laser power"), label, "100", &mut setup.laser_power_mw);
+                ui.add_space(GAP_SMALL);
+            }
         }
         let what = if nir { "Scanner" } else { "Spectrometer" };
         note(ui, what);

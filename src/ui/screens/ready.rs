@@ -6,7 +6,7 @@ use crate::casebook::ScanKind;
 use crate::library::Library;
 use crate::session::sample_choices;
 use crate::ui::layout;
-use crate::ui::model::{Model, Phase, Safety};
+use crate::ui::model::{LASER_HELD, Model, Phase, Safety};
 use crate::ui::tokens::{self, GAP, GAP_SMALL, tokens};
 use crate::ui::widgets::{
     Button, Chip, Choice, Look, bullet, card, card_with, chip, choice_field, heading, labelled_field, line_field, note,
@@ -110,6 +110,9 @@ pub fn ready_page(ui: &mut Ui, content: Rect, model: &mut Model, state: &mut Rea
             }
         });
         let hint = match (model.refusal(), model.kit()) {
+            (Some(LASER_HELD), Some(kit)) => {
+                format!("The laser cannot emit: {}", kit.laser_obstacle().unwrap_or_default())
+            }
             (Some(why), _) => why.to_owned(),
             (None, Some(kit)) => format!("Space starts · Esc stops · about {} s", kit.scan_ms.div_ceil(1000)),
             (None, None) => String::new(),

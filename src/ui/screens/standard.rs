@@ -337,9 +337,13 @@ fn earlier(ui: &mut Ui, place: Rect, model: &Model, work: Work) {
         note(
             ui,
             match work {
-                Work::Check => "Shift of the axis in each check, cm⁻¹; dashed: what is allowed",
+                Work::Check => {
+                    "Shift of the axis in each check, cm⁻¹; dashed: allowed; open marks: without the kit's calibration"
+                }
                 Work::Calibrate if resolution => "Resolution, cm⁻¹",
-                Work::Calibrate | Work::White => "Error of the axis before each calibration, cm⁻¹ rms",
+                Work::Calibrate | Work::White => {
+                    "Error of the axis before each calibration, cm⁻¹ rms; open marks: after it"
+                }
             },
         );
         let size = egui::vec2(ui.available_width(), (ui.available_height() * 0.6).max(80.0));

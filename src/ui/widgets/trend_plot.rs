@@ -28,6 +28,10 @@ pub struct Trend {
     pub what: String,
     /// The results.
     pub points: Vec<TrendPoint>,
+    /// What each of them was before, or became after, where that is known: `beside_what` says which.
+    pub beside: Vec<TrendPoint>,
+    /// What those are, for a person who hears it.
+    pub beside_what: String,
     /// The values must stay between minus and plus this.
     pub limit: Option<f64>,
 }
@@ -84,7 +88,8 @@ pub fn trend_plot(ui: &mut Ui, trend: &Trend) {
     let Some((first, last)) = trend.points.first().zip(trend.points.last()) else { return };
     let middle = f64::midpoint(first.at_s, last.at_s);
     let span = (1.1 * (last.at_s - first.at_s)).max(SPAN_MIN_S);
-    let highest = trend.points.iter().map(|p| p.value.abs()).chain(trend.limit).fold(0.1, f64::max);
+    let highest =
+        trend.points.iter().chain(&trend.beside).map(|p| p.value.abs()).chain(trend.limit).fold(0.1, f64::max);
     let signed = trend.limit.is_some();
     let low = if signed { -1.15 * highest } else { 0.0 };
     let hours = span < HOURS_BELOW_S;
@@ -104,6 +109,7 @@ pub fn trend_plot(ui: &mut Ui, trend: &Trend) {
     let marks = |good: bool| -> Vec<[f64; 2]> {
         trend.points.iter().filter(|p| p.good == good).map(|p| [p.at_s, p.value]).collect()
     };
+    let beside: Vec<[f64; 2]> = trend.beside.iter().map(|p| [p.at_s, p.value]).collect();
     let response = Plot::new("trend")
         .custom_x_axes(vec![x_axis])
         .custom_y_axes(vec![y_axis])
@@ -126,6 +132,9 @@ pub fn trend_plot(ui: &mut Ui, trend: &Trend) {
                 plot.hline(HLine::new("limit", y).color(t.line).style(LineStyle::dashed_dense()).width(2.0));
             }
             plot.line(Line::new("results", PlotPoints::Borrowed(&line)).color(t.line).width(1.4));
+            // Told from the results by shape and not only by colour.
+            let hollow = Points::new("beside", beside).shape(MarkerShape::Diamond).filled(false);
+            plot.points(hollow.color(t.card.ink).radius(6.0));
             plot.points(Points::new("good", marks(true)).color(t.trace_reference).radius(5.0));
             // A failed one differs by its shape too.
             let failed = Points::new("failed", marks(false)).shape(MarkerShape::Cross);
@@ -133,7 +142,10 @@ pub fn trend_plot(ui: &mut Ui, trend: &Trend) {
         })
         .response;
     response.widget_info(|| {
-        let said = format!("Trend of {}: {}, the last {:.2}", trend.what, counted(trend.points.len()), last.value);
+        let mut said = format!("Trend of {}: {}, the last {:.2}", trend.what, counted(trend.points.len()), last.value);
+        if let Some(beside) = trend.beside.last() {
+            said = format!("{said}; {}: {:.2}", trend.beside_what, beside.value);
+        }
         WidgetInfo::labeled(Role::Image, true, said)
     });
 }
