@@ -82,7 +82,7 @@ fn a_substance_that_is_moved_into_an_alarming_group_alarms_once_another_person_a
     wait_for(&mut h, "Returned 1 change of facts");
     change_to(&mut h, "lena");
     step(&mut h, "Facts");
-    press(&mut h, "It is watched");
+    press(&mut h, "Neither");
     press(&mut h, "Propose for the group");
     wait_for(&mut h, "What is in use says the same again");
 
