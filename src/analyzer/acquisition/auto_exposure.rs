@@ -24,10 +24,10 @@ const EXPOSURES: (u8, u8) = (3, 10);
 const ENOUGH: Duration = Duration::from_secs(3);
 /// Share of the time budget that goes to the dark: two readouts beside three of light.
 const DARK_SHARE: f64 = 0.4;
-/// Pixels over which a single hit is told from light, and how far the highest of them may stand above their median: the
-/// top of a band that is four pixels wide stands 1.15 times as high.
+/// Pixels over which a single hit is told from light, and the share of the highest that a pixel beside it has at least where
+/// it is light: half in the narrowest band that a detector can resolve, two pixels wide.
 const AROUND: usize = 5;
-const ALONE: f64 = 1.5;
+const ALONE: f64 = 0.4;
 /// Below this fill, the lower end of the target, the light counts as too weak for the time allowed.
 const WEAK_FILL: f64 = 0.6;
 
@@ -185,11 +185,14 @@ impl Prober {
         let counts: Vec<f64> = counts.iter().map(|c| f64::from(*c)).collect();
         let smooth = counts.windows(AROUND).map(|w| median(w.to_vec()));
         let place = smooth.enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(i, _)| i);
+        let dark_at = |pixel: usize| self.dark.get(pixel).copied().unwrap_or_else(|| mean(&self.dark));
+        let above = |pixel: usize| counts.get(pixel).map_or(0.0, |count| count - dark_at(pixel));
         let near = counts.get(place..place + AROUND).unwrap_or(&counts);
-        let top = near.iter().copied().fold(0.0, f64::max);
-        let middle = median(near.to_vec());
-        let dark = self.dark.get(place..place + AROUND).map_or_else(|| mean(&self.dark), mean);
-        let alone = top - dark > ALONE * (middle - dark) + SOME_SIGMAS * self.dark_sd;
+        let highest = (place..place + AROUND).max_by(|a, b| above(*a).total_cmp(&above(*b))).unwrap_or(place);
+        let (top, middle) = (counts.get(highest).copied().unwrap_or(0.0), median(near.to_vec()));
+        let dark = (place..place + AROUND).map(dark_at).sum::<f64>() / AROUND as f64;
+        let beside = above(highest.saturating_sub(1)).max(above(highest + 1));
+        let alone = ALONE * above(highest) > beside + SOME_SIGMAS * self.dark_sd;
         let level = if alone { middle } else { top };
         (level, level - dark)
     }
