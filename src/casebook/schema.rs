@@ -28,6 +28,9 @@ struct Migration {
 /// The newest version that this program knows.
 pub(super) const NEWEST: i64 = 5;
 
+/// The version from which on a database has a ledger.
+pub(super) const LEDGER_SINCE: i64 = 2;
+
 /// What the header of a database says about who made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
@@ -78,6 +81,73 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", NEWEST)?;
     transaction.commit()
+}
+
+/// One thing that a database is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Definition {
+    /// `table`, `index` or `trigger`.
+    pub kind: String,
+    pub name: String,
+    /// The table that it belongs to.
+    pub table: String,
+    /// The statement that made it, in its own form: without comments, spaces made one.
+    pub sql: String,
+}
+
+/// What this database is made of. The statistics of SQLite are left out: they change no answer.
+pub(super) fn definitions(connection: &Connection) -> rusqlite::Result<Vec<Definition>> {
+    let sql = "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema \
+               WHERE name NOT IN ('sqlite_stat1', 'sqlite_stat4') ORDER BY type, name";
+    let definition = |row: &rusqlite::Row<'_>| {
+        let sql: String = row.get(3)?;
+        Ok(Definition { kind: row.get(0)?, name: row.get(1)?, table: row.get(2)?, sql: plain_sql(&sql) })
+    };
+    connection.prepare(sql)?.query_map([], definition)?.collect()
+}
+
+/// What a database of this version is made of, from the migrations.
+pub(super) fn definitions_of(version: i64) -> rusqlite::Result<Vec<Definition>> {
+    let made = Connection::open_in_memory()?;
+    let steps = || MIGRATIONS.iter().take(usize::try_from(version).unwrap_or(0));
+    for step in steps() {
+        made.execute_batch(step.sql)?;
+    }
+    for fill in steps().filter_map(|step| step.fill) {
+        fill(&made)?;
+    }
+    definitions(&made)
+}
+
+/// The statement without its comments, with one space for many outside of quotes: an earlier program may have laid it out
+/// otherwise.
+fn plain_sql(sql: &str) -> String {
+    let mut plain = String::with_capacity(sql.len());
+    let mut signs = sql.chars().peekable();
+    while let Some(sign) = signs.next() {
+        match sign {
+            '\'' | '"' | '`' => {
+                plain.push(sign);
+                // A doubled quote closes and opens again, which copies it just so.
+                for inner in signs.by_ref() {
+                    plain.push(inner);
+                    if inner == sign {
+                        break;
+                    }
+                }
+            }
+            '-' if signs.peek() == Some(&'-') => drop(signs.by_ref().find(|c| *c == '\n')),
+            c if c.is_ascii_whitespace() => {}
+            c => {
+                plain.push(c);
+                continue;
+            }
+        }
+        if sign != '\'' && sign != '"' && sign != '`' && !plain.ends_with(' ') {
+            plain.push(' ');
+        }
+    }
+    plain.trim_end().to_owned()
 }
 
 /// Gives the records of the first form their entries in the ledger, in their order, and drops the old table. From here on

@@ -58,9 +58,10 @@ enum Command {
         /// A checkpoint that was kept elsewhere ('casebook checkpoint' prints one); may be given several times
         #[arg(long, value_name = "FILE")]
         checkpoint: Vec<PathBuf>,
-        /// The verifier key as it was noted elsewhere ('casebook key' prints it)
+        /// The verifier key as it was noted elsewhere ('casebook key' prints it); may be given several times, where a
+        /// casebook went on from a copy with a new key
         #[arg(long, value_name = "KEY")]
-        key: Option<String>,
+        key: Vec<String>,
         /// Leave out the counts and spectra, which take most of the time
         #[arg(long)]
         skip_parts: bool,
@@ -323,7 +324,7 @@ const CHECKPOINT_BYTES_MAX: u64 = 64 << 10;
 
 fn verify(
     checkpoints: &[PathBuf],
-    key: Option<String>,
+    keys: Vec<String>,
     skip_parts: bool,
     context: &Context,
 ) -> Result<ExitCode, anyhow::Error> {
@@ -331,10 +332,10 @@ fn verify(
     if !path.exists() {
         bail!("this data folder has no casebook yet; choose the right folder with --data-dir");
     }
-    if let Some(key) = &key {
+    for key in &keys {
         NoteVerifier::parse(key)?;
     }
-    let mut options = VerifyOptions { outside: Vec::new(), trusted_key: key, skip_parts };
+    let mut options = VerifyOptions { outside: Vec::new(), trusted_keys: keys, skip_parts };
     for file in checkpoints {
         let mut note = String::new();
         let read = File::open(file).and_then(|f| f.take(CHECKPOINT_BYTES_MAX).read_to_string(&mut note));
@@ -375,6 +376,7 @@ fn verified(report: &Verification) -> String {
             (FindingKind::Missing, "ledger", row) if *row > i64::try_from(report.entries).unwrap_or(i64::MAX) => {
                 format!("the end is cut off: entry {row} and what followed it are missing")
             }
+            (kind, table, 0) => format!("{table}: {}", kind_words(*kind)),
             (kind, table, row) => format!("{table} {row}: {}", kind_words(*kind)),
         });
     }
@@ -396,12 +398,20 @@ fn verified(report: &Verification) -> String {
         }
         (None, None) => "no checkpoint fits: completeness cannot be proven".to_owned(),
     });
+    if let Some(entry) = report.unvouched_after {
+        line(format!(
+            "what follows entry {entry} is signed only with a key that was not given: where the casebook went on from a \
+             copy, give the key that was noted then with another --key; where nobody noted one, trust nothing after entry {entry}"
+        ));
+    }
     if !report.key_trusted {
         line("the key was taken from the casebook itself; give the one noted elsewhere with --key".to_owned());
     }
     line(
         if report.is_clean() {
             "Nothing was changed, removed, added or moved."
+        } else if report.findings.is_empty() {
+            "Up to there nothing was changed, removed, added or moved."
         } else {
             "THE CASEBOOK WAS TAMPERED WITH OR DAMAGED."
         }

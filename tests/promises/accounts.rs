@@ -114,7 +114,11 @@ fn the_first_account_is_an_administrator_and_only_the_first_needs_nobody() {
         let why = casebook.enrol(at(1), &ada, &account(taken, Role::Auditor)).unwrap_err();
         assert!(matches!(why, CasebookError::Account(AccountError::Taken(_))), "{why}");
     }
-    for bad in ["", " ", "unenrolled", "PARCELSCOPE", "a\nb", &"x".repeat(65)] {
+    for seen in ["Zoë O'Brien-\"Z\"", "田中 一郎", "अनिल वर्मा"] {
+        casebook.enrol(at(1), &ada, &account(seen, Role::Auditor)).unwrap();
+    }
+    let unseen = ["olga\u{200b}", "\u{202e}aglo", "ol\u{ad}ga", "\u{feff}olga", "olga\u{2066}"];
+    for bad in ["", " ", "unenrolled", "PARCELSCOPE", "a\nb", &"x".repeat(65)].into_iter().chain(unseen) {
         let why = casebook.enrol(at(1), &ada, &account(bad, Role::Auditor)).unwrap_err();
         assert!(matches!(why, CasebookError::Account(AccountError::BadName(_))), "{why}");
     }

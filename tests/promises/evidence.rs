@@ -14,16 +14,16 @@ use FindingKind::{Changed, Forked, Inserted, Missing, Reordered};
 
 const TABLES: [&str; 5] = ["scan", "part", "event", "checkpoint", "ledger"];
 
-fn checked(path: &Path, options: &VerifyOptions) -> Verification {
+pub fn checked(path: &Path, options: &VerifyOptions) -> Verification {
     verify(path, options, &mut |_| true).unwrap().unwrap()
 }
 
-fn found(path: &Path) -> Verification {
+pub fn found(path: &Path) -> Verification {
     checked(path, &VerifyOptions::default())
 }
 
 /// A casebook of some scans and events.
-fn evidence(scans: u32) -> (tempfile::TempDir, PathBuf) {
+pub fn evidence(scans: u32) -> (tempfile::TempDir, PathBuf) {
     let (dir, path) = casebook_of(scans);
     let mut casebook = Casebook::open(&path).unwrap();
     for n in 1..=i64::from(scans) {
@@ -35,7 +35,7 @@ fn evidence(scans: u32) -> (tempfile::TempDir, PathBuf) {
 }
 
 /// Takes away every trigger, type and constraint of the evidence tables, and copies the file to where it is bent.
-fn stripped(path: &Path, to: &Path) -> Connection {
+pub fn stripped(path: &Path, to: &Path) -> Connection {
     Connection::open(path).unwrap().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     fs::copy(path, to).unwrap();
     let attacker = Connection::open(to).unwrap();
@@ -53,7 +53,20 @@ fn stripped(path: &Path, to: &Path) -> Connection {
     attacker
 }
 
-fn names(connection: &Connection, sql: &str) -> Vec<String> {
+/// Changes the file as somebody does who puts the triggers back afterwards.
+pub fn bend(path: &Path, to: &Path, change: &str) {
+    Connection::open(path).unwrap().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    fs::copy(path, to).unwrap();
+    let attacker = Connection::open(to).unwrap();
+    let sql = "SELECT 'DROP TRIGGER ' || name FROM sqlite_schema WHERE type = 'trigger'";
+    let (drop, make) =
+        (names(&attacker, sql), names(&attacker, "SELECT sql FROM sqlite_schema WHERE type = 'trigger'"));
+    for sql in drop.iter().map(String::as_str).chain([change]).chain(make.iter().map(String::as_str)) {
+        attacker.execute_batch(sql).unwrap();
+    }
+}
+
+pub fn names(connection: &Connection, sql: &str) -> Vec<String> {
     let mut statement = connection.prepare(sql).unwrap();
     let names = statement.query_map([], |row| row.get(0)).unwrap();
     names.map(Result::unwrap).collect()
@@ -83,7 +96,7 @@ fn bent(value: &Value) -> Value {
 }
 
 /// What was found, without the consequences in other tables.
-fn in_table(report: &Verification, table: &str) -> BTreeSet<(i64, FindingKind)> {
+pub fn in_table(report: &Verification, table: &str) -> BTreeSet<(i64, FindingKind)> {
     report.findings.iter().filter(|f| f.table == table).map(|f| (f.row, f.kind)).collect()
 }
 
@@ -300,15 +313,17 @@ fn a_cut_tail_and_an_older_copy_are_found_only_against_a_checkpoint_kept_elsewhe
     casebook.append(&plain_record(9)).unwrap();
     let (outside, trusted) = (casebook.last_checkpoint().unwrap(), casebook.verifier());
     drop(casebook);
-    let with = VerifyOptions { outside: vec![outside], trusted_key: Some(trusted), skip_parts: false };
+    let with = VerifyOptions { outside: vec![outside], trusted_keys: vec![trusted], skip_parts: false };
     let report = checked(&path, &with);
     assert_eq!(report.findings, []);
     assert_eq!((report.proven_up_to, report.key_trusted), (Some(15), true));
 
     let cut = dir.path().join("cut.sqlite3");
-    let attacker = stripped(&path, &cut);
-    attacker.execute_batch("DELETE FROM scan WHERE id = 4; DELETE FROM part WHERE scan_id = 4; DELETE FROM checkpoint WHERE id = 8; DELETE FROM ledger WHERE seq > 14").unwrap();
-    drop(attacker);
+    bend(
+        &path,
+        &cut,
+        "DELETE FROM scan WHERE id = 4; DELETE FROM part WHERE scan_id = 4; DELETE FROM checkpoint WHERE id = 8; DELETE FROM ledger WHERE seq > 14",
+    );
     for shorter in [&old, &cut] {
         let alone = found(shorter);
         assert!(alone.is_clean(), "{:?}", alone.findings);
@@ -373,7 +388,8 @@ fn no_number_that_somebody_writes_into_the_file_makes_the_program_panic() {
                 drop(attacker);
                 assert_eq!(changed, 1);
                 let report = found(&copy);
-                assert!(!report.is_clean(), "{table}.{column} = {number} was not found");
+                let is_found = report.findings.iter().any(|f| TABLES.contains(&f.table.as_str()));
+                assert!(is_found, "{table}.{column} = {number} was not found");
                 // Opening may refuse; nothing may panic.
                 if let Ok(casebook) = Casebook::open(&copy) {
                     let _ = (casebook.count(), casebook.list(0, 9), casebook.integrity_check());

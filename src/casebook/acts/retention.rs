@@ -40,7 +40,7 @@ impl Casebook {
     /// Until when a record must be kept: by the newest policy, or by the longest one that stood while it was held.
     pub fn kept_until(&self, scan_id: i64) -> Result<KeptUntil, CasebookError> {
         let error = |e: rusqlite::Error| self.error(&e);
-        let sql = "SELECT id, body ->> 'years' FROM event WHERE kind = ?1 ORDER BY id";
+        let sql = "SELECT id, body ->> 'years' FROM event NOT INDEXED WHERE kind = ?1 ORDER BY id";
         let mut statement = self.connection().prepare_cached(sql).map_err(error)?;
         let policies = statement.query_map([POLICY], |row| Ok((row.get(0)?, row.get(1)?))).map_err(error)?;
         let policies: Vec<(i64, i64)> = policies.collect::<rusqlite::Result<_>>().map_err(error)?;
@@ -78,6 +78,10 @@ fn years(policies: &[(i64, i64)], holds: &[(i64, bool)]) -> Option<i64> {
                 // The policy that stood when the hold was placed, and all that came while it stood.
                 let before = policies.iter().rev().find(|(set, _)| *set < from);
                 let during = policies.iter().filter(|(set, _)| (from..*event).contains(set));
+                // Without one the record was kept for ever, and the first one that came under the hold shortens nothing.
+                if before.is_none() && during.clone().next().is_some() {
+                    return None;
+                }
                 longest = before.into_iter().chain(during).map(|(_, years)| *years).fold(longest, i64::max);
                 placed_at = None;
             }
@@ -98,6 +102,8 @@ mod tests {
         assert_eq!(years(&[(1, 10), (5, 2)], &[(3, true), (7, false)]), Some(10));
         assert_eq!(years(&[(1, 10), (2, 2)], &[(3, true), (7, false)]), Some(2), "it was short before the hold");
         assert_eq!(years(&[(1, 2), (4, 30), (5, 1)], &[(3, true), (7, false)]), Some(30));
+        assert_eq!(years(&[(5, 1)], &[(3, true), (7, false)]), None, "for ever is shortened by no policy under hold");
+        assert_eq!(years(&[(9, 1)], &[(3, true), (7, false)]), Some(1), "the hold was over");
         assert_eq!(years(&[(1, 2), (9, 5)], &[(3, true), (7, false)]), Some(5), "longer is always allowed");
     }
 }

@@ -6,6 +6,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 use super::rows::Claims;
+use super::structure::source;
 use super::{FindingKind, Verification};
 use crate::casebook::ledger::{ClockSaid, Entry, EvidenceTable};
 use crate::casebook::merkle::Hash;
@@ -47,10 +48,11 @@ impl LedgerRow {
 impl LedgerRows {
     /// Reads the ledger; a value of another type than its column promises reads as an entry that cannot be right.
     pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
-        let mut statement = connection
-            .prepare("SELECT seq, table_name, row_id, at, clock, content, leaf FROM ledger ORDER BY seq, rowid")?;
-        let mut rows = statement.query([])?;
+        let columns = ["seq", "table_name", "row_id", "at", "clock", "content", "leaf"];
         let mut ledger = Self { rows: Vec::new(), by_row: HashMap::new() };
+        let Some(source) = source(connection, "ledger", &columns)? else { return Ok(ledger) };
+        let mut statement = connection.prepare(&format!("{source} ORDER BY seq, rowid"))?;
+        let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let entry = Entry {
                 seq: integer(row, 0)?,
@@ -60,10 +62,15 @@ impl LedgerRows {
                 clock: text(row, 4)?,
                 content: hash(row, 5)?.unwrap_or_default(),
             };
-            if let Some(table) = EvidenceTable::from_name(&entry.table) {
-                ledger.by_row.entry((table, entry.row_id)).or_insert(ledger.rows.len());
-            }
             ledger.rows.push(LedgerRow::new(entry, hash(row, 6)?));
+        }
+        // An entry that was bent may name another's row: those that are true name theirs first.
+        for is_true in [true, false] {
+            for (index, row) in ledger.rows.iter().enumerate().filter(|(_, row)| row.is_true() == is_true) {
+                if let Some(table) = EvidenceTable::from_name(&row.entry.table) {
+                    ledger.by_row.entry((table, row.entry.row_id)).or_insert(index);
+                }
+            }
         }
         Ok(ledger)
     }
@@ -127,7 +134,8 @@ impl LedgerRows {
         }
         self.check_times(found);
         let hashes: Vec<Hash> = (1..).map_while(|seq| known.get(&seq).copied()).collect();
-        Leaves { whole: hashes.len() >= self.rows.len(), hashes }
+        let is_gone = self.rows.is_empty() && claims.beyond(0).next().is_some();
+        Leaves { whole: hashes.len() >= self.rows.len() && !is_gone, hashes }
     }
 
     fn check_times(&self, found: &mut Verification) {

@@ -2,9 +2,11 @@
 //! checkpoints and against checkpoints that were kept elsewhere. It reads only, and believes nothing that it can compute.
 
 mod files;
+mod keys;
 mod ledger_rows;
 mod parts;
 mod rows;
+mod structure;
 mod tree;
 
 use std::collections::BTreeMap;
@@ -15,6 +17,7 @@ use serde::Serialize;
 
 use super::CasebookError;
 use super::ledger::EvidenceTable;
+use super::schema::{LEDGER_SINCE, Stamp};
 use ledger_rows::LedgerRows;
 
 /// Most findings that are listed; the rest is counted.
@@ -41,9 +44,10 @@ pub enum FindingKind {
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Finding {
-    /// Table: `scan`, `part`, `event`, `checkpoint` or `ledger`.
+    /// Table: `scan`, `part`, `event`, `checkpoint` or `ledger`; `file` for a file of an event; or what the database is
+    /// made of, with its kind and name, as `index scan_by_parcel`.
     pub table: String,
-    /// Number of the row in it.
+    /// Number of the row in it; 0 where the whole of it is meant.
     pub row: i64,
     /// What is wrong.
     pub kind: FindingKind,
@@ -54,9 +58,10 @@ pub struct Finding {
 pub struct VerifyOptions {
     /// Checkpoints that were kept elsewhere, as signed notes.
     pub outside: Vec<String>,
-    /// The verifier key as it was noted elsewhere. Without it the key is taken from the casebook, and a casebook that
-    /// somebody made anew as a whole, with a key of his own, passes.
-    pub trusted_key: Option<String>,
+    /// The verifier keys as they were noted elsewhere; more than one where a casebook went on with a new key. Without
+    /// any the keys are taken from the casebook, and a casebook that somebody made anew as a whole, with a key of his
+    /// own, passes.
+    pub trusted_keys: Vec<String>,
     /// Leave out the large parts of the scans.
     pub skip_parts: bool,
 }
@@ -88,12 +93,20 @@ pub struct Verification {
     pub keys_replaced: u64,
     /// Whether the key was held against one from elsewhere.
     pub key_trusted: bool,
+    /// Keys from elsewhere were given, and what follows this entry is signed only with another key, which the log itself
+    /// states: genuine where the casebook went on from a copy, and forged where somebody without the key wrote it.
+    pub unvouched_after: Option<u64>,
 }
 
 impl Verification {
-    /// Whether nothing is wrong.
+    /// Whether nothing is wrong, and all of it is signed with a key that was given, where keys were given.
     pub const fn is_clean(&self) -> bool {
-        self.findings.is_empty()
+        self.findings.is_empty() && self.unvouched_after.is_none()
+    }
+
+    /// What was found of a row, as far as it was looked at by now.
+    fn of_row(&self, table: &str, row: i64) -> impl Iterator<Item = FindingKind> {
+        self.findings.iter().filter(move |f| f.table == table && f.row == row).map(|f| f.kind)
     }
 
     fn add(&mut self, table: &str, row: i64, kind: FindingKind) {
@@ -131,6 +144,10 @@ fn whole(
     progress: &mut dyn FnMut(f64) -> bool,
 ) -> rusqlite::Result<Option<Verification>> {
     let mut found = Verification::default();
+    if Stamp::read(connection)?.version < LEDGER_SINCE {
+        // The first form had no log: there is nothing to hold it against, and SQLite says what is not there.
+        connection.prepare("SELECT leaf FROM ledger")?;
+    }
     let ledger = LedgerRows::read(connection)?;
     found.entries = ledger.rows.len() as u64;
     if !progress(0.1) {
@@ -145,7 +162,8 @@ fn whole(
         }
     }
     let leaves = ledger.check(&seqs, &mut found);
-    tree::check(connection, &leaves, options, &mut found)?;
+    tree::check(connection, &ledger, &leaves, options, &mut found)?;
+    structure::check(connection, &mut found)?;
     if !options.skip_parts && !parts::check(connection, &mut found, &mut |done| progress(0.4 + 0.6 * done))? {
         return Ok(None);
     }

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::iter::successors;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Rows};
 use sha2::{Digest, Sha256};
 
 use super::ledger_rows::{LedgerRow, LedgerRows, integer, text as ledger_text};
+use super::structure::source;
 use super::{FindingKind, Verification};
 use crate::casebook::ledger::{ClockSaid, Entry, EvidenceTable, canonical_text};
 use crate::casebook::merkle::Hash;
@@ -72,11 +73,11 @@ pub(super) fn check(
     found: &mut Verification,
 ) -> rusqlite::Result<u64> {
     let columns = table.columns_in(connection)?;
-    let mut statement =
-        connection.prepare(&format!("SELECT {} FROM {} ORDER BY id, rowid", columns.join(", "), table.name()))?;
-    let mut rows = statement.query([])?;
+    let source = source(connection, table.name(), &columns)?;
+    let mut statement = source.map(|sql| connection.prepare(&format!("{sql} ORDER BY id, rowid"))).transpose()?;
+    let mut rows = statement.as_mut().map(|statement| statement.query([])).transpose()?;
     let (mut count, mut seen) = (0, std::collections::HashSet::new());
-    while let Some(row) = rows.next()? {
+    while let Some(row) = rows.as_mut().map_or(Ok(None), Rows::next)? {
         count += 1;
         let (id, seq) = (integer(row, 0)?, integer(row, 1)?);
         let text = canonical_text(&columns, row)?;
@@ -89,7 +90,9 @@ pub(super) fn check(
             let claimed = ledger.at(seq);
             let taken = claimed.is_some_and(LedgerRow::is_true);
             let last = ledger.rows.last().map_or(0, |r| r.entry.seq);
-            if taken || seq < 1 || seq > last.saturating_add(1) || !seen.insert(id) {
+            // Where the whole ledger is gone every row stands for its entry.
+            let is_beyond = !ledger.rows.is_empty() && seq > last.saturating_add(1);
+            if taken || seq < 1 || is_beyond || !seen.insert(id) {
                 found.add(table.name(), id, FindingKind::Inserted);
             } else {
                 claims.by_seq.entry(seq).or_insert(claim());
@@ -97,6 +100,10 @@ pub(super) fn check(
             continue;
         };
         if entry.entry.content == content {
+            if entry.is_true() && entry.entry.seq != seq {
+                // The program writes the number of the entry into the row.
+                found.add(table.name(), id, FindingKind::Reordered);
+            }
             claims.by_seq.entry(seq).or_insert(claim());
             continue;
         }

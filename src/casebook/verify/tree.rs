@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::ledger_rows::{Leaves, integer, text};
+use super::keys::{Keys, opened};
+use super::ledger_rows::{Leaves, LedgerRows, integer, text};
+use super::structure::source;
 use super::{FindingKind, Verification, VerifyOptions};
 use crate::casebook::merkle::{Frontier, Hash};
-use crate::casebook::note::{Checkpoint, NoteVerifier};
+use crate::casebook::note::Checkpoint;
 
 /// A checkpoint that somebody signed for this log.
 struct Signed {
@@ -19,44 +21,58 @@ struct Signed {
 
 pub(super) fn check(
     connection: &Connection,
+    ledger: &LedgerRows,
     leaves: &Leaves,
     options: &VerifyOptions,
     found: &mut Verification,
 ) -> rusqlite::Result<()> {
-    let keys = keys(connection, options, found)?;
+    let keys = Keys::read(connection, ledger, options, found)?;
     let rows = stated_rows(connection)?;
     let mut wanted: Vec<u64> = rows.iter().filter_map(|row| row.stated.as_ref()).map(|stated| stated.size).collect();
-    let outside: Vec<_> = options.outside.iter().map(|note| opened(note, &keys)).collect();
-    wanted.extend(outside.iter().flatten().map(|stated| stated.size));
+    let outside: Vec<_> =
+        options.outside.iter().map(|note| (keys.opened(note), Checkpoint::parse(note).ok())).collect();
+    wanted.extend(outside.iter().flat_map(|(opened, said)| opened.iter().chain(said)).map(|stated| stated.size));
     let roots = roots(leaves, wanted);
-    // The newest checkpoint that is signed and fits proves every row that it covers, so also the checkpoints among them:
-    // where only the chain is asked for, their own signatures say nothing more.
-    let mut proven = None;
+    let fits = |s: &Checkpoint| roots.get(&s.size) == Some(&s.root);
+    // Where the event that states the key is damaged, nobody can tell who signed; what fits the log is not accused.
+    let untold = |s: &Checkpoint| keys.is_untold(s) && fits(s);
+    // The newest checkpoint of a key that is signed and fits proves every row that it covers, so also the checkpoints
+    // among them: where only the chain is asked for, the same key's own signatures there say nothing more.
+    let mut proven: BTreeMap<String, u64> = BTreeMap::new();
     let mut signed = Vec::new();
+    let (mut vouched, mut last) = (0, 0);
     for Row { id, at, size, note, stated } in rows.into_iter().rev() {
-        let fits = |s: &Checkpoint| {
-            i64::try_from(s.size) == Ok(size)
-                && roots.get(&s.size) == Some(&s.root)
-                && keys.iter().any(|key| s.origin == key.name())
+        let Some(stated) = stated.filter(|s| i64::try_from(s.size) == Ok(size)) else {
+            found.add("checkpoint", id, FindingKind::Changed);
+            continue;
         };
-        let fitting = stated.filter(fits);
-        let is_proven = options.skip_parts && fitting.as_ref().is_some_and(|s| Some(s.size) < proven);
-        let stated = if is_proven { fitting.clone() } else { opened(&note, &keys) };
-        match stated {
-            Some(stated) if i64::try_from(stated.size) == Ok(size) => {
-                if fitting.is_some() {
-                    proven = proven.max(Some(stated.size));
-                }
-                signed.push(Signed { row: Some(id), size: stated.size, root: stated.root, at });
-            }
-            _ => found.add("checkpoint", id, FindingKind::Changed),
+        if untold(&stated) {
+            continue;
         }
+        let key = keys.of(&stated);
+        let is_proven = options.skip_parts && fits(&stated) && proven.get(&stated.origin) > Some(&stated.size);
+        let Some(key) = key.filter(|key| is_proven || opened(&note, key).as_ref() == Some(&stated)) else {
+            found.add("checkpoint", id, FindingKind::Changed);
+            continue;
+        };
+        if fits(&stated) {
+            last = last.max(stated.size);
+            if keys.is_trusted(key) {
+                vouched = vouched.max(stated.size);
+            }
+            let newest = proven.entry(stated.origin).or_default();
+            *newest = stated.size.max(*newest);
+        }
+        signed.push(Signed { row: Some(id), size: stated.size, root: stated.root, at });
+    }
+    if keys.are_noted() && vouched < last {
+        found.unvouched_after = Some(vouched);
     }
     signed.reverse();
-    for stated in outside {
+    for (stated, said) in outside {
         if let Some(stated) = stated {
             signed.push(Signed { row: None, size: stated.size, root: stated.root, at: String::new() });
-        } else {
+        } else if !said.as_ref().is_some_and(untold) {
             // Not signed with this casebook's key: this is not the log that the checkpoint is of.
             found.add("checkpoint", 0, FindingKind::Forked);
         }
@@ -93,32 +109,15 @@ pub(super) fn check(
             (None, _) => {}
         }
     }
-    Ok(())
-}
-
-/// The keys that may have signed: the one from elsewhere, or those that the log itself states.
-fn keys(
-    connection: &Connection,
-    options: &VerifyOptions,
-    found: &mut Verification,
-) -> rusqlite::Result<Vec<NoteVerifier>> {
-    let mut statement =
-        connection.prepare("SELECT kind, body FROM event WHERE kind IN ('founded', 'key-replaced') ORDER BY id")?;
-    let mut rows = statement.query([])?;
-    let mut stated = Vec::new();
-    while let Some(row) = rows.next()? {
-        let body: Option<serde_json::Value> = serde_json::from_str(&text(row, 1)?).ok();
-        let key = body.as_ref().and_then(|b| b.get("verifier")).and_then(|v| v.as_str());
-        if let Some(key) = key.and_then(|k| NoteVerifier::parse(k).ok()) {
-            stated.push(key);
-        }
-        if text(row, 0)? == "key-replaced" {
-            found.keys_replaced += 1;
+    // Every transaction ends with a checkpoint: what follows the last one's own entry nobody signed.
+    let is_told = |f: &super::Finding| f.table != "checkpoint" && f.table != "ledger";
+    if leaves.whole && !keys.are_lost() && found.findings.iter().all(is_told) {
+        let covered = found.complete_up_to.as_ref().map_or(0, |(size, _)| size.saturating_add(1));
+        for entry in covered.saturating_add(1)..=leaves.hashes.len() as u64 {
+            found.add("ledger", i64::try_from(entry).unwrap_or(i64::MAX), FindingKind::Inserted);
         }
     }
-    let Some(trusted) = options.trusted_key.as_deref() else { return Ok(stated) };
-    found.key_trusted = true;
-    Ok(NoteVerifier::parse(trusted).into_iter().collect())
+    Ok(())
 }
 
 /// A row of the table `checkpoint`, with what its note says, whoever signed it.
@@ -131,22 +130,16 @@ struct Row {
 }
 
 fn stated_rows(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
-    let mut statement = connection.prepare("SELECT id, at, size, note FROM checkpoint ORDER BY id, rowid")?;
-    let mut rows = statement.query([])?;
     let mut all = Vec::new();
+    let Some(source) = source(connection, "checkpoint", &["id", "at", "size", "note"])? else { return Ok(all) };
+    let mut statement = connection.prepare(&format!("{source} ORDER BY id, rowid"))?;
+    let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (id, at, size, note) = (integer(row, 0)?, text(row, 1)?, integer(row, 2)?, text(row, 3)?);
         let stated = Checkpoint::parse(&note).ok();
         all.push(Row { id, at, size, note, stated });
     }
     Ok(all)
-}
-
-fn opened(note: &str, keys: &[NoteVerifier]) -> Option<Checkpoint> {
-    keys.iter().find_map(|key| {
-        let stated = Checkpoint::parse(key.open(note).ok()?).ok()?;
-        (stated.origin == key.name()).then_some(stated)
-    })
 }
 
 /// The roots at the sizes that somebody states.

@@ -55,7 +55,8 @@ fn verification(ui: &mut Ui, found: &Verification) {
         );
     }
     for finding in found.findings.iter().take(200) {
-        bullet(ui, &format!("{} {}: {}", finding.table, finding.row, kind_words(finding.kind)));
+        let row = if finding.row == 0 { String::new() } else { format!(" {}", finding.row) };
+        bullet(ui, &format!("{}{row}: {}", finding.table, kind_words(finding.kind)));
     }
     let rest = found.findings.len().saturating_sub(200) + found.more_findings;
     if rest > 0 {
