@@ -5,8 +5,11 @@ use parcelscope::casebook::{Finding, FindingKind};
 use super::evidence::{evidence, found, stripped};
 use FindingKind::{Changed, Inserted, Missing, Reordered};
 
+/// Table, row and what is said of it.
+type Named = (&'static str, i64, FindingKind);
+
 /// What an attacker does, and all that may be said of it.
-const CASES: [(&str, &[(&str, i64, FindingKind)]); 12] = [
+const CASES: [(&str, &[Named]); 12] = [
     ("DELETE FROM event WHERE id = 1", &[("event", 1, Missing)]),
     ("UPDATE event SET kind = 'note' WHERE id = 1", &[("event", 1, Changed)]),
     ("UPDATE event SET body = CAST(x'ff00ff' AS TEXT) WHERE id = 1", &[("event", 1, Changed)]),

@@ -13,14 +13,14 @@ use sha2::{Digest, Sha256};
 
 use super::evidence::{bend, checked, evidence, found, names};
 use super::record_examples::plain_record;
-use FindingKind::{Changed, Forked, Inserted};
+use FindingKind::{Changed, Forked, Inserted, Reordered};
 
 fn finding(table: &str, row: i64, kind: FindingKind) -> Finding {
     Finding { table: table.to_owned(), row, kind }
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, b| text + &format!("{b:02x}"))
 }
 
 /// SHA-256 of the canonical text of a row, as `docs/casebook.md` describes it.
@@ -78,7 +78,9 @@ fn sign_anew<'a>(path: &Path, signer: impl Fn(u64) -> &'a NoteSigner) {
         database.execute(sql, params![content, leaf, seq]).unwrap();
         tree.push(leaf);
     }
-    guards.iter().for_each(|sql| database.execute_batch(sql).unwrap());
+    for sql in &guards {
+        database.execute_batch(sql).unwrap();
+    }
     drop(database);
     fs::copy(&copy, path).unwrap();
 }

@@ -61,7 +61,7 @@ impl Keys {
                     if stated.last().is_none_or(|(last, _)| *last < entry)
                         && (lost || said("before") == before.as_deref()) =>
                 {
-                    stated.push((entry, key))
+                    stated.push((entry, key));
                 }
                 _ => found.add("event", id, FindingKind::Forked),
             }
