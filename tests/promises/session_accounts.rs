@@ -234,7 +234,7 @@ fn records_are_shown_to_nobody_who_is_not_signed_in() {
             count += 1;
         }
     }
-    assert_eq!(count, 21);
+    assert_eq!(count, 24);
     assert!(dir.path().join("reports/record-1.pdf").exists(), "the auditor's report");
 }
 
